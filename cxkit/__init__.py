@@ -1,0 +1,61 @@
+"""cxkit instruments customer experience: recognised, governed, captured, personalised, shared.
+
+The public names are here. The rooms behind them, from the top: ``cli`` the command line;
+``testing`` for your tests and plugins; ``web`` HTTP without a framework; ``api`` these names;
+``kit`` wires everything; ``flows`` the verbs; ``registry`` plugins; ``delivery`` spool and lanes;
+``capture`` scope, gate and queue; ``exporters`` and ``stores``; ``rules`` the domain; ``hookspecs``
+and ``roles`` what plugins fill; ``settings``, ``transport``, ``keyring``; ``codec`` canonical bytes;
+``model`` the nouns; ``errors``. Importing cxkit starts nothing.
+"""
+
+from __future__ import annotations
+
+from cxkit.api import (
+    Experience,
+    Touchpoint,
+    carry,
+    close,
+    configure,
+    experience,
+    flush,
+    grant,
+    identify,
+    money,
+    profile,
+    scope,
+    settled,
+    stats,
+    touchpoint,
+    withdraw,
+)
+from cxkit.errors import CXError
+from cxkit.kit import Kit
+from cxkit.model import Decision, Feedback, Interaction, Money, Variant
+
+__all__ = [
+    "CXError",
+    "Decision",
+    "Experience",
+    "Feedback",
+    "Interaction",
+    "Kit",
+    "Money",
+    "Touchpoint",
+    "Variant",
+    "carry",
+    "close",
+    "configure",
+    "experience",
+    "flush",
+    "grant",
+    "identify",
+    "money",
+    "profile",
+    "scope",
+    "settled",
+    "stats",
+    "touchpoint",
+    "withdraw",
+]
+
+__version__ = "0.1.0"

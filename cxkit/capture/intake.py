@@ -1,0 +1,206 @@
+"""Intake: the walk of one capture on the caller's thread, and the queue at its end.
+
+No lock, no I/O, no logging, no hook. ``SimpleQueue.put`` is the only thing shared: it is written
+in C and re-entrant, so a signal handler or a finaliser that captures cannot deadlock.
+
+The counters are added to without a lock. ``x.n += 1`` on an attribute or a dict item holds no point
+at which CPython (with its global lock) switches threads, so nothing is lost; a free-threaded build
+would need atomics here.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from cxkit.capture.gate import Prepared
+from cxkit.capture.redact import Redactor
+from cxkit.capture.sanitise import sanitise
+from cxkit.capture.scan import MAX_FLAT_BYTES, flat
+from cxkit.capture.scope import Scope
+from cxkit.capture.stamp import Stamper, clock_text
+from cxkit.codec.frame import Record
+from cxkit.codec.wire import assemble, occurrence
+from cxkit.errors import CXError, InvalidInteractionError
+from cxkit.model import TouchpointSpec
+
+__all__ = ["Captured", "Intake"]
+
+MAX_EVENT_BYTES: Final = 65_536
+"""More in one interaction, and its properties are left out: CloudEvents guarantees no more in transit."""
+_ITEM_BYTES: Final = 320
+"""What one item of the queue takes beside its encoded parts."""
+_ROOM: Final = (0.5, 0.9, 1.0)
+"""How full the queue may be for low, normal and critical interactions."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Captured(NamedTuple):
+    """One interaction in parts, immutable: whoever holds it may drop it or join it, never edit it."""
+
+    prepared: Prepared
+    id: str
+    us: int
+    occurrence: bytes
+    properties: bytes
+
+    def record(self) -> Record:
+        """What the spool keeps of it."""
+        prepared = self.prepared
+        return Record(
+            assemble(self.id, clock_text(self.us), prepared.fragment, self.occurrence, self.properties),
+            prepared.subject,
+            prepared.purposes,
+            prepared.own,
+            prepared.priority,
+            prepared.type,
+        )
+
+    @property
+    def bytes_held(self) -> int:
+        """About how much memory it keeps."""
+        return len(self.properties) + len(self.occurrence) + _ITEM_BYTES
+
+
+class Intake:
+    """Takes captures in and hands them to the spool worker.
+
+    Args:
+        prepare: Makes what is not prepared yet of a touchpoint in a scope.
+        started: Called after the first capture of this process, and again after `reset`.
+    """
+
+    def __init__(
+        self,
+        *,
+        stamper: Stamper,
+        redactor: Redactor,
+        prepare: Callable[[TouchpointSpec, Scope], Prepared],
+        started: Callable[[], None],
+        max_bytes: int,
+        strict: bool,
+    ) -> None:
+        self.stamper = stamper
+        self._redactor = redactor
+        self._prepare = prepare
+        self._started = started
+        self._room = tuple(int(max_bytes * share) for share in _ROOM)
+        self._strict = strict
+        self.closed = False
+        self.dropped: defaultdict[str, int] = defaultdict(int)
+        self.noted: defaultdict[str, int] = defaultdict(int)
+        """What went wrong without costing an interaction: a plugin that failed, say."""
+        self.reset()
+
+    def reset(self) -> None:
+        """Start empty: in a forked child, what is queued is its parent's to deliver."""
+        self.queue: SimpleQueue[Captured | None] = SimpleQueue()
+        self.queued_bytes = 0
+        self._accepted = 0
+        self._released = 0
+        self.dropped.clear()
+        self._running = False
+
+    def capture(
+        self,
+        scope: Scope,
+        spec: TouchpointSpec,
+        properties: Any,
+        occurrence: bytes = b"",
+        *,
+        id: str | None = None,
+    ) -> str | None:
+        """One interaction into the queue.
+
+        Returns:
+            Its id, or None if it was dropped; then a counter says why.
+
+        Raises:
+            CXError: In strict mode only.
+        """
+        try:
+            prepared = scope.prepared.get(spec.name)
+            if prepared is None:
+                prepared = scope.prepared[spec.name] = self._prepare(spec, scope)
+            if prepared.refusal is not None:
+                self.dropped[prepared.refusal] += 1
+                return None
+            encoded = None
+            if type(properties) is dict and flat(properties, self._redactor.clean):
+                try:
+                    encoded = _encode(properties)
+                except UnicodeEncodeError:  # a lone surrogate, which only the walk can mend
+                    pass
+            if encoded is None or len(encoded) > MAX_FLAT_BYTES:
+                encoded, occurrence = self._walk(properties, occurrence)
+            stamped, us = self.stamper.stamp()
+            return self.put(Captured(prepared, id or stamped, us, occurrence, encoded))
+        except Exception as error:
+            return self.failed(error)
+
+    def put(self, captured: Captured) -> str | None:
+        """Into the queue, if there is room for its priority."""
+        size = len(captured.properties) + len(captured.occurrence) + _ITEM_BYTES
+        if self.queued_bytes + size > self._room[captured.prepared.priority] or self.closed:
+            self.dropped["after_close" if self.closed else "queue_full"] += 1
+            return None
+        self.queued_bytes += size
+        self._accepted += 1
+        self.queue.put(captured)
+        if not self._running:
+            self._running = True
+            self._started()
+        return captured.id
+
+    def failed(self, error: Exception) -> None:
+        """A capture that went wrong: raised in strict mode, else counted under the error's code."""
+        if self._strict:
+            raise error
+        self.dropped["invalid" if isinstance(error, CXError) else "internal_error"] += 1
+
+    def take(self, timeout_s: float | None) -> list[Captured]:
+        """All that is queued; waits for the first up to ``timeout_s`` (None: for ever). For one thread.
+
+        What is taken still counts as queued until `release`, for it is still in memory.
+        """
+        taken: list[Captured | None] = []
+        try:
+            taken.append(self.queue.get(timeout=timeout_s) if timeout_s != 0 else self.queue.get_nowait())
+            while True:
+                taken.append(self.queue.get_nowait())
+        except Empty:
+            return [one for one in taken if one is not None]
+
+    def nudge(self) -> None:
+        """Wake whoever waits in `take`."""
+        self.queue.put(None)
+
+    def release(self, taken: list[Captured]) -> None:
+        """What was taken is written, or given up."""
+        self.queued_bytes -= sum(one.bytes_held for one in taken)
+        self._released += len(taken)
+
+    @property
+    def queued(self) -> int:
+        """How many were put in and not yet released."""
+        return self._accepted - self._released
+
+    def _walk(self, properties: Any, extra: bytes) -> tuple[bytes, bytes]:
+        walked = sanitise(properties, redactor=self._redactor)
+        encoded, trimmed = _encode(walked.properties), walked.trimmed
+        if len(encoded) > MAX_EVENT_BYTES:
+            trimmed = {"": f"oversize:{len(encoded)}"}
+            encoded = b"{}"
+        if trimmed and self._strict:
+            marks = ", ".join(f"{path or 'all'}: {mark}" for path, mark in list(trimmed.items())[:3])
+            raise InvalidInteractionError(
+                f"properties cannot be kept as they are ({marks})",
+                fix="capture plain, finite, small values under names that are no secrets",
+                code="CX3102",
+            )
+        return encoded, extra + occurrence(trimmed=trimmed)

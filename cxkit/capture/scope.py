@@ -1,0 +1,139 @@
+"""Scope: the ambient identity and context of one unit of work.
+
+A contextvar points at an object; the object is closed by a flag, never by resetting the variable,
+so a scope left open in another task or generator can harm nobody: whoever finds it closed looks
+at its parent instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from cxkit.model import Choice, Context, Decision, Facts, Identifier, Identity
+from cxkit.rules.consent import Allowed
+
+if TYPE_CHECKING:
+    from cxkit.capture.gate import Prepared
+
+__all__ = ["Scope", "current_scope", "enter"]
+
+_current: ContextVar[Scope | None] = ContextVar("cxkit_scope", default=None)
+
+
+class Scope:
+    """One request, job, message or call. Its fields change only through `change`.
+
+    Attributes:
+        kit: The kit that opened it.
+        choices: The explicit choices behind ``allowed``, and when they were made.
+        ceiling: The depth that decisions may have at most, whatever the person allows.
+        despite_gpc: Whether they were made while the browser objected (``Sec-GPC: 1``).
+        issue_visitor: Makes an identifier for a visitor who may now be recognised; None where
+            none can be kept: outside the web, or once the response has begun.
+        pending: Whether what the store knows of this person is still on its way.
+        shown: Experience to the decision that was exposed in this scope.
+        prepared: Touchpoint name to what capture needs of it, for this version of the scope.
+    """
+
+    __slots__ = (
+        "_enrich", "allowed", "ceiling", "choices", "closed", "context", "despite_gpc", "facts", "gpc", "identity",
+        "issue_visitor", "kit", "parent", "pending", "prepared", "shown", "version",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        kit: Any,
+        *,
+        identity: Identity = Identity(),
+        context: Context = Context(),
+        allowed: Allowed = Allowed(),
+        choices: Mapping[str, tuple[Choice, datetime]] | None = None,
+        facts: Facts | None = None,
+        gpc: bool = False,
+        parent: Scope | None = None,
+    ) -> None:
+        self.kit = kit
+        self.identity = identity
+        self.context = context
+        self.allowed = allowed
+        self.choices: dict[str, tuple[Choice, datetime]] = dict(choices or {})
+        self.ceiling = 4
+        self.despite_gpc = False
+        self.issue_visitor: Callable[[], Identifier] | None = None
+        self.facts = facts
+        self.gpc = gpc
+        self.parent = parent
+        self.closed = False
+        self.pending = False
+        self.version = 0
+        self.prepared: dict[str, Prepared] = {}
+        self.shown: dict[str, Decision] = {}
+        self._enrich: Callable[[Facts, Context], Context] | None = None
+
+    def change(
+        self,
+        *,
+        identity: Identity | None = None,
+        context: Context | None = None,
+        allowed: Allowed | None = None,
+    ) -> None:
+        """Make a new version: what was prepared for the last one no longer holds."""
+        if identity is not None:
+            self.identity = identity
+        if context is not None:
+            self.context = context
+        if allowed is not None:
+            self.allowed = allowed
+        self.version += 1
+        self.prepared = {}
+
+    def child(self, *, identity: Identity | None = None, context: Mapping[str, Any] | None = None) -> Scope:
+        """A scope of its own that starts from this one."""
+        self.enrich()
+        child = Scope(
+            self.kit,
+            identity=self.identity if identity is None else identity,
+            context=attrs.evolve(self.context, **context) if context else self.context,
+            allowed=self.allowed,
+            choices=self.choices,
+            facts=self.facts,
+            gpc=self.gpc,
+            parent=self,
+        )
+        child.pending = self.pending
+        child.ceiling = self.ceiling
+        child.despite_gpc = self.despite_gpc
+        return child
+
+    def on_first_use(self, enrich: Callable[[Facts, Context], Context]) -> None:
+        """Let this add to the context when something is first captured or decided."""
+        self._enrich = enrich
+
+    def enrich(self) -> None:
+        """Let the enrichers add to the context, once, when it is first needed."""
+        enrich, self._enrich = self._enrich, None
+        if enrich is not None and self.facts is not None:
+            self.context = enrich(self.facts, self.context)
+
+    def close(self) -> None:
+        """Nothing belongs to it any more. Idempotent."""
+        self.closed = True
+        self.facts = None
+
+
+def current_scope() -> Scope | None:
+    """The innermost scope that is still open."""
+    scope = _current.get()
+    while scope is not None and scope.closed:
+        scope = scope.parent
+    return scope
+
+
+def enter(scope: Scope) -> None:
+    """Make ``scope`` the current one for this task or thread. Leave it by closing it."""
+    _current.set(scope)

@@ -1,0 +1,87 @@
+"""Ids and times: UUIDv7 (RFC 9562), growing within a process, and microseconds since 1970.
+
+The 48 bits of milliseconds are followed by the microseconds as three digits, twelve bits drawn
+once per process, and 48 random bits.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+__all__ = ["Stamper", "clock_text"]
+
+_DIGITS: Final = tuple(f"{number:03d}" for number in range(1000))
+_DRAWN_AT_ONCE: Final = 256
+
+
+class Stamper:
+    """Gives each interaction its id and time. Used by all threads without a lock.
+
+    Args:
+        time_ns: The wall clock.
+        entropy: ``os.urandom`` or, in tests, something that repeats.
+    """
+
+    def __init__(
+        self, *, time_ns: Callable[[], int] = time.time_ns, entropy: Callable[[int], bytes] = os.urandom
+    ) -> None:
+        self.time_ns = time_ns
+        self._entropy = entropy
+        self.reseed()
+
+    def reseed(self) -> None:
+        """Forget what was drawn; a forked child must, or it repeats its parent's ids."""
+        self._process = "b" + self._entropy(2).hex()[:3]
+        self._drawn: Iterator[str] = iter(())
+
+    def stamp(self) -> tuple[str, int]:
+        """A new id and the time in microseconds."""
+        us = self.time_ns() // 1000
+        milliseconds = hex(us // 1000)
+        try:
+            tail = next(self._drawn)
+        except StopIteration:
+            tail = self._draw()
+        return (
+            f"0{milliseconds[2:9]}-{milliseconds[9:]}-7{_DIGITS[us % 1000]}-{self._process}-{tail}",
+            us,
+        )
+
+    def now(self) -> datetime:
+        """The time, aware."""
+        return datetime.fromtimestamp(self.time_ns() / 1e9, UTC)
+
+    def _draw(self) -> str:
+        # An iterator over a list hands each item to one thread only; two threads that both draw
+        # waste a list, nothing more.
+        drawn = iter(self._entropy(6 * _DRAWN_AT_ONCE).hex("-", 6).split("-"))
+        tail = next(drawn)
+        self._drawn = drawn
+        return tail
+
+
+def clock_text(us: int) -> str:
+    """Microseconds since 1970 as RFC 3339 in UTC.
+
+    Example:
+        >>> clock_text(1_795_257_000_000_001)
+        '2026-11-21T10:30:00.000001Z'
+    """
+    seconds, rest = divmod(us, 1_000_000)
+    return f"{_second_text(seconds)}.{rest:06d}Z"
+
+
+_last: tuple[int, str] = (-1, "")
+
+
+def _second_text(seconds: int) -> str:
+    global _last  # one second's text, remembered; replaced as a whole, so threads never mix two
+    remembered = _last
+    if remembered[0] != seconds:
+        text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        remembered = _last = (seconds, text)
+    return remembered[1]

@@ -1,0 +1,30 @@
+"""Canonical bytes: CloudEvents 1.0 JSON, and the frame that holds them in a spool."""
+
+from __future__ import annotations
+
+from cxkit.codec.frame import COMMAND, INTERACTION, NOBODY, Record
+from cxkit.codec.wire import (
+    BATCH_CONTENT_TYPE,
+    CONTENT_TYPE,
+    SCHEMA,
+    decode,
+    decode_batch,
+    encode,
+    encode_batch,
+    split_batch,
+)
+
+__all__ = [
+    "BATCH_CONTENT_TYPE",
+    "COMMAND",
+    "CONTENT_TYPE",
+    "INTERACTION",
+    "NOBODY",
+    "SCHEMA",
+    "Record",
+    "decode",
+    "decode_batch",
+    "encode",
+    "encode_batch",
+    "split_batch",
+]

@@ -1,0 +1,106 @@
+"""The frame around each record of a spool.
+
+Layout, big endian; the checksum covers all that follows it::
+
+    magic 4 | length 4 | crc32 4 | sequence 8 | type 1 | priority 1 | own purpose 1 | reserved 1
+    | purposes 2 | subject 16 | payload (length bytes)
+
+The magic is the sync marker: after damage the reader looks for the next one, so a flipped bit
+costs one record. A torn tail is a frame whose length reaches past the end.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Final, NamedTuple
+
+__all__ = [
+    "COMMAND",
+    "HEADER_BYTES",
+    "INTERACTION",
+    "MAX_PAYLOAD_BYTES",
+    "NOBODY",
+    "PRIORITIES",
+    "Record",
+    "find_magic",
+    "pack",
+    "unpack",
+]
+
+_MAGIC: Final = b"\xc7CX\x01"
+_HEADER: Final = struct.Struct(">4sIIQBBBxH16s")
+_BODY: Final = struct.Struct(">QBBBxH16s")
+_CRC_END: Final = 12
+HEADER_BYTES: Final = _HEADER.size
+MAX_PAYLOAD_BYTES: Final = 1 << 18
+
+INTERACTION: Final = 1
+COMMAND: Final = 2
+"""An interaction that also changes the store: an identification, a consent, an answer."""
+
+NOBODY: Final = bytes(16)
+"""The subject of an interaction that names no persistent identifier."""
+
+PRIORITIES: Final = ("low", "normal", "critical")
+
+
+class Record(NamedTuple):
+    """One spooled interaction with what delivery must know without decoding it."""
+
+    payload: bytes
+    """The canonical bytes."""
+    subject: bytes = NOBODY
+    """16 bytes: the keyed hash of the strongest persistent identifier."""
+    purposes: int = 0
+    """Bits of the purposes that were allowed at capture, in the order of ``PURPOSES``."""
+    own: int = 0
+    """Index of the touchpoint's own purpose."""
+    priority: int = 1
+    """Index into `PRIORITIES`."""
+    type: int = INTERACTION
+    sequence: int = 0
+    """Position in the spool, from 0, without gaps."""
+
+
+def pack(record: Record) -> bytes:
+    """The frame of a record.
+
+    Example:
+        >>> unpack(pack(Record(b"{}")), 0)[0].payload
+        b'{}'
+    """
+    body = _BODY.pack(
+        record.sequence, record.type, record.priority, record.own, record.purposes, record.subject
+    )
+    crc = zlib.crc32(record.payload, zlib.crc32(body))
+    return b"".join((_MAGIC, struct.pack(">II", len(record.payload), crc), body, record.payload))
+
+
+def unpack(data: bytes, offset: int) -> tuple[Record | None, int]:
+    """The record whose frame starts at ``offset``, and where the next one starts.
+
+    Returns:
+        ``(record, end)``; ``(None, offset)`` if the frame is not whole yet (a torn tail, or more
+        to read); ``(None, next)`` with ``next > offset`` if it is damaged and ``next`` is where
+        to go on.
+    """
+    if len(data) - offset < HEADER_BYTES:
+        return None, offset
+    magic, length, crc, sequence, type, priority, own, purposes, subject = _HEADER.unpack_from(data, offset)
+    if magic != _MAGIC or length > MAX_PAYLOAD_BYTES:
+        return None, find_magic(data, offset + 1)
+    start = offset + HEADER_BYTES
+    end = start + length
+    if end > len(data):
+        return None, offset
+    payload = data[start:end]
+    if zlib.crc32(payload, zlib.crc32(data[offset + _CRC_END : start])) != crc:
+        return None, find_magic(data, offset + 1)
+    return Record(payload, subject, purposes, own, priority, type, sequence), end
+
+
+def find_magic(data: bytes, offset: int) -> int:
+    """Where the next frame may start at or after ``offset``; short of the end by what may be half a marker."""
+    found = data.find(_MAGIC, offset)
+    return found if found >= 0 else max(offset, len(data) - len(_MAGIC) + 1)

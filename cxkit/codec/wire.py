@@ -1,0 +1,310 @@
+"""The canonical form: CloudEvents 1.0 in JSON, one interaction or a batch, both directions.
+
+The bytes of an interaction are joined from four parts, so that capture encodes only what is new::
+
+    head        {"specversion":"1.0","id":"...","time":"..."        id and time
+    fragment    ,"source":...,"data":{"purpose":...                 once per touchpoint and scope version
+    occurrence  ,"outcome":"failed",...                             only what this occurrence adds
+    properties  ,"properties":{...}}}
+
+`encode` yields the same bytes, so ``encode(decode(b)) == b`` for whatever cxkit captured.
+Source: CloudEvents 1.0.2, JSON event format and JSON batch format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
+
+import attrs
+import msgspec
+
+from cxkit.errors import CodecError, CXError
+from cxkit.model import Context, Decision, Feedback, Identity, Interaction, Money
+from cxkit.model.interaction import Outcome
+from cxkit.model.touchpoint import Direction, Kind, Nature, Presence, Reach, Stage
+
+__all__ = [
+    "BATCH_CONTENT_TYPE",
+    "CONTENT_TYPE",
+    "SCHEMA",
+    "assemble",
+    "decode",
+    "decode_batch",
+    "encode",
+    "encode_batch",
+    "fragment",
+    "occurrence",
+]
+
+CONTENT_TYPE: Final = "application/cloudevents+json"
+BATCH_CONTENT_TYPE: Final = "application/cloudevents-batch+json"
+SCHEMA: Final = "urn:cxkit:interaction:1"
+"""The version of this form. A reader refuses another major version."""
+
+_TYPE_PREFIX: Final = "io.cxkit."
+_EMPTY_HEAD: Final = b'{"specversion":"1.0","id":"","time":""'
+_T = TypeVar("_T")
+
+
+class _Data(msgspec.Struct, omit_defaults=True, kw_only=True):
+    purpose: str | None = None
+    nature: Nature | None = None
+    presence: Presence | None = None
+    reach: Reach | None = None
+    via: str | None = None
+    promise: str | None = None
+    identity: dict[str, Any] | None = None
+    context: dict[str, Any] | None = None
+    consent: dict[str, bool] | None = None
+    outcome: Outcome | None = None
+    error: str | None = None
+    duration_ms: float | None = None
+    value: dict[str, str] | None = None
+    feedback: dict[str, Any] | None = None
+    decision: dict[str, Any] | None = None
+    cause: str | None = None
+    case: str | None = None
+    trimmed: dict[str, str] | None = None
+    properties: dict[str, Any] | None = None
+
+
+class _Event(msgspec.Struct, omit_defaults=True, kw_only=True):
+    specversion: str | None = None
+    id: str
+    time: str | None = None
+    source: str
+    type: str
+    datacontenttype: str | None = None
+    dataschema: str | None = None
+    cxkind: Kind | None = None
+    cxchannel: str | None = None
+    cxdirection: Direction | None = None
+    cxstage: Stage | None = None
+    cxplugin: str | None = None
+    recordedtime: str | None = None
+    data: _Data
+
+
+_encoder = msgspec.json.Encoder()
+_event_decoder = msgspec.json.Decoder(_Event)
+_batch_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def encode(interaction: Interaction) -> bytes:
+    """One interaction as a structured CloudEvent (`CONTENT_TYPE`)."""
+    return _encoder.encode(_to_event(interaction))
+
+
+def encode_batch(payloads: Iterable[bytes]) -> bytes:
+    """Encoded interactions as one CloudEvents batch (`BATCH_CONTENT_TYPE`), without decoding them."""
+    return b"[" + b",".join(payloads) + b"]"
+
+
+def decode(payload: bytes) -> Interaction:
+    """The interaction that a structured CloudEvent holds.
+
+    Raises:
+        CodecError: It is no JSON, no CloudEvent of cxkit, or of a later major version.
+    """
+    try:
+        return _from_event(_event_decoder.decode(payload))
+    except CodecError:
+        raise
+    except (msgspec.MsgspecError, CXError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise CodecError(
+            f"a CloudEvent could not be read ({type(error).__name__})",
+            fix="send CloudEvents 1.0 JSON as cxkit writes it",
+        ) from error
+
+
+def decode_batch(body: bytes) -> list[Interaction]:
+    """The interactions of a CloudEvents batch.
+
+    Raises:
+        CodecError: As `decode`, or the body is no JSON array.
+    """
+    return [decode(bytes(one)) for one in split_batch(body)]
+
+
+def split_batch(body: bytes) -> list[msgspec.Raw]:
+    """The events of a CloudEvents batch, each still encoded.
+
+    Raises:
+        CodecError: The body is no JSON array.
+    """
+    try:
+        return _batch_decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise CodecError("a batch is no JSON array", fix="send a CloudEvents batch", code="CX4002") from error
+
+
+def fragment(template: Interaction) -> bytes:
+    """The part that all interactions of one touchpoint in one version of a scope share.
+
+    Args:
+        template: Any interaction with these fields; its id, time, occurrence and properties are left out.
+    """
+    event = _to_event(attrs.evolve(template, id="", properties={}))
+    event.time = ""
+    event.data.properties = None
+    return _encoder.encode(event)[len(_EMPTY_HEAD) : -2]
+
+
+def occurrence(
+    *,
+    outcome: Outcome | None = None,
+    error: str | None = None,
+    duration: timedelta | None = None,
+    value: Money | None = None,
+    feedback: Feedback | None = None,
+    decision: Decision | None = None,
+    cause: str | None = None,
+    case: str | None = None,
+    trimmed: Mapping[str, str] | None = None,
+) -> bytes:
+    """What one occurrence adds to its fragment, ready for `assemble`."""
+    fields = _Data(
+        outcome=outcome,
+        error=error,
+        duration_ms=None if duration is None else duration / timedelta(milliseconds=1),
+        value=None if value is None else {"amount": str(value.amount), "currency": value.currency},
+        feedback=_plain(feedback),
+        decision=_plain(decision),
+        cause=cause,
+        case=case,
+        trimmed=dict(trimmed) if trimmed else None,
+    )
+    inner = _encoder.encode(fields)[1:-1]
+    return b"," + inner if inner else b""
+
+
+def assemble(id: str, time: str, fragment: bytes, occurrence: bytes, properties: bytes) -> bytes:
+    """The canonical bytes of an interaction from its parts; see the module's picture."""
+    head = f'{{"specversion":"1.0","id":"{id}","time":"{time}"'
+    return b"".join((head.encode(), fragment, occurrence, b',"properties":', properties, b"}}"))
+
+
+def rfc3339(time: datetime) -> str:
+    """A time as it is written: UTC, six digits of a second.
+
+    Example:
+        >>> rfc3339(datetime(2026, 11, 21, 10, 30, tzinfo=timezone.utc))
+        '2026-11-21T10:30:00.000000Z'
+    """
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+
+
+def _to_event(one: Interaction) -> _Event:
+    data = _Data(
+        purpose=one.purpose,
+        nature=one.nature,
+        presence=None if one.presence == "online" else one.presence,
+        reach=None if one.reach == "direct" else one.reach,
+        via=one.via,
+        promise=one.promise,
+        identity=_plain(one.identity) or None,
+        context=_plain(one.context) or None,
+        consent=dict(one.consent) or None,
+        outcome=one.outcome,
+        error=one.error,
+        duration_ms=None if one.duration is None else one.duration / timedelta(milliseconds=1),
+        value=None
+        if one.value is None
+        else {"amount": str(one.value.amount), "currency": one.value.currency},
+        feedback=_plain(one.feedback),
+        decision=_plain(one.decision),
+        cause=one.cause,
+        case=one.case,
+        trimmed=dict(one.trimmed) or None,
+        properties=dict(one.properties),
+    )
+    return _Event(
+        specversion="1.0",
+        id=one.id,
+        time=rfc3339(one.occurred_at),
+        source=one.source,
+        type=_TYPE_PREFIX + one.name,
+        datacontenttype="application/json",
+        dataschema=SCHEMA,
+        cxkind=one.kind,
+        cxchannel=one.channel,
+        cxdirection=one.direction,
+        cxstage=one.stage,
+        cxplugin=one.plugin,
+        recordedtime=None if one.received_at is None else rfc3339(one.received_at),
+        data=data,
+    )
+
+
+def _from_event(event: _Event) -> Interaction:
+    if event.specversion != "1.0" or not event.type.startswith(_TYPE_PREFIX) or event.time is None:
+        raise CodecError(
+            "a CloudEvent is not one of cxkit", fix='send type "io.cxkit.*" with a time', code="CX4003"
+        )
+    if event.dataschema != SCHEMA:
+        raise CodecError(
+            f"an interaction has another schema than {SCHEMA}",
+            fix="upgrade cxkit on this side",
+            code="CX4004",
+        )
+    data = event.data
+    return Interaction(
+        id=event.id,
+        occurred_at=_time(event.time),
+        name=event.type.removeprefix(_TYPE_PREFIX),
+        source=event.source,
+        kind=event.cxkind or "action",
+        purpose=data.purpose or "analytics",
+        channel=event.cxchannel,
+        direction=event.cxdirection or "inbound",
+        stage=event.cxstage,
+        nature=data.nature,
+        presence=data.presence or "online",
+        reach=data.reach or "direct",
+        via=data.via,
+        promise=data.promise,
+        case=data.case,
+        plugin=event.cxplugin,
+        identity=msgspec.convert(data.identity or {}, Identity),
+        context=msgspec.convert(data.context or {}, Context),
+        consent=data.consent or {},
+        outcome=data.outcome,
+        error=data.error,
+        duration=None if data.duration_ms is None else timedelta(milliseconds=data.duration_ms),
+        value=None if data.value is None else Money(data.value["amount"], data.value["currency"]),
+        feedback=None if data.feedback is None else Feedback(**_known(Feedback, data.feedback)),
+        decision=None if data.decision is None else _decision(data.decision),
+        cause=data.cause,
+        properties=data.properties or {},
+        trimmed=data.trimmed or {},
+        received_at=None if event.recordedtime is None else _time(event.recordedtime),
+    )
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _decision(fields: dict[str, Any]) -> Decision:
+    known = _known(Decision, fields)
+    return Decision(**{**known, "reasons": tuple(known.get("reasons", ()))})
+
+
+def _known(kind: type[attrs.AttrsInstance], fields: dict[str, Any]) -> dict[str, Any]:
+    names = {attribute.name for attribute in attrs.fields(kind)}
+    return {name: value for name, value in fields.items() if name in names}
+
+
+def _plain(value: Any) -> Any:
+    """A value of the model as JSON, defaults left out."""
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if value is None or not attrs.has(type(value)):
+        return value
+    return {
+        attribute.name: _plain(part)
+        for attribute in attrs.fields(type(value))
+        if (part := getattr(value, attribute.name)) != attribute.default
+    }

@@ -1,0 +1,304 @@
+"""A lane: one exporter's way through the spools. One thread; nobody else touches the exporter.
+
+A *span* is a run of records read at once. Each of its records ends in exactly one way (delivered,
+dropped for a reason, dead) before the cursor moves behind the span, together with the counts. So
+a crash repeats at most one span, and the account never tears.
+
+Consent is asked again here, for every attempt: what was lawful to keep may no longer be lawful to
+hand on. The rule is ``rules.consent``; the answer comes through ``verdict``.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Final, Literal, Protocol
+
+import attrs
+
+from cxkit.codec.frame import COMMAND, NOBODY, Record
+from cxkit.delivery.cursor import Progress, added
+from cxkit.delivery.dead import DeadLetters
+from cxkit.delivery.retry import Backoff
+from cxkit.delivery.spool import Spool
+from cxkit.roles import Batch, Exporter, Outcome
+
+__all__ = ["Lane", "LaneLimits", "Verdict"]
+
+_IDLE_S: Final = 5.0
+_UNKNOWN_S: Final = 1.0
+
+Answer = Literal["allowed", "refused", "unknown"]
+
+
+class Verdict(Protocol):
+    """Whether a person's record may be used for all of these purposes, as far as is known now."""
+
+    def __call__(self, subject: bytes, purposes: int) -> Answer: ...
+
+
+@attrs.frozen(kw_only=True)
+class LaneLimits:
+    """What one attempt may be."""
+
+    purposes: int
+    """Bits of the purposes of the exporter."""
+    deadline_s: float = 15.0
+    max_records: int = 500
+    max_bytes: int = 1_000_000
+    commands_only: bool = False
+    """Whether only commands are its business (the store's lane); consent does not filter those."""
+
+
+@attrs.define
+class _Span:
+    """Records read at once, and what has become of them."""
+
+    spool: Spool
+    began: Progress
+    behind: Progress
+    rest: list[Record]
+    counts: Counter[str]
+
+
+class Lane:
+    """Carries records to one exporter until stopped.
+
+    Args:
+        spools: The spools to drain, now; the lane asks each time.
+        passed: Called after a cursor has moved.
+        muted: Entered by the thread, so that what the exporter itself captures is not captured.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        exporter: Exporter,
+        *,
+        limits: LaneLimits,
+        verdict: Verdict,
+        spools: Callable[[], Sequence[Spool]],
+        dead: DeadLetters,
+        now_text: Callable[[], str],
+        passed: Callable[[Spool], None],
+        muted: Callable[[], AbstractContextManager[object]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = name
+        self.exporter = exporter
+        self.backoff = Backoff(max_records=limits.max_records)
+        self._limits = limits
+        self._verdict = verdict
+        self._spools = spools
+        self._dead = dead
+        self._now_text = now_text
+        self._passed = passed
+        self._muted = muted
+        self._clock = clock
+        self._span: _Span | None = None
+        self._turn = 0
+        self._waiting_for_consent = False
+        self._wake = threading.Event()
+        self._hurry = False
+        self._stop_at: float | None = None
+        self.thread = threading.Thread(target=self._run, name=f"cxkit-{name}", daemon=True)
+
+    # --- from other threads ---
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        self._wake.set()
+
+    def hurry(self) -> None:
+        """Try once now, unless the other side asked to wait."""
+        self._hurry = True
+        self._wake.set()
+
+    def stop(self, *, at: float) -> None:
+        """End as soon as nothing is left, one attempt has failed, or the clock reads ``at``."""
+        self._stop_at = at
+        self.hurry()
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything spooled so far has been handled."""
+        return all(spool.pending(self.name) == 0 for spool in self._spools())
+
+    # --- its own thread ---
+
+    def _run(self) -> None:
+        with self._muted():
+            while not self._over():
+                self._wake.clear()
+                worked = self._work() if self._may_try() else False
+                if self._stop_at is not None and not worked:
+                    break
+                if not worked:
+                    self._wake.wait(self._patience())
+            self._save()
+        self.exporter.close()
+
+    def _over(self) -> bool:
+        return self._stop_at is not None and self._clock() >= self._stop_at
+
+    def _may_try(self) -> bool:
+        hurry, self._hurry = self._hurry, False
+        if self._clock() >= self.backoff.not_before:
+            return True
+        return hurry and not self.backoff.asked_to_wait
+
+    def _patience(self) -> float:
+        until = self.backoff.not_before - self._clock()
+        return min(_IDLE_S, until) if until > 0 else _UNKNOWN_S if self._waiting_for_consent else _IDLE_S
+
+    def _work(self) -> bool:
+        """One attempt in one spool; whether more may be done at once."""
+        if self._span is None:
+            self._span = self._next_span()
+        span = self._span
+        if span is None:
+            return False
+        failures = self.backoff.failures
+        if span.rest:
+            self._attempt(span)
+        if not span.rest:
+            self._close(span)
+            return True
+        return self.backoff.failures == failures and not self._waiting_for_consent
+
+    def _next_span(self) -> _Span | None:
+        """The next records of the spool whose turn it is: a backlog must not hold up what happens now."""
+        spools = [spool for spool in self._spools() if spool.pending(self.name)]
+        self._turn += 1
+        for place in range(len(spools)):
+            span = self._span_of(spools[(self._turn + place) % len(spools)])
+            if span is not None:
+                return span
+        return None
+
+    def _span_of(self, spool: Spool) -> _Span | None:
+        began = spool.cursor(self.name).progress
+        read = spool.read(began, max_records=self._limits.max_records, max_bytes=self._limits.max_bytes)
+        if read.progress.sequence > began.sequence:
+            return _Span(spool, began, read.progress, read.records, Counter())
+        if spool.live:
+            return None
+        # Nothing can be read of what a dead spool still owes: it is damaged, or has been given up.
+        behind = attrs.evolve(read.progress, sequence=spool.next_sequence)
+        return _Span(spool, began, behind, [], Counter({f"dropped.{spool.lost}": spool.pending(self.name)}))
+
+    def _attempt(self, span: _Span) -> None:
+        tried = self._lawful(span)
+        if not tried:
+            return
+        batch = Batch(f"{span.spool.name}-{tried[0].sequence}-{tried[-1].sequence}-{len(tried)}",
+                      tuple(record.payload for record in tried))  # fmt: skip
+        self._settle(span, tried, self._export(batch))
+
+    def _lawful(self, span: _Span) -> list[Record]:
+        """The first records of the span that may be handed on now; those that may not are dropped."""
+        tried: list[Record] = []
+        size = 0
+        self._waiting_for_consent = False
+        while (
+            len(tried) < len(span.rest) and len(tried) < self.backoff.size and size < self._limits.max_bytes
+        ):
+            record = span.rest[len(tried)]
+            answer = self._judge(record)
+            if answer == "unknown":
+                self._waiting_for_consent = not tried
+                break
+            if answer == "allowed":
+                tried.append(record)
+                size += len(record.payload)
+            else:
+                del span.rest[len(tried)]
+                span.counts["dropped.consent" if answer == "refused" else "skipped"] += 1
+        return tried
+
+    def _judge(self, record: Record) -> Answer | Literal["not_ours"]:
+        if self._limits.commands_only:
+            return "allowed" if record.type == COMMAND else "not_ours"
+        wanted = self._limits.purposes | 1 << record.own
+        if wanted & ~record.purposes:
+            return "refused"
+        return "allowed" if record.subject == NOBODY else self._verdict(record.subject, wanted)
+
+    def _export(self, batch: Batch) -> Outcome:
+        deadline_s = self._limits.deadline_s
+        if self._stop_at is not None:
+            deadline_s = max(0.05, min(deadline_s, self._stop_at - self._clock()))
+        try:
+            outcome = self.exporter.export(batch, deadline_s=deadline_s)
+            return outcome if isinstance(outcome, Outcome) else Outcome.retry("no_outcome")
+        except Exception as error:  # the one guard around a stranger's code
+            return Outcome.retry(type(error).__name__)
+
+    def _settle(self, span: _Span, tried: list[Record], outcome: Outcome) -> None:
+        count = len(tried)
+        if outcome.verdict == "delivered":
+            self._done(span, count, {})
+            self.backoff.succeeded()
+        elif outcome.verdict == "reject":
+            self._rejected(span, tried, outcome)
+        elif outcome.verdict == "split" and count > 1:
+            self.backoff.too_large(count)
+        elif outcome.verdict == "split":
+            self._done(span, count, {0: outcome.reason})
+            self.backoff.succeeded()
+        else:
+            self.backoff.failed(
+                outcome.reason,
+                now=self._clock(),
+                retry_after_s=outcome.retry_after_s,
+                pause=outcome.verdict == "pause",
+            )
+
+    def _rejected(self, span: _Span, tried: list[Record], outcome: Outcome) -> None:
+        again = [tried[place] for place in sorted(outcome.again) if 0 <= place < len(tried)]
+        refused = {place: why for place, why in outcome.rejected.items() if place not in outcome.again}
+        self._done(span, len(tried), refused, again=again)
+        if again and len(again) == len(tried):
+            self.backoff.failed(outcome.reason, now=self._clock(), retry_after_s=outcome.retry_after_s)
+        else:
+            self.backoff.succeeded()
+
+    def _done(
+        self, span: _Span, count: int, refused: dict[int, str], *, again: Sequence[Record] = ()
+    ) -> None:
+        """The first ``count`` of the rest are handled, but for those to try again."""
+        for place in sorted(refused):
+            if 0 <= place < count:
+                self._bury(span.rest[place], refused[place])
+        dead = sum(0 <= place < count for place in refused)
+        span.counts["dead"] += dead
+        span.counts["delivered"] += count - dead - len(again)
+        span.rest[:count] = again
+
+    def _bury(self, record: Record, reason: str) -> None:
+        try:
+            self._dead.add(record, reason=reason, at=self._now_text())
+        except OSError:
+            pass  # counted as dead all the same; only its text is gone
+
+    def _close(self, span: _Span) -> None:
+        self._span = None
+        self._commit(span, span.behind)
+
+    def _save(self) -> None:
+        """Keep what was settled of an unfinished span, so that the next start does not repeat it."""
+        span, self._span = self._span, None
+        if span is not None and span.counts and span.behind.counts == span.began.counts:
+            # The same place, but from a later record on: a reader passes over those before it.
+            self._commit(span, attrs.evolve(span.began, sequence=span.rest[0].sequence))
+
+    def _commit(self, span: _Span, progress: Progress) -> None:
+        counts = {name: count for name, count in span.counts.items() if count}
+        try:
+            span.spool.cursor(self.name).commit(attrs.evolve(progress, counts=added(progress.counts, counts)))
+        except OSError:
+            pass  # the position is kept in memory; a crash now would cost duplicates
+        self._passed(span.spool)

@@ -1,0 +1,70 @@
+"""When to try again, and with how much: full jitter, Retry-After as a lower bound, and a breaker.
+
+The breaker is nothing but the size of what is tried: it shrinks with each failure, to a single
+record once the other side is taken to be down, and doubles with each success.
+Source of the jitter: M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Final
+
+__all__ = ["Backoff"]
+
+_BASE_S: Final = 1.0
+_CAP_S: Final = 300.0
+_PAUSE_S: Final = 60.0
+_RETRY_AFTER_CAP_S: Final = 3600.0
+_OPEN_AFTER: Final = 5
+
+
+class Backoff:
+    """The patience of one lane. Times are of a monotonic clock, in seconds."""
+
+    def __init__(self, *, max_records: int, random_float: random.Random | None = None) -> None:
+        self.size = max_records
+        """How many records the next attempt may hold."""
+        self.failures = 0
+        """Attempts that failed since one succeeded."""
+        self.not_before = 0.0
+        """When the next attempt may be made."""
+        self.reason = ""
+        """Why the last attempt failed."""
+        self.asked_to_wait = False
+        """Whether the other side itself set the time."""
+        self._max = max_records
+        self._random = random_float or random.SystemRandom()
+
+    @property
+    def open(self) -> bool:
+        """Whether the other side is taken to be down, and only probed."""
+        return self.failures >= _OPEN_AFTER
+
+    def succeeded(self) -> None:
+        self.failures = 0
+        self.not_before = 0.0
+        self.reason = ""
+        self.asked_to_wait = False
+        self.size = min(self._max, self.size * 2)
+
+    def failed(
+        self, reason: str, *, now: float, retry_after_s: float | None = None, pause: bool = False
+    ) -> None:
+        """Count a failure and set the time of the next attempt."""
+        self.failures += 1
+        self.reason = reason
+        self.size = 1 if self.open else max(1, self.size // 2)
+        ceiling = min(_CAP_S, _BASE_S * 2 ** min(self.failures - 1, 16))
+        wait = self._random.uniform(0, ceiling)
+        if pause:
+            wait += _PAUSE_S
+        self.asked_to_wait = retry_after_s is not None
+        if retry_after_s is not None:
+            wait = max(wait, min(retry_after_s, _RETRY_AFTER_CAP_S))
+        self.not_before = now + wait
+
+    def too_large(self, tried: int) -> None:
+        """A batch was refused as it is: the next one is half of it, at once."""
+        self.size = max(1, tried // 2)
+        self.not_before = 0.0

@@ -1,0 +1,135 @@
+"""An HTTP collector: each batch is one POST of CloudEvents.
+
+The request carries ``Content-Type: application/cloudevents-batch+json`` and ``Idempotency-Key``, the
+batch's id, the same in every attempt with the same content.
+
+What the answer means is the table of `cxkit.transport.judge`. An answer of 2xx may also accept a part:
+status 207, or a JSON body, with one or both of ::
+
+    {"rejected": [{"index": 3, "reason": "unknown_type"}],      refused for ever
+     "retry": [4, 5]}                                           to be tried again
+
+Indexes count from 0 in the batch as it was posted. A 207 that cannot be read, like JSON that is
+longer than 64 KiB, is taken as a refusal of the whole batch: halves of it have shorter answers.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+import msgspec
+
+from cxkit.codec import BATCH_CONTENT_TYPE, encode_batch
+from cxkit.errors import ConfigurationError, TransportError
+from cxkit.roles import Batch, Exporter, Factory, Outcome
+from cxkit.settings import Secret
+from cxkit.transport import Response, Transport, check_field, judge, origin_of
+
+__all__ = ["FACTORY", "HTTPExporter", "Settings"]
+
+_OWN_FIELDS: Final = frozenset({"content-type", "content-encoding", "idempotency-key"})
+
+
+def _full(_: object, attribute: attrs.Attribute[str], url: str) -> None:
+    origin_of(url)
+
+
+def _sound(
+    _: object, attribute: attrs.Attribute[Mapping[str, Secret]], headers: Mapping[str, Secret]
+) -> None:
+    for name, value in headers.items():
+        check_field(name, value.reveal())
+        if name.lower() in _OWN_FIELDS:
+            raise ConfigurationError(
+                f'"headers" holds {name.lower()}, which the exporter sets itself',
+                fix="remove it",
+                code="CX1054",
+            )
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """Of ``type = "http"``."""
+
+    url: str = attrs.field(validator=_full, repr=origin_of)
+    """Where to post. Credentials in it are used as Basic authentication and never shown."""
+    headers: Mapping[str, Secret] = attrs.field(factory=dict, validator=_sound)
+    """Further header fields, such as ``Authorization``."""
+    gzip: bool = False
+    """Whether bodies are compressed."""
+    ca_file: str | None = None
+    """A PEM file of the certificate authorities to trust instead of the system's."""
+
+
+class _Rejected(msgspec.Struct):
+    index: int
+    reason: str = "rejected"
+
+
+class _Partial(msgspec.Struct):
+    rejected: list[_Rejected] = []
+    retry: list[int] = []
+
+
+class HTTPExporter:
+    """Posts batches to a collector.
+
+    Example:
+        >>> HTTPExporter(Settings(url="http://127.0.0.1:1/")).export(Batch("b1", (b"{}",)), deadline_s=1.0)
+        Outcome(verdict='retry', reason='network', retry_after_s=None, rejected={}, again=frozenset())
+    """
+
+    purposes: frozenset[str] = frozenset()
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._transport = Transport(ca_file=settings.ca_file)
+
+    def export(self, batch: Batch, *, deadline_s: float) -> Outcome:
+        """Post the batch once."""
+        body = encode_batch(batch.payloads)
+        headers = {name: value.reveal() for name, value in self._settings.headers.items()}
+        headers |= {"content-type": BATCH_CONTENT_TYPE, "idempotency-key": batch.id}
+        if self._settings.gzip:
+            # The fastest level, and no time in it: an attempt repeats the same bytes.
+            body = gzip.compress(body, compresslevel=1, mtime=0)
+            headers["content-encoding"] = "gzip"
+        end: Response | TransportError
+        try:
+            end = self._transport.request(
+                "POST", self._settings.url, headers=headers, body=body, deadline_s=deadline_s
+            )
+        except TransportError as error:
+            end = error
+        if isinstance(end, Response) and 200 <= end.status < 300:
+            return _accepted(end, len(batch))
+        return Outcome(**judge(end)._asdict())
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+
+def _accepted(response: Response, size: int) -> Outcome:
+    is_json = "json" in response.headers.get("content-type", "")
+    if response.status != 207 and not (is_json and response.body):
+        return Outcome.delivered()
+    try:
+        partial = msgspec.json.decode(response.body, type=_Partial)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        unread = response.status == 207 or response.truncated
+        return Outcome.split("answer_unreadable") if unread else Outcome.delivered()
+    rejected = {one.index: _word(one.reason) for one in partial.rejected if 0 <= one.index < size}
+    again = {index for index in partial.retry if 0 <= index < size} - rejected.keys()
+    return Outcome.reject(rejected, again=again) if rejected or again else Outcome.delivered()
+
+
+def _word(reason: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", reason[:64].lower()).strip("_") or "rejected"
+
+
+FACTORY: Final[Factory[Exporter]] = Factory(name="http", settings=Settings, build=HTTPExporter)

@@ -1,0 +1,128 @@
+"""apply: commands into the store, on the store's lane. Idempotent: a command may come twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, cast
+
+from cxkit.errors import ConflictError, StoreError
+from cxkit.flows.bus import Bus, Committed
+from cxkit.flows.consent import CONSENT_CHANGED
+from cxkit.flows.documents import (
+    consent_doc,
+    consent_to_json,
+    identifier_doc,
+    keys_of,
+    owner_of,
+    person_doc,
+)
+from cxkit.flows.identify import IDENTIFIED
+from cxkit.keyring import Keyring
+from cxkit.model import JSON, Consent, Interaction
+from cxkit.roles import Batch, Outcome, Put, Store
+from cxkit.rules.identity import Resolution, resolve
+
+__all__ = ["Applier"]
+
+_TRIES: Final = 20
+
+
+class Applier:
+    """Commits commands to the store and announces them. Fills the role of an exporter."""
+
+    purposes = frozenset({"necessary"})
+
+    def __init__(self, store: Callable[[], Store], keyring: Keyring, bus: Bus) -> None:
+        self._store = store
+        self._keyring = keyring
+        self._bus = bus
+
+    def export(self, batch: Batch, *, deadline_s: float) -> Outcome:
+        """Apply all; at the first that cannot be applied now, the rest waits with it."""
+        rejected: dict[int, str] = {}
+        for place, command in enumerate(batch):
+            try:
+                documents = self._apply(command)
+            except StoreError as error:
+                left = range(place, len(batch))
+                return Outcome.reject(rejected, again=left) if place else Outcome.retry(error.code)
+            except (ValueError, KeyError, TypeError) as error:
+                rejected[place] = type(error).__name__
+                continue
+            keys = frozenset(keys_of(self._keyring, command.identity))
+            self._bus.announce(Committed(command=command, keys=keys, documents=documents))
+        return Outcome.reject(rejected) if rejected else Outcome.delivered()
+
+    def close(self) -> None:
+        """The store is the kit's to close."""
+
+    def _apply(self, command: Interaction) -> frozenset[str]:
+        change = {IDENTIFIED.name: self._identified, CONSENT_CHANGED.name: self._consented}[command.name]
+        for _ in range(_TRIES):
+            puts, expected = change(command)
+            try:
+                if puts:
+                    self._store().commit(puts, expected=expected)
+                return frozenset(puts)
+            except ConflictError:
+                continue
+        raise StoreError("a document is being changed all the time", fix="try again later", code="CX6010")
+
+    def _consented(self, command: Interaction) -> tuple[dict[str, Put], dict[str, int]]:
+        properties = cast("dict[str, Any]", command.properties)
+        consent = Consent(
+            choices=properties["choices"],
+            decided_at=command.occurred_at,
+            method=properties["method"],
+            policy=properties["policy"],
+        )
+        names = [consent_doc(key) for key in keys_of(self._keyring, command.identity)]
+        found = self._store().get_many(names)
+        puts = {}
+        for name in names:
+            records = cast("list[Any]", list(found[name].body["records"])) if name in found else []  # type: ignore[arg-type]
+            if not any(record["id"] == command.id for record in records):
+                puts[name] = Put(body={"records": [*records, consent_to_json(command.id, consent)]})
+        return puts, {name: found[name].version if name in found else 0 for name in puts}
+
+    def _identified(self, command: Interaction) -> tuple[dict[str, Put], dict[str, int]]:
+        keys = keys_of(self._keyring, command.identity)
+        owned = self._store().get_many(identifier_doc(key) for key in keys)
+        people = self._store().get_many({person_doc(str(one.body["person"])) for one in owned.values()})
+        owners = {
+            key.hex(): owner_of(person, people[person_doc(person)].body)
+            for key in keys
+            if (held := owned.get(identifier_doc(key))) and (person := str(held.body["person"]))
+            and person_doc(person) in people
+        }  # fmt: skip
+        seen = {key.hex(): (one.type, one.evidence) for key, one in keys.items()}
+        resolution = resolve(seen, owners, newcomer=command.id)
+        if resolution.person is None:
+            return {}, {}
+        name = person_doc(resolution.person)
+        types = {key.hex(): one.type for key, one in keys.items()}
+        body = _person(people[name].body if name in people else {}, resolution, types, command)
+        puts = {name: Put(body=body)}
+        for key in resolution.linked:
+            puts[f"identifier/{key}"] = Put(body={"type": types[key], "person": resolution.person})
+        versions = {**owned, **people}
+        return puts, {doc: versions[doc].version if doc in versions else 0 for doc in {*puts, *versions}}
+
+
+def _person(
+    body: Mapping[str, JSON], resolution: Resolution, types: Mapping[str, str], command: Interaction
+) -> dict[str, JSON]:
+    keys = cast("list[JSON]", body.get("keys", []))
+    unique = cast("dict[str, JSON]", body.get("unique", {}))
+    linked = list(resolution.linked)
+    return {
+        "keys": [*keys, *(key for key in linked if key not in keys)],
+        "unique": {**unique, **{types[key]: key for key in linked if types[key] == "user_id"}},
+        "traits": {**cast("dict[str, JSON]", body.get("traits", {})), **command.properties},
+        "born_at": body.get("born_at", _text(command.occurred_at)),
+    }
+
+
+def _text(time: datetime) -> str:
+    return time.isoformat()

@@ -1,0 +1,64 @@
+"""grant and withdraw: the person's choice, from now on. The rule is ``rules.consent``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cxkit.capture.scope import Scope
+from cxkit.errors import InvalidInteractionError, nearest
+from cxkit.flows.desk import Desk
+from cxkit.flows.documents import keys_of
+from cxkit.flows.view import Known
+from cxkit.model import PURPOSES, Choice, TouchpointSpec, purpose_bits
+from cxkit.rules.identity import join, without
+
+__all__ = ["CONSENT_CHANGED", "choose"]
+
+CONSENT_CHANGED = TouchpointSpec(
+    name="consent.changed", kind="consent", purpose="necessary", priority="critical"
+)
+
+
+def choose(desk: Desk, scope: Scope, purposes: Iterable[str], choice: Choice, *, method: str) -> str | None:
+    """Record one choice for some purposes, and let the scope obey it at once.
+
+    An exporter hears of it only if its purposes were allowed before or are now: it must learn of a
+    withdrawal, but where something was refused from the start nothing ever arrives, not even that.
+
+    Raises:
+        InvalidInteractionError: A purpose is not known.
+    """
+    chosen = _known(purposes)
+    before, granted = scope.identity, scope.allowed.granted
+    now = desk.intake.stamper.now()
+    scope.choices = {**scope.choices, **dict.fromkeys(chosen, (choice, now))}
+    scope.despite_gpc = scope.gpc
+    desk.govern(scope)
+    if scope.allowed.recognise:
+        if scope.issue_visitor and not scope.identity.get("visitor"):
+            scope.change(identity=join(scope.identity, [scope.issue_visitor()]))
+    else:
+        scope.change(identity=without(scope.identity, ["visitor"]))
+    concerned = join(before, scope.identity.identifiers)
+    id = desk.command(
+        CONSENT_CHANGED,
+        scope,
+        identity=concerned,
+        properties={"choices": dict.fromkeys(chosen, choice), "method": method, "policy": desk.policy.name},
+        purposes=purpose_bits(granted | scope.allowed.granted),
+        governed=False,
+    )
+    if id is not None:
+        change = Known(choices=dict.fromkeys(chosen, (choice, now)))
+        desk.view.remembers(keys_of(desk.keyring, concerned), id, change)
+    return id
+
+
+def _known(purposes: Iterable[str]) -> list[str]:
+    chosen = [purposes] if isinstance(purposes, str) else list(purposes)
+    for purpose in chosen:
+        if purpose not in PURPOSES:
+            raise InvalidInteractionError(
+                f'"{purpose}" is not a purpose', fix=nearest(str(purpose), PURPOSES), code="CX3121"
+            )
+    return chosen

@@ -1,0 +1,86 @@
+"""The desk: what the verbs work with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+import msgspec
+
+from cxkit.capture.gate import prepare_command
+from cxkit.capture.intake import Captured, Intake
+from cxkit.capture.scope import Scope
+from cxkit.codec import NOBODY
+from cxkit.errors import StoreError
+from cxkit.flows.documents import keys_of
+from cxkit.flows.view import Known, View
+from cxkit.keyring import Keyring
+from cxkit.model import JSON, Identity, TouchpointSpec
+from cxkit.roles import Decider
+from cxkit.rules.consent import Policy, allowed
+
+__all__ = ["Desk"]
+
+
+@attrs.frozen(kw_only=True)
+class Desk:
+    """What the verbs work with; one per kit."""
+
+    source: str
+    policy: Policy
+    keyring: Keyring
+    intake: Intake
+    view: View
+    deciders: tuple[Decider, ...] = ()
+
+    def subject(self, identity: Identity) -> bytes:
+        """The key of the strongest identifier, under which a record's owner is found."""
+        return next(iter(keys_of(self.keyring, identity)), NOBODY)
+
+    def govern(self, scope: Scope) -> None:
+        """Resolve the scope's choices again, and make a new version of it."""
+        choices = {purpose: choice for purpose, (choice, _) in scope.choices.items()}
+        scope.change(allowed=allowed(self.policy, choices, gpc=scope.gpc, despite_gpc=scope.despite_gpc))
+
+    def known(self, scope: Scope, *, wait: bool) -> Known | None:
+        """What is known of the scope's person; None if it cannot be known now."""
+        keys = list(keys_of(self.keyring, scope.identity))
+        try:
+            return self.view.of(keys, wait=wait) if keys else Known()
+        except StoreError:
+            return None
+
+    def recall(self, scope: Scope, *, wait: bool) -> None:
+        """Let the scope obey what its person chose elsewhere, as far as that can be known now."""
+        known = self.known(scope, wait=wait)
+        scope.pending = known is None
+        if known is not None and known.choices:
+            scope.choices = dict(Known(choices=scope.choices).with_more(known).choices)
+            self.govern(scope)
+
+    def command(
+        self,
+        spec: TouchpointSpec,
+        scope: Scope,
+        *,
+        identity: Identity,
+        properties: Mapping[str, JSON],
+        purposes: int,
+        governed: bool = True,
+    ) -> str | None:
+        """Put a command in the queue; returns its id, or None if there was no room even for that.
+
+        Args:
+            purposes: Bits of the purposes an exporter may have it for.
+            governed: Whether delivery asks for the person's consent again.
+        """
+        prepared = prepare_command(
+            spec,
+            scope,
+            identity=identity,
+            purposes=purposes,
+            subject=self.subject(identity) if governed else NOBODY,
+            source=self.source,
+        )
+        id, us = self.intake.stamper.stamp()
+        return self.intake.put(Captured(prepared, id, us, b"", msgspec.json.encode(dict(properties))))

@@ -1,0 +1,75 @@
+"""identify: the scope so far belongs to this person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cxkit.capture.redact import Redactor
+from cxkit.capture.sanitise import sanitise
+from cxkit.capture.scope import Scope
+from cxkit.errors import InvalidInteractionError
+from cxkit.flows.desk import Desk
+from cxkit.flows.documents import keys_of
+from cxkit.flows.view import Known
+from cxkit.keyring import Keyring
+from cxkit.model import Evidence, Identifier, TouchpointSpec, purpose_bits
+from cxkit.rules.identity import CONTACTS, join, normalise, without
+
+__all__ = ["IDENTIFIED", "identifiers_of", "identify"]
+
+IDENTIFIED = TouchpointSpec(
+    name="identity.identified", kind="identity", purpose="necessary", priority="critical"
+)
+
+_STITCHING = "identity_stitching"
+
+
+def identify(
+    desk: Desk, scope: Scope, *, identifiers: Mapping[str, str], traits: Mapping[str, Any], wait: bool
+) -> str | None:
+    """Join what was proven (a login) to the scope, and record it.
+
+    Without consent to ``identity_stitching`` the visitor's own identifier stays apart: it leaves the
+    scope, and nothing links the two.
+
+    Raises:
+        InvalidInteractionError: An identifier identifies nobody ("null", "0", ...).
+    """
+    proven = identifiers_of(desk.keyring, identifiers, evidence="login")
+    known = scope.identity
+    if _STITCHING not in scope.allowed.granted:
+        known = without(known, ["visitor"])
+    scope.change(identity=join(known, proven))
+    desk.recall(scope, wait=wait)
+    plain = sanitise(dict(traits), redactor=Redactor()).properties
+    id = desk.command(
+        IDENTIFIED,
+        scope,
+        identity=scope.identity,
+        properties=plain,
+        purposes=purpose_bits(scope.allowed.granted),
+    )
+    if id is not None:
+        desk.view.remembers(keys_of(desk.keyring, scope.identity), id, Known(traits=plain))
+    return id
+
+
+def identifiers_of(keyring: Keyring, values: Mapping[str, str], *, evidence: Evidence) -> list[Identifier]:
+    """Identifiers in the one form in which they are kept; of a contact, its keyed hash.
+
+    Raises:
+        InvalidInteractionError: One identifies nobody.
+    """
+    found = []
+    for type, value in values.items():
+        text = normalise(type, value) if isinstance(value, str) else None
+        if text is None:
+            raise InvalidInteractionError(
+                f'the value given as "{type}" identifies nobody',
+                fix="identify with a real, stable id as text, and not at all when there is none",
+                code="CX3120",
+            )
+        kept = keyring.identifier_key(type, text).hex() if type in CONTACTS else text
+        found.append(Identifier(type=type, value=kept, evidence=evidence))
+    return found

@@ -1,0 +1,179 @@
+"""Keys: signed tokens, and the keyed hashes under which identifiers are known.
+
+One secret per list entry; each use derives a key of its own from it, so a cookie never verifies
+as a link. The newest signing key signs, all verify. The identifier key is permanent: changing it
+makes every customer a stranger.
+
+A token reads ``payload.issued.signature``: issued in hexadecimal seconds, the signature the first
+16 bytes of HMAC-SHA256 (RFC 2104) in base64url.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Final
+
+from cxkit.errors import ConfigurationError, TokenError
+
+__all__ = ["Keyring", "Signed"]
+
+_PAYLOAD: Final = re.compile(r"[A-Za-z0-9_:~-]{0,512}")
+_MAX_TOKEN_CHARS: Final = 600
+_CLOCK_SKEW_S: Final = 60
+_FILE: Final = "keys.json"
+
+
+class Signed(str):
+    """The payload of a token that verified, and when it was issued."""
+
+    __slots__ = ("current", "issued_at")
+    issued_at: int
+    """Unix seconds."""
+    current: bool
+    """Whether the newest key signed it."""
+
+
+class Keyring:
+    """Signs, verifies and hashes.
+
+    Args:
+        signing: Secrets, the newest first; at least one.
+        identifier: The secret under which identifiers are hashed.
+        generated: Whether the keys were made up here rather than configured.
+
+    Example:
+        >>> keys = Keyring(signing=[b"a secret of sixteen"], identifier=b"another of sixteen")
+        >>> token = keys.sign("cookie", "v1", now=1_800_000_000)
+        >>> keys.verify("cookie", token, now=1_800_000_060, max_age_s=3600)
+        'v1'
+    """
+
+    def __init__(self, *, signing: Sequence[bytes], identifier: bytes, generated: bool = False) -> None:
+        if not signing or min(map(len, [*signing, identifier])) < 16:
+            raise ConfigurationError(
+                "a key is missing or shorter than 16 bytes",
+                fix='make one with: python -c "import secrets; print(secrets.token_hex(32))"',
+                code="CX1020",
+            )
+        self._signing = tuple(signing)
+        self._identifier = hashlib.blake2b(identifier, digest_size=64).digest()
+        self._derived: dict[str, list[bytes]] = {}
+        self.generated = generated
+
+    @classmethod
+    def open(cls, directory: Path, *, signing: Sequence[str] = (), identifier: str | None = None) -> Keyring:
+        """The keys given, and for those not given the ones generated once under ``directory``.
+
+        Raises:
+            ConfigurationError: The key file cannot be written, or holds no keys.
+        """
+        if signing and identifier:
+            return cls(signing=[one.encode() for one in signing], identifier=identifier.encode())
+        kept = _kept(directory)
+        return cls(
+            signing=[one.encode() for one in signing or kept["signing"]],
+            identifier=(identifier or kept["identifier"][0]).encode(),
+            generated=True,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Keyring of {len(self._signing)} signing keys>"
+
+    def sign(self, use: str, payload: str, *, now: float) -> str:
+        """A token for ``payload`` (letters, digits and ``_ : ~ -``, at most 512).
+
+        Raises:
+            ValueError: The payload has other characters.
+        """
+        if not _PAYLOAD.fullmatch(payload):
+            raise ValueError("a payload to sign has characters other than letters, digits and _ : ~ -")
+        body = f"{payload}.{int(now):x}"
+        return f"{body}.{_signature(self._keys(use)[0], body)}"
+
+    def verify(self, use: str, token: str, *, now: float, max_age_s: float) -> Signed:
+        """The payload of a token.
+
+        Raises:
+            TokenError: It is malformed, not ours, too old, or from the future.
+        """
+        body, _, signature = token.rpartition(".")
+        payload, _, issued = body.rpartition(".")
+        if len(token) > _MAX_TOKEN_CHARS or not token.isascii() or not _PAYLOAD.fullmatch(payload):
+            raise TokenError("a token is malformed", fix="treat its bearer as unknown")
+        matches = [hmac.compare_digest(_signature(key, body), signature) for key in self._keys(use)]
+        if not any(matches):
+            raise TokenError("a token is not signed by us", fix="treat its bearer as unknown", code="CX4102")
+        signed = Signed(payload)
+        signed.issued_at = int(issued, 16)
+        signed.current = matches[0]
+        if not now - max_age_s <= signed.issued_at <= now + _CLOCK_SKEW_S:
+            raise TokenError("a token is out of date", fix="treat its bearer as unknown", code="CX4103")
+        return signed
+
+    def identifier_key(self, type: str, value: str) -> bytes:
+        """16 bytes that stand for an identifier wherever its value must not be seen."""
+        return self._hash(f"{type}\0{value}".encode("utf-8", "surrogatepass"))
+
+    @cached_property
+    def _hash(self) -> lru_cache:  # type: ignore[type-arg]
+        key = self._identifier
+
+        @lru_cache(maxsize=10_000)
+        def hashed(text: bytes) -> bytes:
+            return hashlib.blake2b(text, digest_size=16, key=key, person=b"cxkit-id").digest()
+
+        return hashed
+
+    def _keys(self, use: str) -> list[bytes]:
+        held = self._derived.get(use)
+        if held is None:
+            held = self._derived[use] = self._derive(use)
+        return held
+
+    def _derive(self, use: str) -> list[bytes]:
+        return [hmac.digest(secret, f"cxkit {use}".encode(), "sha256") for secret in self._signing]
+
+
+def _signature(key: bytes, body: str) -> str:
+    return urlsafe_b64encode(hmac.digest(key, body.encode(), "sha256")[:16]).rstrip(b"=").decode()
+
+
+def _kept(directory: Path) -> dict[str, list[str]]:
+    """The generated keys; made by whichever process comes first, whole or not at all."""
+    path = directory / _FILE
+    try:
+        if not path.exists():
+            _generate(directory, path)
+        kept = json.loads(path.read_text("utf-8"))
+        return {"signing": [str(one) for one in kept["signing"]], "identifier": [str(kept["identifier"])]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(
+            f"the generated keys in {path} cannot be used ({type(error).__name__})",
+            fix="configure keys.signing and keys.identifier, or make the directory writable",
+            code="CX1021",
+        ) from error
+
+
+def _generate(directory: Path, path: Path) -> None:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keys = {"signing": [secrets.token_hex(32)], "identifier": secrets.token_hex(32)}
+    draft = directory / f".{_FILE}.{secrets.token_hex(8)}"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(descriptor, json.dumps(keys).encode())
+        os.fsync(descriptor)
+        os.link(draft, path)  # unlike rename, never replaces keys another process made first
+    except FileExistsError:
+        pass
+    finally:
+        os.close(descriptor)
+        draft.unlink()

@@ -1,0 +1,24 @@
+"""Facts: what a request says of itself, as pure data. They are never stored or exported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+__all__ = ["Facts"]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Facts:
+    """A request as its framework received it. The only place of the raw address and user agent."""
+
+    method: str
+    scheme: str
+    host: str | None
+    path: str
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    """Lower-case names; repeated headers joined by ", "."""
+    peer: str | None = attrs.field(default=None, repr=False)
+    """The address of the socket's other end."""
+    cookies: Mapping[str, str] = attrs.field(factory=dict, repr=False)

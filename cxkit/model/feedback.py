@@ -1,0 +1,52 @@
+"""Feedback: how the customer perceived it."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import attrs
+
+from cxkit.errors import InvalidInteractionError
+
+__all__ = ["SCALES", "Feedback", "Question"]
+
+Question = Literal["nps", "csat", "ces", "expectation", "useful", "usable", "enjoyable"]
+
+SCALES: Final[dict[str, tuple[int, int]]] = {
+    "nps": (0, 10),
+    "csat": (1, 5),
+    "ces": (1, 7),
+    "expectation": (1, 5),
+    "useful": (1, 5),
+    "usable": (1, 5),
+    "enjoyable": (1, 5),
+}
+"""Lowest and highest score of each question."""
+
+
+@attrs.frozen(kw_only=True)
+class Feedback:
+    """One answer.
+
+    Raises:
+        InvalidInteractionError: The question is unknown, or the score is off its scale.
+
+    Example:
+        >>> Feedback(question="nps", score=9).score
+        9
+    """
+
+    question: Question
+    score: int = attrs.field()
+
+    @score.validator
+    def _on_scale(self, attribute: attrs.Attribute[int], value: int) -> None:
+        low, high = SCALES.get(self.question, (1, 0))
+        if type(value) is not int or not low <= value <= high:
+            raise InvalidInteractionError(
+                f'a score for "{self.question}" is off its scale',
+                fix=f"give a whole number from {low} to {high}"
+                if low <= high
+                else f"ask one of {', '.join(SCALES)}",
+                code="CX3113",
+            )

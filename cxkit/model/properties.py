@@ -1,0 +1,11 @@
+"""What a property may hold: exactly the values of JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+__all__ = ["JSON", "Properties"]
+
+JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+Properties: TypeAlias = Mapping[str, JSON]

@@ -1,0 +1,222 @@
+"""The registry: find plugins, allow or block them, and gather what they offer.
+
+Built-ins register through the same hooks as strangers. Each entry point is loaded in a guard of
+its own: what it raises costs that plugin alone, and is kept in ``failures``. An implementation
+under a name that is no hook is refused with the nearest name.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+from typing import Any, TypeVar
+
+import attrs
+import pluggy
+
+from cxkit import hookspecs
+from cxkit.errors import ConfigurationError, PluginError, nearest
+from cxkit.exporters import console, file, http
+from cxkit.roles import Channel, Decider, Enricher, Exporter, Factory, Store
+from cxkit.settings import Plugins
+from cxkit.stores import memory, sqlite
+
+__all__ = ["Failure", "Registry"]
+
+T = TypeVar("T")
+_GROUP = "cxkit"
+
+
+@attrs.frozen(kw_only=True)
+class Failure:
+    """A plugin, or one of its hooks, that could not be used."""
+
+    plugin: str
+    reason: str
+
+
+class _BuiltIn:
+    """What comes with cxkit, through the hooks."""
+
+    @hookspecs.hookimpl
+    def cxkit_exporters(self) -> list[Factory[Exporter]]:
+        return [console.FACTORY, file.FACTORY, http.FACTORY]
+
+    @hookspecs.hookimpl
+    def cxkit_stores(self) -> list[Factory[Store]]:
+        return [memory.FACTORY, sqlite.FACTORY]
+
+
+class Registry:
+    """The plugins in use, in the order of their names, built-ins first.
+
+    Args:
+        settings: Which plugins to allow and to block.
+        found: Entry points; by default those installed.
+        more: Modules or objects to register besides, by name.
+
+    Raises:
+        PluginError: A plugin implements a hook that does not exist.
+    """
+
+    def __init__(
+        self,
+        settings: Plugins,
+        *,
+        found: Iterable[EntryPoint] | None = None,
+        more: Mapping[str, object] | None = None,
+    ) -> None:
+        self.failures: list[Failure] = []
+        self._manager = pluggy.PluginManager("cxkit")
+        self._manager.add_hookspecs(hookspecs)
+        self._hooks = {name for name in vars(hookspecs) if hasattr(getattr(hookspecs, name), "cxkit_spec")}
+        self._register("cxkit", _BuiltIn())
+        points = entry_points(group=_GROUP) if found is None else found
+        for point in sorted(points, key=lambda point: point.name):
+            if self._wanted(point.name, settings):
+                self._load(point)
+        for name, plugin in (more or {}).items():
+            self._register(name, plugin)
+
+    @property
+    def plugins(self) -> dict[str, object]:
+        """Name to what was registered under it."""
+        return {name: plugin for name, plugin in self._manager.list_name_plugin() if plugin is not None}
+
+    def exporters(self) -> dict[str, Factory[Exporter]]:
+        """Kinds of exporters, by name."""
+        return self._factories("cxkit_exporters")
+
+    def stores(self) -> dict[str, Factory[Store]]:
+        """Kinds of stores, by name."""
+        return self._factories("cxkit_stores")
+
+    def enrichers(self) -> dict[str, Factory[Enricher]]:
+        """Enrichers, by name, in the order in which they run."""
+        return self._factories("cxkit_enrichers")
+
+    def deciders(self) -> dict[str, Factory[Decider]]:
+        """Deciders, by name, in the order in which they are asked."""
+        return self._factories("cxkit_deciders")
+
+    def channels(self) -> dict[str, Factory[Channel]]:
+        """Channels, by name."""
+        return self._factories("cxkit_channels")
+
+    def tables(self) -> dict[str, type]:
+        """Tables of the configuration that belong to plugins."""
+        tables: dict[str, type] = {}
+        for plugin, found in self._ask("cxkit_settings"):
+            for name, kind in dict(found).items():
+                if name in tables:
+                    self._fail(plugin, f'table "{name}" is already taken')
+                else:
+                    tables[name] = kind
+        return tables
+
+    def add_commands(self, cli: object) -> None:
+        """Let plugins add to the command line."""
+        for _ in self._ask("cxkit_commands", cli=cli):
+            pass
+
+    def drop_listener(self) -> Callable[[str, int, str | None], None] | None:
+        """What tells all plugins of drops; None if none wants to know."""
+        if not self._manager.hook.on_drop.get_hookimpls():
+            return None
+
+        def tell(reason: str, count: int, exporter: str | None) -> None:
+            for _ in self._ask("on_drop", reason=reason, count=count, exporter=exporter):
+                pass
+
+        return tell
+
+    # --- inside ---
+
+    def _wanted(self, name: str, settings: Plugins) -> bool:
+        allowed = settings.allow is None or name in settings.allow
+        return allowed and name not in settings.block
+
+    def _load(self, point: EntryPoint) -> None:
+        try:
+            plugin = point.load()
+        except Exception as error:
+            self._fail(point.name, f"cannot be imported: {type(error).__name__}: {error}")
+            return
+        self._register(point.name, plugin)
+
+    def _register(self, name: str, plugin: object) -> None:
+        for attribute, implementation in _implementations(plugin):
+            if attribute not in self._hooks:
+                raise PluginError(
+                    f'plugin "{name}" implements "{attribute}", which is no hook',
+                    fix=nearest(attribute, self._hooks),
+                    code="CX2002",
+                )
+            self._check_arguments(name, attribute, implementation)
+        self._manager.register(plugin, name=name)
+
+    def _check_arguments(self, plugin: str, hook: str, implementation: Callable[..., object]) -> None:
+        known = set(inspect.signature(getattr(hookspecs, hook)).parameters)
+        for argument in inspect.signature(implementation).parameters:
+            if argument not in known:
+                raise PluginError(
+                    f'plugin "{plugin}" asks for "{argument}" in hook "{hook}", which has none of that name',
+                    fix=nearest(argument, known),
+                    code="CX2003",
+                )
+
+    def _factories(self, hook: str) -> dict[str, Factory[Any]]:
+        factories: dict[str, Factory[Any]] = {}
+        for plugin, found in self._ask(hook):
+            for factory in found:
+                if not isinstance(factory, Factory):
+                    self._fail(plugin, f"{hook} returned a {type(factory).__name__}, not a Factory")
+                elif factory.name in factories:
+                    self._fail(plugin, f'{hook}: "{factory.name}" is already taken')
+                else:
+                    factories[factory.name] = factory
+        return factories
+
+    def _ask(self, hook: str, **arguments: object) -> Iterable[tuple[str, Any]]:
+        """Call a hook plugin by plugin, so that one that raises does not lose the others' answers."""
+        caller = getattr(self._manager.hook, hook)
+        for implementation in caller.get_hookimpls():
+            wanted = {name: arguments[name] for name in implementation.argnames}
+            try:
+                yield implementation.plugin_name, implementation.function(**wanted)
+            except Exception as error:
+                self._fail(implementation.plugin_name, f"{hook} raised {type(error).__name__}: {error}")
+
+    def _fail(self, plugin: str, reason: str) -> None:
+        failure = Failure(plugin=plugin, reason=reason)
+        if failure not in self.failures:
+            self.failures.append(failure)
+
+
+def build(
+    factories: Mapping[str, Factory[T]], type: str, settings: Callable[[type[Any]], Any], *, where: str
+) -> T:
+    """What ``type`` names, built from its settings.
+
+    Raises:
+        ConfigurationError: No plugin offers that type.
+    """
+    factory = factories.get(type)
+    if factory is None:
+        raise ConfigurationError(
+            f'{where} has type "{type}", which no plugin offers', fix=nearest(type, factories), code="CX1030"
+        )
+    return factory.build(settings(factory.settings))
+
+
+def _implementations(plugin: object) -> list[tuple[str, Callable[..., object]]]:
+    """What a plugin marks as an implementation, or names like one without the mark."""
+    found = []
+    for name in dir(plugin):
+        value = getattr(plugin, name, None)
+        named = name.startswith("cxkit_") and not isinstance(plugin, ModuleType)
+        if inspect.isroutine(value) and (named or hasattr(value, "cxkit_impl")):
+            found.append((name, value))
+    return found

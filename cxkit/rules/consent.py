@@ -1,0 +1,105 @@
+"""What a person allowed, and what follows from it.
+
+The rule stands here. It is applied at four gates: ``capture.gate`` (may this be kept, and with
+whom), ``flows.identify`` (may it be joined), ``rules.experience`` (how personal may it be) and
+``delivery.lane`` (may this exporter have it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Final, Literal
+
+import attrs
+
+from cxkit.model import PURPOSES, Choice, Consent
+
+__all__ = ["STRICT", "Allowed", "Policy", "allowed", "capture_mode", "choices_of"]
+
+_OBJECTED_BY_GPC: Final = frozenset({"advertising", "sale_share"})
+_RECOGNISING: Final = frozenset({"analytics", "personalization", "profiling", "advertising"})
+
+CaptureMode = Literal["full", "anonymous", "refused", "undecided"]
+
+
+@attrs.frozen(kw_only=True)
+class Policy:
+    """What holds where a person has said nothing."""
+
+    name: str
+    granted: frozenset[str]
+    """Purposes that need no choice."""
+    anonymous: frozenset[str]
+    """Purposes an interaction without any identifier may serve before a choice."""
+
+
+STRICT: Final = Policy(
+    name="strict/1",
+    granted=frozenset({"necessary"}),
+    anonymous=frozenset({"necessary", "functional", "analytics"}),
+)
+"""Opt-in for everything but the necessary; before a choice, counting without identifiers only."""
+
+
+@attrs.frozen(kw_only=True)
+class Allowed:
+    """The choices of one person in one scope, resolved."""
+
+    granted: frozenset[str] = STRICT.granted
+    denied: frozenset[str] = frozenset()
+    """What was refused; what is in neither set is undecided."""
+
+    @property
+    def recognise(self) -> bool:
+        """Whether a persistent identifier may be kept for this visitor."""
+        return bool(self.granted & _RECOGNISING)
+
+    def as_map(self) -> dict[str, bool]:
+        """Purpose to allowed, for those decided."""
+        return {
+            purpose: purpose in self.granted for purpose in PURPOSES if purpose in self.granted | self.denied
+        }
+
+
+def choices_of(records: Iterable[Consent]) -> dict[str, tuple[Choice, datetime]]:
+    """The latest explicit choice for each purpose; of two at one moment the denial."""
+    latest: dict[str, tuple[Choice, datetime]] = {}
+    for record in records:
+        for purpose, choice in record.choices.items():
+            held = latest.get(purpose)
+            if held is None or (record.decided_at, choice == "denied") > (held[1], held[0] == "denied"):
+                latest[purpose] = (choice, record.decided_at)
+    return latest
+
+
+def allowed(
+    policy: Policy, choices: Mapping[str, Choice], *, gpc: bool = False, despite_gpc: bool = False
+) -> Allowed:
+    """What follows from a policy, explicit choices, and the browser's objection.
+
+    Args:
+        gpc: ``Sec-GPC: 1`` was sent: advertising and sale_share are denied, nothing else
+            (W3C Global Privacy Control).
+        despite_gpc: The choices were made under that same signal, so an explicit grant stands.
+    """
+    granted, denied = set(policy.granted), set()
+    for purpose, choice in choices.items():
+        (granted if choice == "granted" else denied).add(purpose)
+    if gpc:
+        objected = _OBJECTED_BY_GPC - granted if despite_gpc else _OBJECTED_BY_GPC
+        granted -= objected
+        denied |= objected
+    denied -= {"necessary"}
+    return Allowed(granted=frozenset(granted - denied), denied=frozenset(denied))
+
+
+def capture_mode(
+    allowed: Allowed, purpose: str, *, before_choice: Literal["anonymise", "drop"]
+) -> CaptureMode:
+    """How an interaction of that purpose may be kept: with identity, without, or not at all."""
+    if purpose in allowed.granted:
+        return "full"
+    if purpose in allowed.denied:
+        return "refused"
+    return "anonymous" if before_choice == "anonymise" else "undecided"

@@ -1,0 +1,61 @@
+"""Settings: one tree of frozen values, and the only place that reads the environment and files.
+
+In order, the first that says something wins: code, ``CXKIT_*`` variables, the file, the default.
+There are two phases, as plugins are found only after the core knows which of them may load. `load`
+checks what the core owns and leaves the tables of exporters, stores, experiences and plugins raw;
+`structure` checks one of those against the class of its owner. Whatever they are given, they raise
+`ConfigurationError` and nothing else:
+
+======  ===================================================================
+CX1001  a name in the file, the environment or the code is not known
+CX1002  the file cannot be read
+CX1003  the file is not TOML
+CX1004  a ``${NAME}`` in the file cannot be replaced
+CX1005  a value has the wrong type
+CX1006  a value is out of its range, or not among those allowed
+CX1007  a setting without a default is missing
+CX1008  one setting is given twice, or as a table here and as a value there
+CX1009  tables are nested too deep, or a key is not text
+CX1010  a secret is too short
+======  ===================================================================
+
+Messages name settings and where they came from, never what they hold.
+
+``sealed``  values that are not shown          ``typed``    a table becomes a value of a class
+``tree``    the settings and their ranges      ``sources``  the code, the environment, the file
+"""
+
+from __future__ import annotations
+
+from cxkit.settings.sealed import RawTable, Secret
+from cxkit.settings.sources import load
+from cxkit.settings.tree import (
+    Consent,
+    ExporterTable,
+    Keys,
+    Plugins,
+    Queue,
+    Redact,
+    Settings,
+    Spool,
+    StoreTable,
+    Web,
+)
+from cxkit.settings.typed import structure
+
+__all__ = [
+    "Consent",
+    "ExporterTable",
+    "Keys",
+    "Plugins",
+    "Queue",
+    "RawTable",
+    "Redact",
+    "Secret",
+    "Settings",
+    "Spool",
+    "StoreTable",
+    "Web",
+    "load",
+    "structure",
+]

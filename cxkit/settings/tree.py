@@ -1,0 +1,216 @@
+"""The tree of settings: frozen values that check their own ranges."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import attrs
+
+from cxkit.errors import ConfigurationError, nearest
+from cxkit.model import PURPOSES
+from cxkit.settings.sealed import RawTable, Secret, raw
+
+__all__ = [
+    "FILLED",
+    "REST",
+    "Consent",
+    "ExporterTable",
+    "Keys",
+    "Plugins",
+    "Queue",
+    "Redact",
+    "Settings",
+    "Spool",
+    "StoreTable",
+    "Web",
+]
+
+_MOST: Final = 2**63 - 1
+_TEN_YEARS_S: Final = 315_360_000
+
+# What a field is, where it is not a setting of its own name.
+REST: Final = {"cxkit": "takes the keys that no other field knows"}
+FILLED: Final = {"cxkit": "filled by load()"}
+
+Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+
+
+def _refused(attribute: attrs.Attribute[Any], what: str, fix: str, code: str = "CX1006") -> ConfigurationError:
+    return ConfigurationError(f'"{attribute.name}" {what}', fix=fix, code=code)
+
+
+def _between(low: float, high: int) -> Validator:
+    def check(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
+        if not low <= value <= high:  # so written, it is true of NaN too
+            raise _refused(attribute, "is out of its range", f"give a number from {low} to {high}")
+
+    return check
+
+
+def _shaped(pattern: str, fix: str) -> Validator:
+    shape = re.compile(pattern)
+
+    def check(_: object, attribute: attrs.Attribute[Any], value: str | Iterable[str]) -> None:
+        if not all(shape.fullmatch(one) for one in ([value] if isinstance(value, str) else value)):
+            raise _refused(attribute, "holds a character or a form that is not allowed", fix)
+
+    return check
+
+
+def _long_enough(_: object, attribute: attrs.Attribute[Any], value: Secret | Iterable[Secret] | None) -> None:
+    secrets = [value] if isinstance(value, Secret) else value or ()
+    if any(len(one.reveal()) < 16 for one in secrets):
+        fix = 'make one with: python -c "import secrets; print(secrets.token_hex(32))"'
+        raise _refused(attribute, "holds a secret of fewer than 16 characters", fix, "CX1010")
+
+
+def _known_purposes(_: object, attribute: attrs.Attribute[Any], value: Iterable[str] | None) -> None:
+    for purpose in sorted(set(value or ()) - set(PURPOSES)):
+        raise _refused(attribute, "holds a purpose that is not known", nearest(purpose[:64], PURPOSES))
+
+
+_count = _between(1, _MOST)
+_seconds = _between(0, _TEN_YEARS_S)
+_lasting = _between(1, _TEN_YEARS_S)
+
+
+@attrs.frozen(kw_only=True)
+class Queue:
+    """Where interactions wait for the spool, in memory."""
+
+    max_bytes: int = attrs.field(default=33_554_432, validator=_count)
+
+
+@attrs.frozen(kw_only=True)
+class Spool:
+    """Where interactions wait for the exporters, on disk."""
+
+    max_bytes: int = attrs.field(default=536_870_912, validator=_count)
+    max_age_s: float = attrs.field(default=604_800.0, validator=_lasting)
+    segment_bytes: int = attrs.field(default=8_388_608, validator=_count)
+    sync_interval_s: float = attrs.field(default=0.2, validator=_seconds)
+    """At most this long until it is on disk for good; 0 is after every write."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.segment_bytes > self.max_bytes:
+            raise ConfigurationError(
+                '"segment_bytes" is more than the whole spool may hold',
+                fix="make it a small part of spool.max_bytes",
+                code="CX1006",
+            )
+
+
+@attrs.frozen(kw_only=True)
+class Keys:
+    """Secrets of at least 16 characters; what is not given is generated once."""
+
+    signing: tuple[Secret, ...] = attrs.field(default=(), validator=_long_enough)
+    """The newest first: it signs, all verify."""
+    identifier: Secret | None = attrs.field(default=None, validator=_long_enough)
+    """Permanent: another one makes every customer a stranger."""
+
+
+@attrs.frozen(kw_only=True)
+class Consent:
+    """What holds until a person chooses."""
+
+    policy: str = "strict"
+    before_choice: Literal["anonymise", "drop"] = "anonymise"
+
+
+@attrs.frozen(kw_only=True)
+class Web:
+    """What every web plugin does alike."""
+
+    exclude: tuple[str, ...] = attrs.field(
+        default=("/favicon.ico", "/robots.txt", "/static/", "/healthz"),
+        validator=_shaped("/.*", "start each path with a slash"),
+    )
+    visitor_max_age_s: int = attrs.field(default=34_128_000, validator=_lasting)
+    """395 days, about 13 months."""
+    consent_max_age_s: int = attrs.field(default=15_552_000, validator=_lasting)
+    """180 days."""
+    cookie_prefix: str = attrs.field(
+        default="cxkit", validator=_shaped("[A-Za-z0-9_-]{1,32}", "use up to 32 letters, digits, - and _")
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Redact:
+    """Names of properties whose values are hidden, beyond the built-in ones; and those that are not."""
+
+    extra: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Plugins:
+    """Which third-party plugins may load. None: all that are installed."""
+
+    allow: tuple[str, ...] | None = None
+    block: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class ExporterTable:
+    """``[exporters.NAME]``: what all kinds have in common, and the options of the kind itself."""
+
+    type: str
+    purposes: frozenset[str] | None = attrs.field(default=None, validator=_known_purposes)
+    """None: those its kind declares."""
+    deadline_s: float = attrs.field(default=15.0, validator=_between(0.001, _TEN_YEARS_S))
+    max_batch_records: int = attrs.field(default=500, validator=_count)
+    max_batch_bytes: int = attrs.field(default=1_000_000, validator=_count)
+    options: RawTable = attrs.field(factory=RawTable, converter=raw, metadata=REST)
+
+
+@attrs.frozen(kw_only=True)
+class StoreTable:
+    """``[store]``: the kind of store, and its options."""
+
+    type: str = "sqlite"
+    options: RawTable = attrs.field(factory=RawTable, converter=raw, metadata=REST)
+
+
+def _raw_each(tables: Mapping[str, Mapping[str, object]]) -> Mapping[str, RawTable]:
+    return {name: raw(table) for name, table in tables.items()}
+
+
+_exporter_names = _shaped("[a-z][a-z0-9]*(_[a-z0-9]+)*", "name exporters in lower-case letters, digits and single _")
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """All settings, checked as far as the core knows them. Made by `load`.
+
+    Example:
+        >>> Settings(queue=Queue(max_bytes=1_000_000)).spool.max_age_s
+        604800.0
+    """
+
+    service: str = attrs.field(
+        default="app", validator=_shaped("[A-Za-z0-9._~-]{1,100}", "use up to 100 letters, digits and . _ ~ -")
+    )
+    strict: bool = False
+    directory: Path = Path(".cxkit")
+    durability: Literal["queue"] = "queue"
+    exit_timeout_s: float = attrs.field(default=2.0, validator=_seconds)
+    store_budget_s: float = attrs.field(default=0.05, validator=_seconds)
+    queue: Queue = Queue()
+    spool: Spool = Spool()
+    keys: Keys = Keys()
+    consent: Consent = Consent()
+    web: Web = Web()
+    redact: Redact = Redact()
+    plugins: Plugins = Plugins()
+    store: StoreTable = StoreTable()
+    exporters: Mapping[str, ExporterTable] = attrs.field(factory=dict, validator=_exporter_names)
+    experiences: Mapping[str, RawTable] = attrs.field(factory=dict, converter=_raw_each)
+    """Raw: name of an experience to its table."""
+    tables: Mapping[str, RawTable] = attrs.field(factory=dict, converter=_raw_each, metadata=REST)
+    """Raw: the tables the core does not know, for plugins to claim."""
+    origins: Mapping[str, str] = attrs.field(factory=dict, eq=False, metadata=FILLED)
+    """Dotted setting to ``file cxkit.toml``, ``env CXKIT_STRICT`` or ``code``; the rest are defaults."""

@@ -1,0 +1,57 @@
+"""What makes things: the demo, the pages, the figures, the release. What judges is tox.ini.
+
+Every session sets up its own environment, so ``python -m pip install nox`` is all one needs first.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["demo"]
+
+HERE = Path(__file__).parent
+PYPROJECT = nox.project.load_toml(HERE / "pyproject.toml")
+PROJECTS = [HERE, *sorted(path.parent for path in HERE.glob("plugins/*/pyproject.toml"))]
+
+
+def install_checkout(session: nox.Session, group: str) -> None:
+    """Install this checkout, plugins included, and one of its dependency groups."""
+    editable = [f"--editable={project}" for project in PROJECTS]
+    session.install(*editable, *nox.project.dependency_groups(PYPROJECT, group))
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Run the shop: its own servers on this machine, customers, and what they experienced."""
+    install_checkout(session, "demo")
+    session.run("python", "-m", "examples.shop.demo", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the pages into site/; a warning is an error."""
+    install_checkout(session, "docs")
+    session.run("sphinx-build", "--fail-on-warning", "--nitpicky", "docs", "site", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure against the yardsticks and print the ratios."""
+    install_checkout(session, "bench")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Build every source distribution and wheel into dist/. Uploading them is left to a person."""
+    session.install("build", "twine")
+    dist = HERE / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    for project in PROJECTS:
+        session.run("python", "-m", "build", "--outdir", str(dist), str(project))
+    session.run("twine", "check", "--strict", *sorted(str(path) for path in dist.iterdir()))
