@@ -131,7 +131,7 @@ class Touchpoint(Generic[P]):
         try:
             if self._shape is None:
                 raise TypeError("properties are given by name")
-            return self._shape(*args, **properties), extra  # type: ignore[call-arg, arg-type]
+            return self._shape(*args, **properties), extra  # type: ignore[arg-type]
         except Exception as error:
             if kit.settings.strict:
                 raise
@@ -202,7 +202,7 @@ def _measured(touchpoint: Touchpoint[...], function: Callable[..., Any]) -> Call
         @functools.wraps(function)
         def measured_generator(*args: Any, **kwargs: Any) -> Iterator[Any]:
             with touchpoint.interaction():
-                return (yield from function(*args, **kwargs))
+                return (yield from function(*args, **kwargs))  # type: ignore[no-any-return]
 
         return measured_generator
 
@@ -367,7 +367,7 @@ def scope(
     session: str | None = None,
     evidence: Evidence = "claim",
     kit: Kit | None = None,
-    **identifiers: str,
+    **identifiers: str | int,
 ) -> Iterator[None]:
     """A unit of work with a customer of its own: a call, a job, a message.
 
@@ -385,9 +385,8 @@ def scope(
         >>> record.one("call.answered").channel
         'phone'
     """
-    opened = _open(
-        kit, dict(channel=channel, locale=locale, timezone=timezone, session=session), identifiers, evidence
-    )
+    context = Context(channel=channel, locale=locale, timezone=timezone, session=session)
+    opened = _open(kit, context, identifiers, evidence)
     if opened is None:
         yield
         return
@@ -399,7 +398,7 @@ def scope(
 
 
 def _open(
-    kit: Kit | None, context: Mapping[str, str | None], identifiers: Mapping[str, str], evidence: Evidence
+    kit: Kit | None, context: Context, identifiers: Mapping[str, str | int], evidence: Evidence
 ) -> Scope | None:
     try:
         kit = kit or current_kit()
@@ -407,9 +406,7 @@ def _open(
         _unconfigured(error)
         return None
     outer = current_scope()
-    opened = kit.open_scope(
-        Context(**{name: value for name, value in context.items() if value is not None}), parent=outer
-    )
+    opened = kit.open_scope(context, parent=outer)
     try:
         found = identifiers_of(kit.desk.keyring, identifiers, evidence=evidence)
         opened.change(identity=join(Identity(), found))
@@ -450,7 +447,7 @@ def carry(work: Callable[P, R]) -> Callable[P, R]:
     return carried
 
 
-def identify(*, traits: Mapping[str, JSON] | None = None, **identifiers: str) -> None:
+def identify(*, traits: Mapping[str, JSON] | None = None, **identifiers: str | int) -> None:
     """The customer of this scope proved who they are, by a login: the scope so far is theirs.
 
     Args:

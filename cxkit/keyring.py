@@ -18,7 +18,6 @@ import re
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -121,17 +120,8 @@ class Keyring:
 
     def identifier_key(self, type: str, value: str) -> bytes:
         """16 bytes that stand for an identifier wherever its value must not be seen."""
-        return self._hash(f"{type}\0{value}".encode("utf-8", "surrogatepass"))
-
-    @cached_property
-    def _hash(self) -> lru_cache:  # type: ignore[type-arg]
-        key = self._identifier
-
-        @lru_cache(maxsize=10_000)
-        def hashed(text: bytes) -> bytes:
-            return hashlib.blake2b(text, digest_size=16, key=key, person=b"cxkit-id").digest()
-
-        return hashed
+        text = f"{type}\0{value}".encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(text, digest_size=16, key=self._identifier, person=b"cxkit-id").digest()
 
     def _keys(self, use: str) -> list[bytes]:
         held = self._derived.get(use)

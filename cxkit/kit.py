@@ -14,7 +14,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any, Final, TypeVar
 
 from cxkit.capture.enrich import Enrichment
 from cxkit.capture.gate import Prepared, prepare
-from cxkit.capture.intake import Intake
+from cxkit.capture.intake import Captured, Intake
 from cxkit.capture.redact import Redactor
 from cxkit.capture.scope import Scope, current_scope, enter
 from cxkit.capture.stamp import Stamper, clock_text
@@ -125,7 +125,7 @@ class Kit:
         self.enrich = self._enrichment(intake)
         self.experiences = self._configured_experiences()
         self.root_scope = self.open_scope(Context())
-        self._engine: Engine | None = None
+        self._engine: Engine[Captured] | None = None
         self._boot_guard = threading.Lock()
         self._closed = False
         _kits.add(self)
@@ -334,16 +334,16 @@ class Kit:
         finally:
             self._boot_guard.release()
 
-    def _late_engine(self) -> Engine | None:
+    def _late_engine(self) -> Engine[Captured] | None:
         """At the end, where nothing was started or no thread can be: an engine that only writes down what is queued."""
         return self._make_engine() if self.desk.intake.queued else None
 
-    def _await_engine(self, deadline: float) -> Engine | None:
+    def _await_engine(self, deadline: float) -> Engine[Captured] | None:
         if self._engine is None and self._boot_guard.acquire(timeout=max(0.0, deadline - time.monotonic())):
             self._boot_guard.release()  # a start that was under way is over
         return self._engine
 
-    def _make_engine(self) -> Engine:
+    def _make_engine(self) -> Engine[Captured]:
         if os.getpid() != self._pid:  # inherited connections belong to the parent
             self._pid = os.getpid()
             self._exporters = self._build_exporters()
@@ -363,7 +363,7 @@ class Kit:
         )
 
     def _make_lanes(
-        self, spools: Callable[[], tuple[Spool, ...]], passed: Callable[[Spool], None], token: str
+        self, spools: Callable[[], Sequence[Spool]], passed: Callable[[Spool], None], token: str
     ) -> list[Lane]:
         make = partial(
             Lane,
@@ -433,7 +433,7 @@ class _Muted(dict[str, Prepared]):
         return Prepared(refusal="own_thread")
 
 
-_abandoned: list[Engine] = []
+_abandoned: list[Engine[Captured]] = []
 """What a child inherited: kept, so that no finaliser closes what is the parent's."""
 
 

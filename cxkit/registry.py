@@ -213,7 +213,7 @@ def build(
 
 def _implementations(plugin: object) -> list[tuple[str, Callable[..., object]]]:
     """What a plugin marks as an implementation, or names like one without the mark."""
-    found = []
+    found: list[tuple[str, Callable[..., object]]] = []
     for name in dir(plugin):
         value = getattr(plugin, name, None)
         named = name.startswith("cxkit_") and not isinstance(plugin, ModuleType)

@@ -141,7 +141,8 @@ class Intake:
             stamped, us = self.stamper.stamp()
             return self.put(Captured(prepared, id or stamped, us, occurrence, encoded))
         except Exception as error:
-            return self.failed(error)
+            self.failed(error)
+            return None
 
     def put(self, captured: Captured) -> str | None:
         """Into the queue, if there is room for its priority."""

@@ -80,8 +80,8 @@ _WORD_ENDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])
 _AUTHORITY_END: Final = re.compile("[/?#]")
 _PIECES: Final = re.compile("([?&;#])")
 
-_MAX_KEY_CHARS: Final = 256
-"""Only so much of a key is judged, at either end."""
+_MAX_NAME_CHARS: Final = 256
+"""Of a longer key, so much is judged at either end."""
 _MAX_KNOWN_CHARS: Final = 64
 _MAX_KNOWN: Final = 10_000
 
@@ -146,8 +146,6 @@ class Redactor:
             >>> Redactor().fit("https://me:pw@shop.example/", 100)
             ('https://shop.example/', ['url'])
         """
-        if len(text) <= max_bytes and text.isascii() and "://" not in text[:8]:
-            return text, []
         head = text[:max_bytes]
         mended = encodable(head)
         kept = mended.encode()[:max_bytes].decode("utf-8", "ignore")
@@ -201,8 +199,8 @@ class Redactor:
         return any(name not in self.clean and self._judge(name) for name in names)
 
     def _judge(self, key: str) -> bool:
-        if len(key) > _MAX_KEY_CHARS:
-            return self._judge(key[:_MAX_KEY_CHARS]) or self._judge(key[-_MAX_KEY_CHARS:])
+        if len(key) > _MAX_NAME_CHARS:
+            return self._judge(key[:_MAX_NAME_CHARS]) or self._judge(key[-_MAX_NAME_CHARS:])
         words = _words(key)
         joined = "".join(words)
         if joined in self._extra:
@@ -271,15 +269,15 @@ def bases(value: object) -> tuple[type, ...]:
     return _mro(type(value))
 
 
-def type_name(value: object, max_chars: int) -> str:
-    """The name of the class of a value.
+def type_name(value: object) -> str:
+    """The name of the class of a value, its first 256 characters.
 
     Example:
-        >>> type_name(print, 7)
-        'builtin'
+        >>> type_name(1.5)
+        'float'
     """
     name: str = type.__dict__["__name__"].__get__(type(value))
-    return encodable(name[:max_chars])
+    return encodable(name[:_MAX_NAME_CHARS])
 
 
 def stored(value: object, name: str) -> Any:

@@ -1,7 +1,6 @@
 """The slow walk: any Python value as bounded, plain JSON, without running the app's code.
 
-What `scan` does not vouch for comes here. This becomes of each type (and of its subclasses), with that
-marker in `Sanitised.trimmed`:
+What `scan` does not vouch for comes here. A type, or a subclass; what becomes of it; the marker it leaves:
 
 ==================================================  ====================================  =================
 None, bool, float, int within +-2**53               itself; an IntEnum its number
@@ -29,10 +28,9 @@ there before, numbered ("1~2") is marked key. A stand-in for which all texts tog
 (cut). The walk is wide, not deep: when the nodes run out, what is near the top has been kept.
 
 No attribute is looked up in the ordinary way, no method of a subclass is called: `type` cannot lie, fields
-are read from slots and ``__dict__``, containers through the methods of their base. So of a lazy proxy, a
-query set, a mock or a generator only the name is kept. Other Mappings are names, too: Starlette's request
-is one, and would give its headers away. The app's code runs in two places, guarded: a time zone tells its
-offset, keys of a ChainMap are compared.
+are read from where they are stored, containers through their base. So of a lazy proxy, a query set, a mock
+or a generator only the name is kept; of other Mappings, too: Starlette's request is one, and would give its
+headers away. Only a time zone is asked for its offset, and keys of a ChainMap are compared; both guarded.
 """
 
 from __future__ import annotations
@@ -71,7 +69,6 @@ __all__ = ["Limits", "Sanitised", "sanitise"]
 
 _EXACT: Final = 2**53
 _MAX_MARKS: Final = 32
-_RATIO: Final = ("_numerator", "_denominator")
 
 
 @attrs.frozen(kw_only=True)
@@ -85,7 +82,7 @@ class Limits:
         max_string_bytes: UTF-8 bytes of one text.
         max_text_bytes: UTF-8 bytes of all texts together; keys are not counted.
         max_key_chars: Characters of one key; at least 64, or ValueError is raised.
-        max_repr_chars: Characters of a number as text, or of the name of a type.
+        max_repr_chars: Characters of a number as text.
 
     Example:
         >>> Limits(max_depth=3).max_nodes
@@ -107,7 +104,7 @@ class Sanitised:
 
     Args:
         properties: New containers throughout; nothing of the app's is shared or changed.
-        trimmed: Path ("a.b[3]"; the whole is "$") to markers, joined by commas. Paths hold names of
+        trimmed: Path ("a.b[3]"; the whole is "") to markers, joined by commas. Paths hold names of
             keys, never values. After 32 markers, "..." holds the number of the others.
 
     Example:
@@ -125,7 +122,7 @@ _DEFAULT: Final = Limits()
 def sanitise(properties: object, *, redactor: Redactor, limits: Limits = _DEFAULT) -> Sanitised:
     """Turn properties into JSON that encodes, decodes to itself, and passes here again unchanged.
 
-    Never raises. Anything may be passed; what is no object becomes one without properties.
+    Never raises. Of what is no object, no properties are left.
 
     Example:
         >>> bag = {"price": Decimal("24.90"), "rate": float("nan"), "pwd": "x"}
@@ -146,9 +143,8 @@ def _int(value: int) -> tuple[JSON, str | None]:
     number = int.__index__(value)
     if -_EXACT <= number <= _EXACT:
         return number, None
-    bits = number.bit_length()
-    # Of very long ones, str() would take its time or refuse.
-    return (str(number), "bigint") if bits < 10_000 else (None, f"huge:{int(bits * 0.30103) + 1}")
+    digits = int(number.bit_length() * 0.30103) + 1  # str() takes long for many, or refuses
+    return (str(number), "bigint") if digits < 600 else (None, f"huge:{digits}")
 
 
 def _float(value: float) -> tuple[JSON, str | None]:
@@ -181,7 +177,7 @@ _LEAVES: Final[dict[type, _Leaf]] = {
     float: _float,
     str: lambda value: (str.__str__(value), None),
     Decimal: _decimal,
-    Fraction: lambda value: ("/".join(int.__repr__(stored(value, part)) for part in _RATIO), None),
+    Fraction: lambda value: ("/".join(int.__repr__(stored(value, x)) for x in Fraction.__slots__), None),
     complex: lambda value: (complex.__repr__(value), None),
     uuid.UUID: lambda value: (str(uuid.UUID(int=stored(value, "int"))), None),
     dt.datetime: _datetime,
@@ -234,7 +230,7 @@ _OPENERS: Final[dict[type, tuple[_Opener, type]]] = {
     **{base: (_members(base, _in_order), list) for base in (set, frozenset)},
 }
 # By identity, for a metaclass that defines __hash__ or __eq__ would be asked.
-_BASES: Final = {id(base): base for base in (*_LEAVES, *_OPENERS, enum.Enum)}
+_BASES: Final = frozenset(map(id, (*_LEAVES, *_OPENERS, enum.Enum)))
 
 
 def _resolved(value: Any) -> tuple[Any, type | None]:
@@ -250,10 +246,7 @@ def _resolved(value: Any) -> tuple[Any, type | None]:
 
 
 def _base(value: object) -> type | None:
-    for base in bases(value):
-        if id(base) in _BASES:
-            return _BASES[id(base)]
-    return None
+    return next((base for base in bases(value) if id(base) in _BASES), None)
 
 
 @attrs.define(eq=False)
@@ -288,9 +281,7 @@ class _Walk:
     def run(self, root: object) -> Sanitised:
         properties = self.convert(root, (_TOP, "$"))
         if type(properties) is not dict:
-            return Sanitised(
-                properties={}, trimmed={"$": f"type:{type_name(root, self.limits.max_repr_chars)}"}
-            )
+            return Sanitised(properties={}, trimmed={"": f"type:{type_name(root)}"})
         while self.waiting:
             target, parts, place = self.waiting.popleft()
             if type(target) is dict:
@@ -316,7 +307,7 @@ class _Walk:
 
     def key(self, name: object, taken: dict[str, JSON], place: _Place) -> tuple[str, bool]:
         """The key as text that is not taken, and whether it hides its value."""
-        whole = name if type(name) is str else _key_text(name, self.limits)
+        whole = name if type(name) is str else _key_text(name)
         most = self.limits.max_key_chars
         key = encodable(whole[:most])
         if key in taken:
@@ -334,7 +325,7 @@ class _Walk:
         for _ in range(2):  # again, in case another thread was just changing it
             with suppress(Exception):
                 return self.by_base(*_resolved(value), at)
-        return self.stand_in(f"unreadable:{type_name(value, self.limits.max_repr_chars)}", at)
+        return self.stand_in(f"unreadable:{type_name(value)}", at)
 
     def by_base(self, value: Any, base: type | None, at: _At) -> JSON:
         if base is str:
@@ -350,7 +341,7 @@ class _Walk:
         declared = fields(value)
         if declared is not None:
             return self.open(value, lambda _, limit: (len(declared), declared[:limit]), {}, at)
-        return self.stand_in(f"type:{type_name(value, self.limits.max_repr_chars)}", at)
+        return self.stand_in(f"type:{type_name(value)}", at)
 
     def open(self, value: object, opener: _Opener, target: Any, at: _At) -> JSON:
         """Put a container in line, with as many parts as there is room for."""
@@ -371,7 +362,11 @@ class _Walk:
         return target  # type: ignore[no-any-return]
 
     def text(self, value: str, at: _At) -> JSON:
-        text, markers = self.redactor.fit(value, min(self.limits.max_string_bytes, self.text_left))
+        room = min(self.limits.max_string_bytes, self.text_left)
+        if len(value) <= room and value.isascii() and "://" not in value[:8]:
+            self.text_left -= len(value)
+            return value
+        text, markers = self.redactor.fit(value, room)
         return self.keep(at, text, *markers)
 
     def stand_in(self, marker: str, at: _At) -> JSON:
@@ -389,16 +384,16 @@ class _Walk:
         for marker in filter(None, markers):
             self.marks += 1
             if self.marks <= _MAX_MARKS:
-                path = at[0].path_to(at[1]).removeprefix(".$.").removeprefix(".")
+                path = at[0].path_to(at[1])[len(".$.") :][: self.limits.max_key_chars]
                 self.trimmed[path] = f"{self.trimmed[path]},{marker}" if path in self.trimmed else marker
 
 
-def _key_text(key: Any, limits: Limits) -> str:
+def _key_text(key: Any) -> str:
     try:
         key, base = _resolved(key)
         if base is bytes:  # as in headers; read, so that it can hide its value
             return bytes.decode(key, "utf-8", "replace")
-        text = _LEAVES[base](key)[0] if base in _LEAVES else f"$type:{type_name(key, limits.max_repr_chars)}"
+        text = _LEAVES[base](key)[0] if base in _LEAVES else f"$type:{type_name(key)}"
     except Exception:
-        text = f"$unreadable:{type_name(key, limits.max_repr_chars)}"
+        text = f"$unreadable:{type_name(key)}"
     return text if type(text) is str else msgspec.json.encode(text).decode()

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Generic, Protocol, TypeVar
 
 import attrs
 
@@ -40,7 +40,10 @@ class Item(Protocol):
     def record(self) -> Record: ...
 
 
-class Queue(Protocol):
+ItemT = TypeVar("ItemT", bound=Item)
+
+
+class Queue(Protocol[ItemT]):
     """Where the worker takes from: ``capture.intake`` as seen from here."""
 
     dropped: defaultdict[str, int]
@@ -50,11 +53,14 @@ class Queue(Protocol):
         """How many were put in and not yet released."""
         ...
 
-    def take(self, timeout_s: float | None) -> list[Item]: ...
+    def take(self, timeout_s: float | None) -> list[ItemT]: ...
 
-    def release(self, taken: list[Item]) -> None: ...
+    def release(self, taken: list[ItemT]) -> None: ...
 
     def nudge(self) -> None: ...
+
+
+LaneMaker = Callable[[Callable[[], Sequence[Spool]], Callable[[Spool], None], str], Sequence[Lane]]
 
 
 @attrs.frozen(kw_only=True)
@@ -77,7 +83,7 @@ class Flushed:
     """Exporter to how many it has not."""
 
 
-class Engine:
+class Engine(Generic[ItemT]):
     """Spools, lanes and their threads. Built in the process that uses it; never used across a fork.
 
     Args:
@@ -88,11 +94,11 @@ class Engine:
 
     def __init__(
         self,
-        queue: Queue,
+        queue: Queue[ItemT],
         *,
         root: Path | None,
         limits: SpoolLimits,
-        lanes: Callable[[Callable[[], Sequence[Spool]], Callable[[Spool], None], str], Sequence[Lane]],
+        lanes: LaneMaker,
         muted: Callable[[], AbstractContextManager[object]],
         on_drop: Callable[[str, int, str | None], None] | None = None,
     ) -> None:
@@ -107,7 +113,7 @@ class Engine:
         self.lanes = lanes(lambda: (self.spool, *self._adopted), self._passed, self.spool.name)
         for lane in self.lanes:
             self.spool.cursor(lane.name)
-        self._held: list[Item] = []
+        self._held: list[ItemT] = []
         self._hurry = threading.Event()
         self._closing = False
         self._written = threading.Condition()
@@ -210,7 +216,7 @@ class Engine:
             return _RETRY_WRITE_S
         return _IDLE_S if self._unsynced_since is None else self._limits.sync_interval_s
 
-    def _write(self, taken: list[Item]) -> None:
+    def _write(self, taken: list[ItemT]) -> None:
         self._held += taken
         while self._held:
             chunk = self._held[:_CHUNK]
@@ -313,9 +319,10 @@ class Engine:
         found: dict[tuple[str, str | None], int] = {(why, None): n for why, n in self._queue.dropped.items()}
         for name, one in self.account().exporters.items():
             found.update({(why, name): count for why, count in one.dropped.items()})
-        for (why, name), count in found.items():
-            if count > self._told.get((why, name), 0):
-                self._on_drop(why, count - self._told.get((why, name), 0), name)
+        for cause, count in found.items():
+            more = count - self._told.get(cause, 0)
+            if more > 0:
+                self._on_drop(cause[0], more, cause[1])
         self._told = found
 
     # --- spools ---

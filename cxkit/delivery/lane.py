@@ -232,10 +232,10 @@ class Lane:
         if self._stop_at is not None:
             deadline_s = max(0.05, min(deadline_s, self._stop_at - self._clock()))
         try:
-            outcome = self.exporter.export(batch, deadline_s=deadline_s)
-            return outcome if isinstance(outcome, Outcome) else Outcome.retry("no_outcome")
-        except Exception as error:  # the one guard around a stranger's code
+            outcome: object = self.exporter.export(batch, deadline_s=deadline_s)
+        except Exception as error:  # noqa: BLE001 - the one guard around a stranger's code
             return Outcome.retry(type(error).__name__)
+        return outcome if isinstance(outcome, Outcome) else Outcome.retry("no_outcome")
 
     def _settle(self, span: _Span, tried: list[Record], outcome: Outcome) -> None:
         count = len(tried)

@@ -182,8 +182,10 @@ class Spool:
 
     def close(self) -> None:
         """Let others adopt it."""
-        for part in (*self._cursors.values(), *self._segments):
-            part.close()
+        for cursor in self._cursors.values():
+            cursor.close()
+        for segment in self._segments:
+            segment.close()
         self.abandon()
 
     def abandon(self) -> None:

@@ -81,7 +81,7 @@ class Applier:
         found = self._store().get_many(names)
         puts = {}
         for name in names:
-            records = cast("list[Any]", list(found[name].body["records"])) if name in found else []  # type: ignore[arg-type]
+            records: list[Any] = [*cast("list[Any]", found[name].body["records"])] if name in found else []
             if not any(record["id"] == command.id for record in records):
                 puts[name] = Put(body={"records": [*records, consent_to_json(command.id, consent)]})
         return puts, {name: found[name].version if name in found else 0 for name in puts}

@@ -34,7 +34,7 @@ def decide(desk: Desk, scope: Scope, spec: ExperienceSpec, *, wait: bool) -> Dec
     for decider in desk.deciders:
         try:
             decision = decider.decide(spec, attributes, cap=cap.depth)
-        except Exception:  # the one guard around a stranger's code
+        except Exception:  # noqa: BLE001 - the one guard around a stranger's code
             desk.intake.noted["decider_failed"] += 1
             continue
         if decision is not None and decision.depth <= cap.depth:
@@ -57,9 +57,9 @@ def _attributes(scope: Scope, known: Known) -> dict[str, JSON]:
     return {
         "channel": context.channel,
         "locale": context.locale,
-        "country": context.place and context.place.country,
-        "device": context.device and context.device.type,
-        "route": context.page and context.page.route,
+        "country": context.place.country if context.place else None,
+        "device": context.device.type if context.device else None,
+        "route": context.page.route if context.page else None,
         "recognised": bool(scope.identity),
         "known": any(one.evidence == "login" for one in scope.identity.identifiers),
         "traits": dict(known.traits),

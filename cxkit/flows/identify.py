@@ -26,7 +26,7 @@ _STITCHING = "identity_stitching"
 
 
 def identify(
-    desk: Desk, scope: Scope, *, identifiers: Mapping[str, str], traits: Mapping[str, Any], wait: bool
+    desk: Desk, scope: Scope, *, identifiers: Mapping[str, str | int], traits: Mapping[str, Any], wait: bool
 ) -> str | None:
     """Join what was proven (a login) to the scope, and record it.
 
@@ -55,7 +55,7 @@ def identify(
     return id
 
 
-def identifiers_of(keyring: Keyring, values: Mapping[str, str], *, evidence: Evidence) -> list[Identifier]:
+def identifiers_of(keyring: Keyring, values: Mapping[str, str | int], *, evidence: Evidence) -> list[Identifier]:
     """Identifiers in the one form in which they are kept; of a contact, its keyed hash.
 
     Raises:
@@ -63,7 +63,7 @@ def identifiers_of(keyring: Keyring, values: Mapping[str, str], *, evidence: Evi
     """
     found = []
     for type, value in values.items():
-        text = normalise(type, value) if isinstance(value, str) else None
+        text = normalise(type, str(value)) if value.__class__ in (str, int) else None
         if text is None:
             raise InvalidInteractionError(
                 f'the value given as "{type}" identifies nobody',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, Literal
 
@@ -25,14 +26,17 @@ Choice = Literal["granted", "denied"]
 Method = Literal["accept", "reject", "save", "dismiss", "gpc", "one_click", "import", "operator", "api"]
 
 
-def purpose_bits(purposes: object) -> int:
+def purpose_bits(purposes: Iterable[str]) -> int:
     """A set of purposes as bits, the first of `PURPOSES` lowest.
 
     Example:
         >>> purpose_bits(["necessary", "analytics"])
         5
     """
-    return sum(1 << PURPOSES.index(purpose) for purpose in set(purposes))  # type: ignore[call-overload]
+    bits = 0
+    for purpose in purposes:
+        bits |= 1 << PURPOSES.index(purpose)
+    return bits
 
 
 @attrs.frozen(kw_only=True)

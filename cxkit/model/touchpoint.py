@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final, Literal, get_args
 
 import attrs
@@ -66,7 +67,7 @@ def check_name(name: object, noun: str) -> str:
     return name
 
 
-def _one_of(words: object, *, optional: bool = True) -> object:
+def _one_of(words: object, *, optional: bool = True) -> Callable[..., None]:
     allowed = words if isinstance(words, tuple) else get_args(words)
 
     def check(owner: object, attribute: attrs.Attribute[object], value: object) -> None:
@@ -81,7 +82,7 @@ def _one_of(words: object, *, optional: bool = True) -> object:
     return check
 
 
-def _word(owner: object, attribute: attrs.Attribute[object], value: object) -> None:
+def _word(owner: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
     if value is not None and not (type(value) is str and _WORD.fullmatch(value)):
         raise DeclarationError(
             f'{attribute.name} of touchpoint "{getattr(owner, "name", "?")}" is not one lower-case word',
@@ -90,7 +91,7 @@ def _word(owner: object, attribute: attrs.Attribute[object], value: object) -> N
         )
 
 
-def _name(owner: object, attribute: attrs.Attribute[object], value: object) -> None:
+def _name(owner: object, attribute: attrs.Attribute[str], value: str) -> None:
     check_name(value, "touchpoint")
 
 

@@ -83,7 +83,8 @@ def allowed(
             (W3C Global Privacy Control).
         despite_gpc: The choices were made under that same signal, so an explicit grant stands.
     """
-    granted, denied = set(policy.granted), set()
+    granted: set[str] = set(policy.granted)
+    denied: set[str] = set()
     for purpose, choice in choices.items():
         (granted if choice == "granted" else denied).add(purpose)
     if gpc:

@@ -72,7 +72,7 @@ _MAX_LOG_BYTES: Final = 8 << 20
 _LAST_CHARACTER: Final = "\U0010ffff"
 
 _LOCKED: Final = ("CX6004", "is locked by another process or thread", "find out who holds it so long")
-_FULL: Final = ("CX6005", "does not fit on the disk", "free some space")
+_FULL: Final = ("CX6005", "cannot grow: the disk or a quota is full, or the disk fails", "free some space")
 _CORRUPT: Final = ("CX6006", "is damaged or not an SQLite file", "restore it from a backup or move it away")
 _READ_ONLY: Final = ("CX6007", "may not be written", "give this user the right to write the file and its directory")
 _CANNOT_OPEN: Final = ("CX6008", "cannot be opened", "name a plain file on a local disk, in a directory of this user")
@@ -80,6 +80,7 @@ _CAUSES: Final = {
     sqlite3.SQLITE_BUSY: _LOCKED,
     sqlite3.SQLITE_LOCKED: _LOCKED,
     sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_IOERR_WRITE: _FULL,
     sqlite3.SQLITE_IOERR_SHMSIZE: _FULL,
     sqlite3.SQLITE_CORRUPT: _CORRUPT,
     sqlite3.SQLITE_NOTADB: _CORRUPT,
@@ -185,15 +186,16 @@ class SQLiteStore:
     def close(self) -> None:
         """See `cxkit.roles.Store.close`."""
         self._closed = True
-        _stores.discard(self)
         if self._pid == os.getpid():
-            for link in (self._reader, self._writer):
-                with link.lock:
-                    link.drop()
+            _stores.discard(self)
+            self._drop()
 
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._reader, self._writer = _Link(), _Link()
+
+    def _is_open(self) -> bool:
+        return self._reader.connection is not None or self._writer.connection is not None
 
     def _query(self, sql: str, *parameters: str | int) -> list[tuple[Any, ...]]:
         with self._using(self._reader, "BEGIN") as connection:
@@ -204,23 +206,35 @@ class SQLiteStore:
         """One transaction: committed, or undone if anything is raised."""
         if self._pid != os.getpid():
             raise _inherited(self._path)
+        try:
+            with self._locked(link):
+                check_open(closed=self._closed)
+                connection = self._connect(link)
+                connection.execute(begin)
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    connection.rollback()
+                    raise
+        except (sqlite3.Error, OSError, UnicodeEncodeError, OverflowError) as error:
+            self._drop()
+            raise _store_error(self._path, error) from error
+
+    @contextmanager
+    def _locked(self, link: _Link) -> Iterator[None]:
         if not link.lock.acquire(timeout=self._busy_timeout_s):
             raise _failed(self._path, *_LOCKED)
         try:
-            check_open(closed=self._closed)
-            connection = self._connect(link)
-            connection.execute(begin)
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                connection.rollback()
-                raise
-        except (sqlite3.Error, OSError, UnicodeEncodeError, OverflowError) as error:
-            link.drop()
-            raise _store_error(self._path, error) from error
+            yield
         finally:
             link.lock.release()
+
+    def _drop(self) -> None:
+        # Both, as SQLite lets the connections of a process share what it found out about the file.
+        for link in (self._reader, self._writer):
+            with link.lock:
+                link.drop()
 
     def _connect(self, link: _Link) -> sqlite3.Connection:
         if link.connection is not None and link.file != _identity(self._path):
@@ -231,6 +245,8 @@ class SQLiteStore:
         return link.connection
 
     def _open(self) -> sqlite3.Connection:
+        if any(store._pid != self._pid and store._is_open() for store in list(_stores)):
+            raise _inherited(self._path)
         _create(self._path)
         connection = sqlite3.connect(
             self._path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
@@ -296,7 +312,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _create(path: Path) -> None:
-    """Make sure that a plain file is there, for this user alone if it is new."""
+    """Make sure that a plain file to write is there, for this user alone if it is new."""
     if not os.path.lexists(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Never closed under its own name: that would drop the locks another thread has on it.
@@ -309,6 +325,9 @@ def _create(path: Path) -> None:
             os.unlink(draft)
     if not stat.S_ISREG(os.lstat(path).st_mode):
         raise _failed(path, *_CANNOT_OPEN)
+    if not os.access(path, os.W_OK):
+        # SQLite would open it, and leave a log that is read-only even when the file no longer is.
+        raise _failed(path, *_READ_ONLY)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

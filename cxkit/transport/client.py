@@ -84,6 +84,8 @@ class Transport:
     ) -> Response:
         """Ask once, and return what was answered, whatever the status.
 
+        Nothing is asked again here, not even if the other side closes a kept connection just then.
+
         Args:
             method: ``GET``, ``POST``, ...
             url: Credentials in it (``https://user:password@host``) become an ``Authorization``
