@@ -17,6 +17,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
+from cxkit.capture.intake import Intake
 from cxkit.capture.scope import Scope, current_scope, enter
 from cxkit.codec.wire import occurrence
 from cxkit.delivery.account import Account
@@ -75,7 +76,11 @@ class Touchpoint(Generic[P]):
         Returns:
             Its id, for a later ``cause=``; None if it was not kept (consent, no room).
         """
-        return self._capture(args, kwargs, b"")
+        scope = current_scope()
+        if scope is None or args or self._shape is not None:
+            return self._capture(args, kwargs, b"")
+        intake: Intake = scope.intake
+        return intake.capture(scope, self.spec, kwargs)
 
     def on(
         self,

@@ -104,6 +104,7 @@ class Kit:
             max_bytes=settings.queue.max_bytes,
             strict=settings.strict,
         )
+        self.intake = intake
         view = View(self._open_store)
         self.bus.subscribe(view.committed)
         self.tables = self._claim_tables()
@@ -309,7 +310,7 @@ class Kit:
             source=self.desk.source,
             policy=self.desk.policy,
             before_choice=self.settings.consent.before_choice,
-            subject=self.desk.subject(scope.identity),
+            subject=self.desk.subject,
         )
 
     # --- inside: the process's engine ---

@@ -6,20 +6,18 @@ interactions share already encoded; so the gate costs capture one look-up.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Literal, NamedTuple
 
 import attrs
 
-from cxkit.capture.scope import Scope
+from cxkit.capture.scope import Circumstances, Scope
 from cxkit.codec.frame import COMMAND, INTERACTION, NOBODY, PRIORITIES
-from cxkit.codec.wire import fragment
-from cxkit.model import PURPOSES, Context, Identity, Interaction, TouchpointSpec, purpose_bits
+from cxkit.codec.wire import circumstances, declaration
+from cxkit.model import PURPOSES, Context, Identity, TouchpointSpec, purpose_bits
 from cxkit.rules.consent import Policy, capture_mode
 
 __all__ = ["Prepared", "prepare", "prepare_command"]
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Prepared(NamedTuple):
@@ -27,7 +25,8 @@ class Prepared(NamedTuple):
 
     refusal: str | None
     """Why nothing may be captured; None if it may."""
-    fragment: bytes = b""
+    shared: bytes = b""
+    """Declaration and circumstances, encoded."""
     subject: bytes = NOBODY
     purposes: int = 0
     own: int = 0
@@ -41,37 +40,28 @@ def prepare(
     *,
     source: str,
     policy: Policy,
-    before_choice: str,
-    subject: bytes,
-    plugin: str | None = None,
+    before_choice: Literal["anonymise", "drop"],
+    subject: Callable[[Identity], bytes],
 ) -> Prepared:
     """Ask the rule, and encode what may be kept.
 
     Args:
-        subject: The key of the strongest identifier of the scope, or `NOBODY`.
+        subject: Tells the key of the strongest identifier.
     """
     scope.enrich()
-    mode = capture_mode(
-        scope.allowed, spec.purpose, before_choice="drop" if before_choice == "drop" else "anonymise"
-    )
+    mode = capture_mode(scope.allowed, spec.purpose, before_choice=before_choice)
     if mode in ("refused", "undecided"):
         return Prepared(refusal=f"consent_{mode}")
-    anonymous = mode == "anonymous"
-    lawful = scope.allowed.granted | ((policy.anonymous - scope.allowed.denied) if anonymous else frozenset())
+    around = scope.circumstances.get(mode)
+    if around is None:
+        around = _anonymous(scope, policy) if mode == "anonymous" else _full(scope, subject)
+        scope.circumstances[mode] = around
+    channel = spec.channel or scope.context.channel
     return Prepared(
         refusal=None,
-        fragment=fragment(
-            template(
-                spec,
-                identity=Identity() if anonymous else scope.identity,
-                context=_coarse(scope.context) if anonymous else scope.context,
-                consent=scope.allowed.as_map(),
-                source=source,
-                plugin=plugin,
-            )
-        ),
-        subject=NOBODY if anonymous else subject,
-        purposes=purpose_bits(lawful),
+        shared=declaration(spec, source=source, channel=channel, plugin=None) + around.encoded,
+        subject=around.subject,
+        purposes=around.purposes,
         own=PURPOSES.index(spec.purpose),
         priority=PRIORITIES.index(spec.priority),
     )
@@ -81,18 +71,15 @@ def prepare_command(
     spec: TouchpointSpec, scope: Scope, *, identity: Identity, purposes: int, subject: bytes, source: str
 ) -> Prepared:
     """What a command needs: no gate stops it on its way to the store, and ``purposes`` say who else may have it."""
+    channel = scope.context.channel
+    around = circumstances(
+        identity=identity,
+        context=Context(channel=channel, locale=scope.context.locale),
+        consent=scope.allowed.as_map(),
+    )
     return Prepared(
         refusal=None,
-        fragment=fragment(
-            template(
-                spec,
-                identity=identity,
-                context=Context(channel=scope.context.channel, locale=scope.context.locale),
-                consent=scope.allowed.as_map(),
-                source=source,
-                plugin=None,
-            )
-        ),
+        shared=declaration(spec, source=source, channel=channel, plugin=None) + around,
         subject=subject,
         purposes=purposes,
         own=PURPOSES.index(spec.purpose),
@@ -101,39 +88,17 @@ def prepare_command(
     )
 
 
-def template(
-    spec: TouchpointSpec,
-    *,
-    identity: Identity,
-    context: Context,
-    consent: dict[str, bool],
-    source: str,
-    plugin: str | None,
-) -> Interaction:
-    """An interaction of the touchpoint with all that is known before it occurs."""
-    return Interaction(
-        id="",
-        occurred_at=_EPOCH,
-        name=spec.name,
-        source=source,
-        kind=spec.kind,
-        purpose=spec.purpose,
-        channel=spec.channel or context.channel,
-        direction=spec.direction,
-        stage=spec.stage,
-        nature=spec.nature,
-        presence=spec.presence,
-        reach=spec.reach,
-        via=spec.via,
-        promise=spec.promise,
-        plugin=plugin,
-        identity=identity,
-        context=context,
-        consent=consent,
-    )
+def _full(scope: Scope, subject: Callable[[Identity], bytes]) -> Circumstances:
+    encoded = circumstances(identity=scope.identity, context=scope.context, consent=scope.allowed.as_map())
+    return Circumstances(encoded, subject(scope.identity), purpose_bits(scope.allowed.granted))
 
 
-def _coarse(context: Context) -> Context:
-    """The context less what could single somebody out."""
+def _anonymous(scope: Scope, policy: Policy) -> Circumstances:
+    """Without identifiers, and less of the context whatever could single somebody out."""
+    context = scope.context
     place = context.place and attrs.evolve(context.place, region=None, city=None)
-    return attrs.evolve(context, session=None, place=place)
+    if context.session is not None or place is not context.place:
+        context = attrs.evolve(context, session=None, place=place)
+    encoded = circumstances(identity=Identity(), context=context, consent=scope.allowed.as_map())
+    lawful = scope.allowed.granted | (policy.anonymous - scope.allowed.denied)
+    return Circumstances(encoded, NOBODY, purpose_bits(lawful))

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -40,31 +40,9 @@ _ROOM: Final = (0.5, 0.9, 1.0)
 _encode = msgspec.json.Encoder().encode
 
 
-class Captured(NamedTuple):
-    """One interaction in parts, immutable: whoever holds it may drop it or join it, never edit it."""
-
-    prepared: Prepared
-    id: str
-    us: int
-    occurrence: bytes
-    properties: bytes
-
-    def record(self) -> Record:
-        """What the spool keeps of it."""
-        prepared = self.prepared
-        return Record(
-            assemble(self.id, clock_text(self.us), prepared.fragment, self.occurrence, self.properties),
-            prepared.subject,
-            prepared.purposes,
-            prepared.own,
-            prepared.priority,
-            prepared.type,
-        )
-
-    @property
-    def bytes_held(self) -> int:
-        """About how much memory it keeps."""
-        return len(self.properties) + len(self.occurrence) + _ITEM_BYTES
+Captured = tuple[Prepared, str, int, bytes, bytes]
+"""One interaction in parts: what its touchpoint and scope share, id, microseconds since 1970, what
+this occurrence adds, properties. A plain tuple, immutable: whoever holds it may drop it or join it."""
 
 
 class Intake:
@@ -87,6 +65,7 @@ class Intake:
     ) -> None:
         self.stamper = stamper
         self._redactor = redactor
+        self._clean = redactor.clean
         self._prepare = prepare
         self._started = started
         self._room = tuple(int(max_bytes * share) for share in _ROOM)
@@ -100,6 +79,7 @@ class Intake:
     def reset(self) -> None:
         """Start empty: in a forked child, what is queued is its parent's to deliver."""
         self.queue: SimpleQueue[Captured | None] = SimpleQueue()
+        self._put = self.queue.put
         self.queued_bytes = 0
         self._accepted = 0
         self._released = 0
@@ -107,13 +87,7 @@ class Intake:
         self._running = False
 
     def capture(
-        self,
-        scope: Scope,
-        spec: TouchpointSpec,
-        properties: Any,
-        occurrence: bytes = b"",
-        *,
-        id: str | None = None,
+        self, scope: Scope, spec: TouchpointSpec, properties: Any, occurrence: bytes = b""
     ) -> str | None:
         """One interaction into the queue.
 
@@ -130,33 +104,36 @@ class Intake:
             if prepared.refusal is not None:
                 self.dropped[prepared.refusal] += 1
                 return None
-            encoded = None
-            if type(properties) is dict and flat(properties, self._redactor.clean):
+            if type(properties) is dict and flat(properties, self._clean):
                 try:
                     encoded = _encode(properties)
                 except UnicodeEncodeError:  # a lone surrogate, which only the walk can mend
-                    pass
-            if encoded is None or len(encoded) > MAX_FLAT_BYTES:
+                    encoded, occurrence = self._walk(properties, occurrence)
+                else:
+                    if len(encoded) > MAX_FLAT_BYTES or b"://" in encoded:
+                        encoded, occurrence = self._walk(properties, occurrence)
+            else:
                 encoded, occurrence = self._walk(properties, occurrence)
-            stamped, us = self.stamper.stamp()
-            return self.put(Captured(prepared, id or stamped, us, occurrence, encoded))
-        except Exception as error:
+            id, us = self.stamper.stamp()
+            return self.put((prepared, id, us, occurrence, encoded))
+        except Exception as error:  # noqa: BLE001 - the guest's promise: nothing of this reaches the app
             self.failed(error)
             return None
 
     def put(self, captured: Captured) -> str | None:
         """Into the queue, if there is room for its priority."""
-        size = len(captured.properties) + len(captured.occurrence) + _ITEM_BYTES
-        if self.queued_bytes + size > self._room[captured.prepared.priority] or self.closed:
+        prepared, id, _, occurrence, properties = captured
+        size = len(properties) + len(occurrence) + _ITEM_BYTES
+        if self.queued_bytes + size > self._room[prepared.priority] or self.closed:
             self.dropped["after_close" if self.closed else "queue_full"] += 1
             return None
         self.queued_bytes += size
         self._accepted += 1
-        self.queue.put(captured)
+        self._put(captured)
         if not self._running:
             self._running = True
             self._started()
-        return captured.id
+        return id
 
     def failed(self, error: Exception) -> None:
         """A capture that went wrong: raised in strict mode, else counted under the error's code."""
@@ -183,8 +160,20 @@ class Intake:
 
     def release(self, taken: list[Captured]) -> None:
         """What was taken is written, or given up."""
-        self.queued_bytes -= sum(one.bytes_held for one in taken)
+        self.queued_bytes -= sum(len(one[3]) + len(one[4]) + _ITEM_BYTES for one in taken)
         self._released += len(taken)
+
+    def record(self, captured: Captured) -> Record:
+        """What the spool keeps of it."""
+        prepared, id, us, occurrence, properties = captured
+        return Record(
+            assemble(id, clock_text(us), prepared.shared, occurrence, properties),
+            prepared.subject,
+            prepared.purposes,
+            prepared.own,
+            prepared.priority,
+            prepared.type,
+        )
 
     @property
     def queued(self) -> int:

@@ -39,12 +39,7 @@ HIDDEN: Final = object()
 ABSENT: Final = object()
 """What `stored` gives for what is not stored."""
 
-
-def _terms(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-_FRAGMENTS: Final = _terms(
+_FRAGMENTS: Final = (
     # passwords, in a few languages
     "password passwd passphrase passwort kennwort wachtwoord motdepasse contrasena contrasenya "
     # keys, credentials, one-time codes
@@ -53,26 +48,22 @@ _FRAGMENTS: Final = _terms(
     "recoverycode backupcode "
     # cards and persons
     "creditcard debitcard cardnumber socialsecurity passportnumber"
+).split()
+_WORDS: Final = frozenset("pwd jwt otp totp ssn iban cvv cvc".split())
+_ENDINGS: Final = (
+    *"token secret secrets cookie cookies authorization bearer accesskey".split(),
+    *"sessionid sessionkey sessid cardno ccnumber amzsignature googsignature".split(),
 )
-_WORDS: Final = frozenset(_terms("pwd jwt otp totp ssn iban cvv cvc"))
-_ENDINGS: Final = _terms(
-    "token secret secrets cookie cookies authorization bearer accesskey sessionid sessionkey sessid "
-    "cardno ccnumber amzsignature googsignature"
-)
-_WHOLE: Final = frozenset(_terms("auth pass pin cardpin userpin pan sid connectsid sig signature senha"))
+_WHOLE: Final = frozenset("auth pass pin cardpin userpin pan sid connectsid sig signature senha".split())
 _IDLE: Final = frozenset(
-    _terms(
-        "value header raw hash hex base64 encrypted plain text string old new current confirm "
-        "confirmation again repeat key id number"
-    )
+    "value header raw hash hex base64 encrypted plain text string old new current confirm confirmation again "
+    "repeat key id number".split()
 )
 """Last words that leave a key what it is without them."""
-_ABOUT_FIRST: Final = frozenset(_terms("has is accept accepts accepted allow allows num max min"))
+_ABOUT_FIRST: Final = frozenset("has is accept accepts accepted allow allows num max min".split())
 _ABOUT_LAST: Final = frozenset(
-    _terms(
-        "count length size limit strength type kind brand version expiry expires expired changed required "
-        "enabled policy consent banner preference preferences status valid invalid attempts"
-    )
+    "count length size limit strength type kind brand version expiry expires expired changed required "
+    "enabled policy consent banner preference preferences status valid invalid attempts".split()
 )
 
 # Each alternative has one fixed width, so neither can backtrack.
@@ -281,7 +272,7 @@ def type_name(value: object) -> str:
 
 
 def stored(value: object, name: str) -> Any:
-    """What a value holds under a name, in a slot or its ``__dict__``; or `ABSENT`.
+    """What an instance holds under a name, in a slot or its ``__dict__``; or `ABSENT`.
 
     Example:
         >>> from types import SimpleNamespace

@@ -116,10 +116,7 @@ class Sanitised:
     trimmed: dict[str, str]
 
 
-_DEFAULT: Final = Limits()
-
-
-def sanitise(properties: object, *, redactor: Redactor, limits: Limits = _DEFAULT) -> Sanitised:
+def sanitise(properties: object, *, redactor: Redactor, limits: Limits = Limits()) -> Sanitised:
     """Turn properties into JSON that encodes, decodes to itself, and passes here again unchanged.
 
     Never raises. Of what is no object, no properties are left.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
@@ -25,11 +25,19 @@ __all__ = ["Scope", "current_scope", "enter"]
 _current: ContextVar[Scope | None] = ContextVar("cxkit_scope", default=None)
 
 
+class Circumstances(NamedTuple):
+    """What all interactions in one version of a scope share, as far as it may be kept."""
+
+    encoded: bytes
+    subject: bytes
+    purposes: int
+
+
 class Scope:
     """One request, job, message or call. Its fields change only through `change`.
 
     Attributes:
-        kit: The kit that opened it.
+        kit: The kit that opened it; ``intake`` is that kit's.
         choices: The explicit choices behind ``allowed``, and when they were made.
         ceiling: The depth that decisions may have at most, whatever the person allows.
         despite_gpc: Whether they were made while the browser objected (``Sec-GPC: 1``).
@@ -37,12 +45,13 @@ class Scope:
             none can be kept: outside the web, or once the response has begun.
         pending: Whether what the store knows of this person is still on its way.
         shown: Experience to the decision that was exposed in this scope.
-        prepared: Touchpoint name to what capture needs of it, for this version of the scope.
+        circumstances: Mode of capture to what is encoded of it, for this version of the scope.
+        prepared: Touchpoint name to what capture needs of it, likewise.
     """
 
     __slots__ = (
-        "_enrich", "allowed", "ceiling", "choices", "closed", "context", "despite_gpc", "facts", "gpc", "identity",
-        "issue_visitor", "kit", "parent", "pending", "prepared", "shown", "version",
+        "_enrich", "allowed", "ceiling", "choices", "circumstances", "closed", "context", "despite_gpc", "facts", "gpc", "identity",
+        "intake", "issue_visitor", "kit", "parent", "pending", "prepared", "shown", "version",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +67,7 @@ class Scope:
         parent: Scope | None = None,
     ) -> None:
         self.kit = kit
+        self.intake = kit.intake
         self.identity = identity
         self.context = context
         self.allowed = allowed
@@ -72,6 +82,7 @@ class Scope:
         self.pending = False
         self.version = 0
         self.prepared: dict[str, Prepared] = {}
+        self.circumstances: dict[str, Circumstances] = {}
         self.shown: dict[str, Decision] = {}
         self._enrich: Callable[[Facts, Context], Context] | None = None
 
@@ -91,6 +102,7 @@ class Scope:
             self.allowed = allowed
         self.version += 1
         self.prepared = {}
+        self.circumstances = {}
 
     def child(self, *, identity: Identity | None = None, context: Mapping[str, Any] | None = None) -> Scope:
         """A scope of its own that starts from this one."""

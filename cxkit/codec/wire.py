@@ -1,11 +1,12 @@
 """The canonical form: CloudEvents 1.0 in JSON, one interaction or a batch, both directions.
 
-The bytes of an interaction are joined from four parts, so that capture encodes only what is new::
+The bytes of an interaction are joined from five parts, so that capture encodes only what is new::
 
-    head        {"specversion":"1.0","id":"...","time":"..."        id and time
-    fragment    ,"source":...,"data":{"purpose":...                 once per touchpoint and scope version
-    occurrence  ,"outcome":"failed",...                             only what this occurrence adds
-    properties  ,"properties":{...}}}
+    head           {"specversion":"1.0","id":"...","time":"..."      id and time
+    declaration    ,"source":...,"data":{"purpose":...               once per touchpoint
+    circumstances  ,"identity":...,"context":...,"consent":...       once per version of a scope
+    occurrence     ,"outcome":"failed",...                           only what this occurrence adds
+    properties     ,"properties":{...}}}
 
 `encode` yields the same bytes, so ``encode(decode(b)) == b`` for whatever cxkit captured.
 Source: CloudEvents 1.0.2, JSON event format and JSON batch format.
@@ -15,26 +16,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from functools import lru_cache
+from typing import Any, Final
 
 import attrs
 import msgspec
 
 from cxkit.errors import CodecError, CXError
-from cxkit.model import Context, Decision, Feedback, Identity, Interaction, Money
+from cxkit.model import (
+    Acquisition,
+    Context,
+    Decision,
+    Device,
+    Feedback,
+    Identifier,
+    Identity,
+    Interaction,
+    Money,
+    Page,
+    Place,
+)
 from cxkit.model.interaction import Outcome
-from cxkit.model.touchpoint import Direction, Kind, Nature, Presence, Reach, Stage
+from cxkit.model.touchpoint import Direction, Kind, Nature, Presence, Reach, Stage, TouchpointSpec
 
 __all__ = [
     "BATCH_CONTENT_TYPE",
     "CONTENT_TYPE",
     "SCHEMA",
     "assemble",
+    "circumstances",
+    "declaration",
     "decode",
     "decode_batch",
     "encode",
     "encode_batch",
-    "fragment",
     "occurrence",
 ]
 
@@ -45,7 +60,6 @@ SCHEMA: Final = "urn:cxkit:interaction:1"
 
 _TYPE_PREFIX: Final = "io.cxkit."
 _EMPTY_HEAD: Final = b'{"specversion":"1.0","id":"","time":""'
-_T = TypeVar("_T")
 
 
 class _Data(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -140,16 +154,18 @@ def split_batch(body: bytes) -> list[msgspec.Raw]:
         raise CodecError("a batch is no JSON array", fix="send a CloudEvents batch", code="CX4002") from error
 
 
-def fragment(template: Interaction) -> bytes:
-    """The part that all interactions of one touchpoint in one version of a scope share.
-
-    Args:
-        template: Any interaction with these fields; its id, time, occurrence and properties are left out.
-    """
-    event = _to_event(attrs.evolve(template, id="", properties={}))
-    event.time = ""
-    event.data.properties = None
+@lru_cache(maxsize=1024)
+def declaration(spec: TouchpointSpec, *, source: str, channel: str | None, plugin: str | None) -> bytes:
+    """The part that all interactions of one touchpoint share."""
+    event = _event(spec, source=source, channel=channel, plugin=plugin, id="", time="")
     return _encoder.encode(event)[len(_EMPTY_HEAD) : -2]
+
+
+def circumstances(*, identity: Identity, context: Context, consent: Mapping[str, bool]) -> bytes:
+    """The part that all interactions in one version of a scope share."""
+    return _inner(
+        _Data(identity=_plain(identity) or None, context=_plain(context) or None, consent=dict(consent) or None)
+    )
 
 
 def occurrence(
@@ -168,22 +184,25 @@ def occurrence(
     fields = _Data(
         outcome=outcome,
         error=error,
-        duration_ms=None if duration is None else duration / timedelta(milliseconds=1),
-        value=None if value is None else {"amount": str(value.amount), "currency": value.currency},
+        duration_ms=_milliseconds(duration),
+        value=_amount(value),
         feedback=_plain(feedback),
         decision=_plain(decision),
         cause=cause,
         case=case,
         trimmed=dict(trimmed) if trimmed else None,
     )
-    inner = _encoder.encode(fields)[1:-1]
-    return b"," + inner if inner else b""
+    return _inner(fields)
 
 
-def assemble(id: str, time: str, fragment: bytes, occurrence: bytes, properties: bytes) -> bytes:
-    """The canonical bytes of an interaction from its parts; see the module's picture."""
+def assemble(id: str, time: str, shared: bytes, occurrence: bytes, properties: bytes) -> bytes:
+    """The canonical bytes of an interaction from its parts; see the module's picture.
+
+    Args:
+        shared: The declaration and the circumstances, joined.
+    """
     head = f'{{"specversion":"1.0","id":"{id}","time":"{time}"'
-    return b"".join((head.encode(), fragment, occurrence, b',"properties":', properties, b"}}"))
+    return b"".join((head.encode(), shared, occurrence, b',"properties":', properties, b"}}"))
 
 
 def rfc3339(time: datetime) -> str:
@@ -196,46 +215,77 @@ def rfc3339(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
 
 
-def _to_event(one: Interaction) -> _Event:
-    data = _Data(
-        purpose=one.purpose,
-        nature=one.nature,
-        presence=None if one.presence == "online" else one.presence,
-        reach=None if one.reach == "direct" else one.reach,
-        via=one.via,
-        promise=one.promise,
-        identity=_plain(one.identity) or None,
-        context=_plain(one.context) or None,
-        consent=dict(one.consent) or None,
-        outcome=one.outcome,
-        error=one.error,
-        duration_ms=None if one.duration is None else one.duration / timedelta(milliseconds=1),
-        value=None
-        if one.value is None
-        else {"amount": str(one.value.amount), "currency": one.value.currency},
-        feedback=_plain(one.feedback),
-        decision=_plain(one.decision),
-        cause=one.cause,
-        case=one.case,
-        trimmed=dict(one.trimmed) or None,
-        properties=dict(one.properties),
-    )
+def _inner(fields: _Data) -> bytes:
+    inner = _encoder.encode(fields)[1:-1]
+    return b"," + inner if inner else b""
+
+
+def _event(
+    declared: TouchpointSpec | Interaction,
+    *,
+    source: str,
+    channel: str | None,
+    plugin: str | None,
+    id: str,
+    time: str,
+) -> _Event:
     return _Event(
         specversion="1.0",
-        id=one.id,
-        time=rfc3339(one.occurred_at),
-        source=one.source,
-        type=_TYPE_PREFIX + one.name,
+        id=id,
+        time=time,
+        source=source,
+        type=_TYPE_PREFIX + declared.name,
         datacontenttype="application/json",
         dataschema=SCHEMA,
-        cxkind=one.kind,
-        cxchannel=one.channel,
-        cxdirection=one.direction,
-        cxstage=one.stage,
-        cxplugin=one.plugin,
-        recordedtime=None if one.received_at is None else rfc3339(one.received_at),
-        data=data,
+        cxkind=declared.kind,
+        cxchannel=channel,
+        cxdirection=declared.direction,
+        cxstage=declared.stage,
+        cxplugin=plugin,
+        data=_Data(
+            purpose=declared.purpose,
+            nature=declared.nature,
+            presence=None if declared.presence == "online" else declared.presence,
+            reach=None if declared.reach == "direct" else declared.reach,
+            via=declared.via,
+            promise=declared.promise,
+        ),
     )
+
+
+def _to_event(one: Interaction) -> _Event:
+    event = _event(
+        one,
+        source=one.source,
+        channel=one.channel,
+        plugin=one.plugin,
+        id=one.id,
+        time=rfc3339(one.occurred_at),
+    )
+    event.recordedtime = None if one.received_at is None else rfc3339(one.received_at)
+    data = event.data
+    data.identity = _plain(one.identity) or None
+    data.context = _plain(one.context) or None
+    data.consent = dict(one.consent) or None
+    data.outcome = one.outcome
+    data.error = one.error
+    data.duration_ms = _milliseconds(one.duration)
+    data.value = _amount(one.value)
+    data.feedback = _plain(one.feedback)
+    data.decision = _plain(one.decision)
+    data.cause = one.cause
+    data.case = one.case
+    data.trimmed = dict(one.trimmed) or None
+    data.properties = dict(one.properties)
+    return event
+
+
+def _milliseconds(duration: timedelta | None) -> float | None:
+    return None if duration is None else duration / timedelta(milliseconds=1)
+
+
+def _amount(value: Money | None) -> dict[str, str] | None:
+    return None if value is None else {"amount": str(value.amount), "currency": value.currency}
 
 
 def _from_event(event: _Event) -> Interaction:
@@ -299,12 +349,21 @@ def _known(kind: type[attrs.AttrsInstance], fields: dict[str, Any]) -> dict[str,
 
 def _plain(value: Any) -> Any:
     """A value of the model as JSON, defaults left out."""
-    if isinstance(value, tuple):
+    kind = type(value)
+    if kind is tuple:
         return [_plain(one) for one in value]
-    if value is None or not attrs.has(type(value)):
+    plan = _plans.get(kind)
+    if plan is None:
         return value
-    return {
-        attribute.name: _plain(part)
-        for attribute in attrs.fields(type(value))
-        if (part := getattr(value, attribute.name)) != attribute.default
-    }
+    found = {}
+    for name, default in plan:
+        part = getattr(value, name)
+        if part is not default and part != default:
+            found[name] = _plain(part)
+    return found
+
+
+_plans: Final = {
+    kind: tuple((attribute.name, attribute.default) for attribute in attrs.fields(kind))
+    for kind in (Acquisition, Context, Decision, Device, Feedback, Identifier, Identity, Page, Place)
+}

@@ -34,13 +34,7 @@ _IDLE_S: Final = 5.0
 logger = logging.getLogger("cxkit")
 
 
-class Item(Protocol):
-    """What the queue holds."""
-
-    def record(self) -> Record: ...
-
-
-ItemT = TypeVar("ItemT", bound=Item)
+ItemT = TypeVar("ItemT")
 
 
 class Queue(Protocol[ItemT]):
@@ -52,6 +46,8 @@ class Queue(Protocol[ItemT]):
     def queued(self) -> int:
         """How many were put in and not yet released."""
         ...
+
+    def record(self, item: ItemT) -> Record: ...
 
     def take(self, timeout_s: float | None) -> list[ItemT]: ...
 
@@ -221,7 +217,7 @@ class Engine(Generic[ItemT]):
         while self._held:
             chunk = self._held[:_CHUNK]
             records = [
-                record for item in chunk if len((record := item.record()).payload) <= MAX_PAYLOAD_BYTES
+                record for item in chunk if len((record := self._queue.record(item)).payload) <= MAX_PAYLOAD_BYTES
             ]
             try:
                 if records:

@@ -8,7 +8,7 @@ import attrs
 import msgspec
 
 from cxkit.capture.gate import prepare_command
-from cxkit.capture.intake import Captured, Intake
+from cxkit.capture.intake import Intake
 from cxkit.capture.scope import Scope
 from cxkit.codec import NOBODY
 from cxkit.errors import StoreError
@@ -83,4 +83,4 @@ class Desk:
             source=self.source,
         )
         id, us = self.intake.stamper.stamp()
-        return self.intake.put(Captured(prepared, id, us, b"", msgspec.json.encode(dict(properties))))
+        return self.intake.put((prepared, id, us, b"", msgspec.json.encode(dict(properties))))

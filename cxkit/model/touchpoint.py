@@ -95,7 +95,7 @@ def _name(owner: object, attribute: attrs.Attribute[str], value: str) -> None:
     check_name(value, "touchpoint")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)
 class TouchpointSpec:
     """What is declared of a touchpoint.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import Final, Literal
 
 import attrs
@@ -24,29 +25,10 @@ CaptureMode = Literal["full", "anonymous", "refused", "undecided"]
 
 
 @attrs.frozen(kw_only=True)
-class Policy:
-    """What holds where a person has said nothing."""
-
-    name: str
-    granted: frozenset[str]
-    """Purposes that need no choice."""
-    anonymous: frozenset[str]
-    """Purposes an interaction without any identifier may serve before a choice."""
-
-
-STRICT: Final = Policy(
-    name="strict/1",
-    granted=frozenset({"necessary"}),
-    anonymous=frozenset({"necessary", "functional", "analytics"}),
-)
-"""Opt-in for everything but the necessary; before a choice, counting without identifiers only."""
-
-
-@attrs.frozen(kw_only=True)
 class Allowed:
     """The choices of one person in one scope, resolved."""
 
-    granted: frozenset[str] = STRICT.granted
+    granted: frozenset[str] = frozenset({"necessary"})
     denied: frozenset[str] = frozenset()
     """What was refused; what is in neither set is undecided."""
 
@@ -57,9 +39,37 @@ class Allowed:
 
     def as_map(self) -> dict[str, bool]:
         """Purpose to allowed, for those decided."""
+        return self._map
+
+    @cached_property
+    def _map(self) -> dict[str, bool]:
         return {
             purpose: purpose in self.granted for purpose in PURPOSES if purpose in self.granted | self.denied
         }
+
+
+@attrs.frozen(kw_only=True)
+class Policy:
+    """What holds where a person has said nothing."""
+
+    name: str
+    granted: frozenset[str]
+    """Purposes that need no choice."""
+    anonymous: frozenset[str]
+    """Purposes an interaction without any identifier may serve before a choice."""
+
+    @cached_property
+    def unchosen(self) -> Allowed:
+        """What holds before any choice."""
+        return Allowed(granted=self.granted)
+
+
+STRICT: Final = Policy(
+    name="strict/1",
+    granted=frozenset({"necessary"}),
+    anonymous=frozenset({"necessary", "functional", "analytics"}),
+)
+"""Opt-in for everything but the necessary; before a choice, counting without identifiers only."""
 
 
 def choices_of(records: Iterable[Consent]) -> dict[str, tuple[Choice, datetime]]:
@@ -83,6 +93,8 @@ def allowed(
             (W3C Global Privacy Control).
         despite_gpc: The choices were made under that same signal, so an explicit grant stands.
     """
+    if not choices and not gpc:
+        return policy.unchosen
     granted: set[str] = set(policy.granted)
     denied: set[str] = set()
     for purpose, choice in choices.items():

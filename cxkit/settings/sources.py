@@ -93,7 +93,9 @@ def _merge(
 # --- The environment ------------------------------------------------------------------------------
 
 
-def _from_environment(environ: Mapping[str, str], raw: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _from_environment(
+    environ: Mapping[str, str], raw: Mapping[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each variable, and its value as a table within tables."""
     variables = dict(_variables(Settings))
     groups = {path[0] for path in variables.values()}
@@ -178,7 +180,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     """The settings in a file; None if it is a ``pyproject.toml`` without any."""
     content = _content(path)
     try:
-        table: dict[str, Any] | None = tomllib.loads(content)
+        table: Any = tomllib.loads(content)
     except ValueError as error:
         reason = str(error)
     except RecursionError:
@@ -186,7 +188,9 @@ def _read(path: Path) -> dict[str, Any] | None:
     else:
         for key in ("tool", "cxkit") if path.name == _PYPROJECT else ():
             table = table.get(key) if isinstance(table, dict) else None
-        if table is None or isinstance(table, dict):
+        if table is None:
+            return None
+        if isinstance(table, dict):
             return table
         reason = "tool.cxkit is not a table"
     raise _unreadable(path, f"is malformed: {reason}", "correct it", "CX1003")
@@ -220,7 +224,10 @@ def _replaced(text: str, setting: str, environ: Mapping[str, str]) -> str:
         if found[0] == "$${":
             return "${"
         if variable is None:
-            what, fix = f"{setting} has a ${{ that no name and brace follow", "write $${ if it is meant as it stands"
+            what, fix = (
+                f"{setting} has a ${{ that no name and brace follow",
+                "write $${ if it is meant as it stands",
+            )
         elif variable not in environ:
             what, fix = f"{setting} needs the variable {variable}, which is not set", f"set {variable}"
         else:

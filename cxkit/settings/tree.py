@@ -38,7 +38,9 @@ FILLED: Final = {"cxkit": "filled by load()"}
 Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 
-def _refused(attribute: attrs.Attribute[Any], what: str, fix: str, code: str = "CX1006") -> ConfigurationError:
+def _refused(
+    attribute: attrs.Attribute[Any], what: str, fix: str, code: str = "CX1006"
+) -> ConfigurationError:
     return ConfigurationError(f'"{attribute.name}" {what}', fix=fix, code=code)
 
 
@@ -179,7 +181,9 @@ def _raw_each(tables: Mapping[str, Mapping[str, object]]) -> Mapping[str, RawTab
     return {name: raw(table) for name, table in tables.items()}
 
 
-_exporter_names = _shaped("[a-z][a-z0-9]*(_[a-z0-9]+)*", "name exporters in lower-case letters, digits and single _")
+_exporter_names = _shaped(
+    "[a-z][a-z0-9]*(_[a-z0-9]+)*", "name exporters in lower-case letters, digits and single _"
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -192,7 +196,8 @@ class Settings:
     """
 
     service: str = attrs.field(
-        default="app", validator=_shaped("[A-Za-z0-9._~-]{1,100}", "use up to 100 letters, digits and . _ ~ -")
+        default="app",
+        validator=_shaped("[A-Za-z0-9._~-]{1,100}", "use up to 100 letters, digits and . _ ~ -"),
     )
     strict: bool = False
     directory: Path = Path(".cxkit")

@@ -13,7 +13,7 @@ import attrs
 import msgspec
 
 from cxkit.errors import ConfigurationError, CXError, nearest
-from cxkit.settings.sealed import RawTable, Secret, Text
+from cxkit.settings.sealed import RawTable, Secret, Text, raw
 from cxkit.settings.tree import FILLED, REST
 
 __all__ = ["bare", "build", "copied", "joined", "named", "structure"]
@@ -63,17 +63,17 @@ def structure(cls: type[T], table: Mapping[str, object], *, where: str) -> T:
         ... class Receiver:
         ...     url: str
         ...     token: Secret | None = None
-        >>> structure(Receiver, {"url": "http://localhost", "token": "hunter2"}, where="exporters.receiver")
+        >>> structure(Receiver, {"url": "http://localhost", "token": "hunter2"}, where="store")
         Receiver(url='http://localhost', token=********)
-        >>> structure(Receiver, {"urll": "http://localhost"}, where="exporters.receiver")
+        >>> structure(Receiver, {"urll": "http://localhost"}, where="store")
         Traceback (most recent call last):
-        cxkit.errors.ConfigurationError: CX1001: no setting is called "exporters.receiver.urll". Fix: did you mean "url"?
+        cxkit.errors.ConfigurationError: CX1001: no setting is called "store.urll". Fix: did you mean "url"?
     """
+    table = raw(table)
     try:
-        return build(cls, table if isinstance(table, RawTable) else RawTable(copied(table, where)), where)
+        return build(cls, RawTable(copied(table, where), origins=table.origins, also=table.also), where)
     except ConfigurationError as error:
         refusal = error
-    del table
     raise bare(refusal)
 
 
@@ -95,25 +95,29 @@ def joined(where: str, key: str) -> str:
     return f"{where}.{key}" if where else key
 
 
-def copied(value: Any, path: str, text: Callable[[str, str], str] = lambda text, _: text, depth: int = 0) -> Any:
+def copied(
+    value: Any, path: str, text: Callable[[str, str], str] = lambda text, _: text, depth: int = 0
+) -> Any:
     """Tables and lists as plain ones of our own; ``text`` may replace the texts in them."""
     if depth > _MAX_DEPTH:
         what = f"{named(path, {})} is nested more than {_MAX_DEPTH} tables or lists deep"
         raise ConfigurationError(what, fix="make it flatter", code="CX1009")
     if isinstance(value, str):
         return text(value, path)
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [copied(one, f"{path}[{index}]", text, depth + 1) for index, one in enumerate(value)]
     if not isinstance(value, Mapping):
         return value
     if not all(isinstance(key, str) for key in value):
-        raise ConfigurationError(f"{named(path, {})} has a key that is not text", fix="use text as keys", code="CX1009")
+        raise ConfigurationError(
+            f"{named(path, {})} has a key that is not text", fix="use text as keys", code="CX1009"
+        )
     return {key: copied(one, joined(path, key), text, depth + 1) for key, one in value.items()}
 
 
-def build(cls: type[T], table: Mapping[str, object], where: str) -> T:
+def build(cls: type[T], table: RawTable, where: str) -> T:
     """What `structure` does; its errors still have their frames."""
-    origins, also = (table.origins, table.also) if isinstance(table, RawTable) else ({}, ())
+    origins = table.origins
     fields = [field for field in attrs.fields(cls) if field.init and field.metadata != FILLED]  # type: ignore[arg-type]
     rest = next((field for field in fields if field.metadata == REST), None)
     known = {field.alias: field for field in fields if field is not rest}
@@ -128,9 +132,11 @@ def build(cls: type[T], table: Mapping[str, object], where: str) -> T:
             unknown[key] = value
         else:
             what = f"no setting is called {named(path, origins)}"
-            raise ConfigurationError(what, fix=nearest(key[:64], [*known, *also]), code="CX1001")
+            raise ConfigurationError(what, fix=nearest(key[:64], [*known, *table.also]), code="CX1001")
     if rest:
-        values[rest.alias] = _typed(hints[rest.name], RawTable(unknown, origins=origins, also=known), where, origins)
+        values[rest.alias] = _typed(
+            hints[rest.name], RawTable(unknown, origins=origins, also=known), where, origins
+        )
     for key, field in known.items():
         if field.default is attrs.NOTHING and key not in values:
             what = f"{named(joined(where, key), origins)} is missing"

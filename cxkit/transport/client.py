@@ -46,7 +46,7 @@ class Transport:
 
     Example:
         >>> transport = Transport(allow_private=False)
-        >>> transport.request("GET", "http://localhost/", deadline_s=2.0)
+        >>> transport.request("GET", "http://localhost/", deadline_s=2.0)  # doctest: +ELLIPSIS
         Traceback (most recent call last):
             ...
         cxkit.errors.AddressRefusedError: CX5003: http://localhost:80 is not on the public internet. Fix: ...

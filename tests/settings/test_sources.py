@@ -1,0 +1,220 @@
+"""Each setting from each source, who wins, and how file and environment are read."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cxkit.settings import Redact, Secret, Settings, load
+
+SIGNING, IDENTIFIER = "an old signing secret", "an identifier secret"
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
+
+# Dotted name, how the file says it, how the environment does, and what it is then.
+EVERY: list[tuple[str, str, str, object]] = [
+    ("service", '"shop"', "shop", "shop"),
+    ("strict", "true", "true", True),
+    ("directory", '"/var/lib/cx"', "/var/lib/cx", Path("/var/lib/cx")),
+    ("durability", '"queue"', "queue", "queue"),
+    ("exit_timeout_s", "3", "3", 3.0),
+    ("store_budget_s", "0.5", "0.5", 0.5),
+    ("queue.max_bytes", "1_000", "1000", 1000),
+    ("spool.max_bytes", "9_000_000", "9000000", 9_000_000),
+    ("spool.max_age_s", "60.5", "60.5", 60.5),
+    ("spool.segment_bytes", "4096", "4096", 4096),
+    ("spool.sync_interval_s", "0", "0", 0.0),
+    (
+        "keys.signing",
+        f'["{SIGNING}", "{IDENTIFIER}"]',
+        f"{SIGNING}, {IDENTIFIER}",
+        (Secret(SIGNING), Secret(IDENTIFIER)),
+    ),
+    ("keys.identifier", f'"{IDENTIFIER}"', IDENTIFIER, Secret(IDENTIFIER)),
+    ("consent.policy", '"gdpr"', "gdpr", "gdpr"),
+    ("consent.before_choice", '"drop"', "drop", "drop"),
+    ("web.exclude", '["/ping", "/assets/"]', "/ping,/assets/", ("/ping", "/assets/")),
+    ("web.visitor_max_age_s", "86400", "86400", 86_400),
+    ("web.consent_max_age_s", "3600", "3600", 3600),
+    ("web.cookie_prefix", '"shop"', "shop", "shop"),
+    ("redact.extra", '["nickname"]', "nickname", ("nickname",)),
+    ("redact.keep", '["token_hint"]', "token_hint", ("token_hint",)),
+    ("plugins.allow", '["cxkit-flask"]', "cxkit-flask", ("cxkit-flask",)),
+    ("plugins.block", '["cxkit-django"]', "cxkit-django", ("cxkit-django",)),
+    ("store.type", '"memory"', "memory", "memory"),
+    ("store.options.path", '"x.db"', "x.db", "x.db"),
+    ("exporters.NAME.type", '"console"', "console", "console"),
+    (
+        "exporters.NAME.purposes",
+        '["analytics", "necessary"]',
+        "analytics,necessary",
+        {"analytics", "necessary"},
+    ),
+    ("exporters.NAME.deadline_s", "0.5", "0.5", 0.5),
+    ("exporters.NAME.max_batch_records", "7", "7", 7),
+    ("exporters.NAME.max_batch_bytes", "70_000", "70000", 70_000),
+    ("exporters.NAME.options.url", '"http://cx"', "http://cx", "http://cx"),
+    ("experiences.NAME.level", '"3"', "3", "3"),
+    ("tables.flask.theme", '"dark"', "dark", "dark"),
+]
+
+
+def key_of(name: str) -> tuple[str, ...]:
+    """How a setting is addressed; options and plugins' tables have no level of their own there."""
+    path = name.replace("NAME", "receiver").removeprefix("tables.").replace(".options.", ".")
+    return tuple(path.split("."))
+
+
+def value_of(loaded: Settings, name: str) -> object:
+    value: Any = loaded
+    for key in name.replace("NAME", "receiver").split("."):
+        value = value[key] if isinstance(value, Mapping) else getattr(value, key)
+    return value
+
+
+def nested(name: str, value: Any) -> dict[str, Any]:
+    for key in reversed(key_of(name)):
+        value = {key: value}
+    return dict(value)
+
+
+def variable_of(name: str) -> str:
+    return "CXKIT_" + "__".join(key_of(name)).upper()
+
+
+def as_file(name: str, toml: str) -> str:
+    *tables, key = key_of(name)
+    type_too = 'type = "http"\n' if tables[:1] == ["exporters"] and key != "type" else ""
+    return (f"[{'.'.join(tables)}]\n" if tables else "") + f"{type_too}{key} = {toml}\n"
+
+
+# --- Every setting, from each source --------------------------------------------------------------
+
+
+def test_nothing_set_is_the_defaults() -> None:
+    assert load(environ={}) == Settings()
+    assert load(environ={}).origins == {}
+
+
+def test_the_list_here_is_complete() -> None:
+    documented = re.findall(r"^### `(.+)`$", REFERENCE.read_text("utf-8"), re.MULTILINE)
+    tried = {name.removesuffix(".level") for name, *_ in EVERY}
+    assert {name for name in tried if not re.search("options|tables", name)} == set(documented)
+
+
+@pytest.mark.parametrize(("name", "toml", "_", "expected"), EVERY)
+def test_from_the_file(write: Any, name: str, toml: str, _: str, expected: object) -> None:
+    write(as_file(name, toml))
+    loaded = load(environ={})
+    assert value_of(loaded, name) == expected
+    assert loaded.origins[".".join(key_of(name))] == "file cxkit.toml"
+
+
+@pytest.mark.parametrize(("name", "_", "text", "expected"), EVERY)
+def test_from_the_environment(name: str, _: str, text: str, expected: object) -> None:
+    loaded = load(environ={"CXKIT_EXPORTERS__RECEIVER__TYPE": "http", variable_of(name): text})
+    assert value_of(loaded, name) == expected
+    assert loaded.origins[".".join(key_of(name))] == f"env {variable_of(name)}"
+
+
+@pytest.mark.parametrize(("name", "_", "__", "expected"), EVERY)
+def test_from_code(name: str, _: str, __: str, expected: object) -> None:
+    overrides = nested(name, expected)
+    if name.startswith("exporters"):
+        overrides = {"exporters": {"receiver": {"type": "http", **overrides["exporters"]["receiver"]}}}
+    loaded = load(environ={}, overrides=overrides)
+    assert value_of(loaded, name) == expected
+    assert loaded.origins[".".join(key_of(name))] == "code"
+
+
+# --- Who wins -------------------------------------------------------------------------------------
+
+
+def test_code_wins_over_environment_over_file_over_default(write: Any) -> None:
+    write("[queue]\nmax_bytes = 1")
+    environ, overrides = {"CXKIT_QUEUE__MAX_BYTES": "2"}, {"queue": {"max_bytes": 3}}
+    seen = [load(environ={}), load(environ=environ), load(environ=environ, overrides=overrides)]
+    assert [(one.queue.max_bytes, one.origins["queue.max_bytes"]) for one in seen] == [
+        (1, "file cxkit.toml"),
+        (2, "env CXKIT_QUEUE__MAX_BYTES"),
+        (3, "code"),
+    ]
+
+
+def test_tables_are_merged_and_lists_are_replaced(write: Any) -> None:
+    write(
+        '[redact]\nextra = ["a", "b"]\nkeep = ["c"]\n[exporters.receiver]\ntype = "http"\nurl = "http://file"'
+    )
+    environ = {"CXKIT_REDACT__EXTRA": "d", "CXKIT_EXPORTERS__RECEIVER__URL": "http://env"}
+    loaded = load(environ=environ, overrides={"exporters": {"receiver": {"timeout_s": 3}}})
+    assert loaded.redact == Redact(extra=("d",), keep=("c",))
+    assert loaded.exporters["receiver"].options == {"url": "http://env", "timeout_s": 3}
+
+
+def test_origins_do_not_count_in_comparisons() -> None:
+    assert load(environ={"CXKIT_STRICT": "true"}) == load(environ={}, overrides={"strict": True})
+
+
+# --- The environment ------------------------------------------------------------------------------
+
+
+def test_names_match_in_any_case_what_the_file_has(write: Any) -> None:
+    write('[exporters.receiver]\ntype = "http"\nheaders = { Accept = "text/plain" }\n[Flask]\nx = 1')
+    environ = {
+        "CXKIT_exporters__Receiver__HEADERS__ACCEPT": "*/*",
+        "CXKIT_EXPORTERS__RECEIVER__HEADERS__FROM": "me",
+        "CXKIT_FLASK__X": "2",
+    }
+    loaded = load(environ=environ)
+    assert loaded.exporters["receiver"].options["headers"] == {"Accept": "*/*", "from": "me"}
+    assert loaded.tables == {"Flask": {"x": "2"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"), [("off", ()), ("OFF", ()), ("", ()), ("a", ("a",)), (" a , b,", ("a", "b"))]
+)
+def test_the_variable_of_plugins(text: str, allowed: tuple[str, ...]) -> None:
+    loaded = load(environ={"CXKIT_PLUGINS": text})
+    assert loaded.plugins.allow == allowed
+    assert loaded.origins == {"plugins.allow": "env CXKIT_PLUGINS"}
+
+
+def test_other_variables_do_not_matter() -> None:
+    environ = {"CXKITCHEN": "x", "cxkit_strict": "x", "XCXKIT_STRICT": "x", "LANG": "\udcff"}
+    assert load(environ=environ) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("CXKIT_STRIKT", '"CXKIT_STRICT"'),
+        ("CXKIT_QUEUE__MAX_BYTE", '"CXKIT_QUEUE__MAX_BYTES"'),
+        ("CXKIT_CONFG", '"CXKIT_CONFIG"'),
+        ("CXKIT_PLUGIN", '"CXKIT_PLUGINS"'),
+        ("CXKIT_SERVICE__NAME", '"CXKIT_SERVICE"'),
+        ("CXKIT_", "did you mean"),
+        ("CXKIT_STORE", "did you mean"),
+    ],
+)
+def test_an_unknown_variable_is_refused_with_the_nearest(refusal: Any, name: str, near: str) -> None:
+    error = refusal(environ={name: "hunter2"})
+    assert (error.code, name in error.what, near in error.fix) == ("CX1001", True, True)
+
+
+def test_the_environment_of_a_process_and_its_working_directory(write: Any) -> None:
+    write('service = "shop-${STAGE}"')
+    code = "from cxkit.settings import load; one = load(); print(one.service, one.queue.max_bytes)"
+    environ = {**os.environb, b"STAGE": b"test", b"CXKIT_QUEUE__MAX_BYTES": b"7"}
+    good, bad = (
+        subprocess.run([sys.executable, "-c", code], env=one, capture_output=True, text=True, timeout=60)
+        for one in (environ, {**environ, b"CXKIT_SERVICE": b"caf\xe9"})
+    )
+    assert (good.stdout, good.stderr) == ("shop-test 7\n", "")
+    assert 'CX1005: the variable "CXKIT_SERVICE"' in bad.stderr
