@@ -232,8 +232,9 @@ def encodable(text: str) -> str:
     """The text with halves of surrogate pairs joined, and lone ones replaced by U+FFFD.
 
     Example:
-        >>> encodable("caf\\xe9"), encodable("\\ud83d\\ude00 \\udc80")
-        ('caf\xe9', '\U0001f600 \ufffd')
+        >>> pair, half = chr(0xD83D) + chr(0xDE00), chr(0xD83D)
+        >>> encodable(pair) == chr(0x1F600), encodable(half) == chr(0xFFFD)
+        (True, True)
     """
     try:
         text.encode()

@@ -159,7 +159,7 @@ def _datetime(value: dt.datetime) -> tuple[JSON, str | None]:
     bare = dt.datetime.combine(dt.datetime.date(value), dt.datetime.time(value))
     try:
         offset, marker = dt.datetime.utcoffset(value), "naive"
-    except Exception:
+    except Exception:  # noqa: BLE001 - a time zone is the app's code
         offset, marker = None, "timezone"
     if offset is None:
         return f"{bare.isoformat()}Z", marker
@@ -391,6 +391,6 @@ def _key_text(key: Any) -> str:
         if base is bytes:  # as in headers; read, so that it can hide its value
             return bytes.decode(key, "utf-8", "replace")
         text = _LEAVES[base](key)[0] if base in _LEAVES else f"$type:{type_name(key)}"
-    except Exception:
+    except Exception:  # noqa: BLE001 - the app is not to hear of its broken objects from us
         text = f"$unreadable:{type_name(key)}"
     return text if type(text) is str else msgspec.json.encode(text).decode()

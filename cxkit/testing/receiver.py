@@ -37,7 +37,6 @@ from cxkit.errors import CodecError
 
 if TYPE_CHECKING:
     import ssl
-    from types import TracebackType
 
     from cxkit.model import Interaction
 
@@ -165,9 +164,7 @@ class Receiver:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start(self) -> None:

@@ -70,23 +70,24 @@ def parse(url: str) -> Target:
     Raises:
         ConfigurationError: As `origin_of`.
     """
+    malformed = ConfigurationError(
+        "a URL is not a full http or https URL of visible characters",
+        fix='write it like "https://collector.example/interactions"',
+        code="CX1051",
+    )
+    if _NOT_IN_URL.search(url):  # urlsplit would drop line ends and tabs in silence
+        raise malformed
     try:
         parts = urlsplit(url)
         port = _PORTS[parts.scheme]
         port = port if parts.port is None else parts.port
         host = parts.hostname or ""
         host = host if host.isascii() else host.encode("idna").decode()
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        path.encode("ascii")
     except (ValueError, KeyError):
-        host = path = ""
-    # urlsplit drops line ends and tabs in silence, so the text itself is searched for them.
-    if not _HOST.fullmatch(host) or not path.startswith("/") or _NOT_IN_URL.search(url):
-        raise ConfigurationError(
-            "a URL is not a full http or https URL of visible characters",
-            fix='write it like "https://collector.example/interactions"',
-            code="CX1051",
-        ) from None
+        raise malformed from None
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if not _HOST.fullmatch(host) or not path.isascii():
+        raise malformed
     authorization = None
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"

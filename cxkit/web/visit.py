@@ -76,7 +76,7 @@ class Visit:
     def _recognise(self, scope: Scope, facts: Facts) -> None:
         text = self._verified(self._names[0], facts, self._kit.settings.web.visitor_max_age_s)
         visitor = (
-            _new_visitor() if text is None else Identifier(type="visitor", value=text, evidence="cookie")
+            _new_visitor() if text is None else Identifier(type="visitor", value=str(text), evidence="cookie")
         )
         self._visitor_issued_at = None if text is None else text.issued_at if text.current else 0.0
         scope.change(identity=Identity(identifiers=(visitor,)))

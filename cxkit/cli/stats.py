@@ -1,0 +1,52 @@
+"""``cxkit stats``: the account of everything captured here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+import click
+import msgspec
+
+from cxkit.delivery.account import Account, read_account
+from cxkit.settings import load
+
+__all__ = ["stats"]
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def stats(*, as_json: bool) -> None:
+    """What became of everything captured here, per exporter.
+
+    Exits with 2 if anything is unaccounted for.
+    """
+    account = read_account(load().directory.absolute())
+    if as_json:
+        body = {**attrs.asdict(account), "captured": account.captured, "balanced": account.balanced}
+        click.echo(msgspec.json.encode(body).decode())
+    else:
+        for line in _lines(account):
+            click.echo(line)
+    if not account.balanced:
+        raise SystemExit(2)
+
+
+def _lines(account: Account) -> list[str]:
+    lines = [
+        f"captured {account.captured}   spooled {account.spooled}   "
+        f"dropped before the spool {sum(account.dropped.values())}{_reasons(account.dropped)}"
+    ]
+    lines += [
+        f"{name:<16} delivered {one.delivered}   pending {one.pending}   dead {one.dead}   "
+        f"dropped {sum(one.dropped.values())}{_reasons(one.dropped)}"
+        for name, one in account.exporters.items()
+    ]
+    if not account.exporters:
+        lines.append("no exporter is configured: nothing leaves this machine")
+    lines.append("the account adds up" if account.balanced else "THE ACCOUNT DOES NOT ADD UP")
+    return lines
+
+
+def _reasons(dropped: Mapping[str, int]) -> str:
+    return f" ({', '.join(f'{reason} {count}' for reason, count in sorted(dropped.items()))})" if dropped else ""

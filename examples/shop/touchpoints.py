@@ -1,0 +1,60 @@
+"""Every place where this shop and its customers meet, declared once, and the one thing that adapts."""
+
+from __future__ import annotations
+
+import attrs
+
+import cxkit
+
+# What the shop asks its visitors to allow.
+USEFUL = ("analytics", "personalization", "identity_stitching")
+OPTIONAL = ("advertising",)
+
+
+@attrs.frozen(kw_only=True)
+class ItemAdded:
+    """The properties of ``cart.item_added``: type checkers hold callers to them."""
+
+    sku: str
+    quantity: int = 1
+
+
+PRODUCT_VIEWED = cxkit.touchpoint("product.viewed", kind="view", stage="consideration", nature="object")
+ITEM_ADDED = cxkit.touchpoint("cart.item_added", stage="consideration", properties=ItemAdded)
+CHECKOUT = cxkit.touchpoint("checkout.attempted", stage="purchase")
+
+# An order and a call for help belong to what the customer asked for: they need no further consent.
+# To whom they are exported still does.
+ORDER_PLACED = cxkit.touchpoint(
+    "order.placed", kind="transaction", stage="purchase", purpose="necessary", priority="critical"
+)
+SUPPORT_REQUESTED = cxkit.touchpoint(
+    "support.requested",
+    kind="service",
+    stage="service",
+    purpose="necessary",
+    promise="answered within one working day",
+)
+CALL_ANSWERED = cxkit.touchpoint(
+    "call.answered", kind="service", stage="service", purpose="necessary", nature="person", presence="offline"
+)
+
+# Depth 2 is for a segment of customers: shown to those who allowed personalization and are recognised.
+hero = cxkit.experience(
+    "home.hero",
+    fallback=cxkit.Variant(
+        name="everybody",
+        content={"en": "Almond sweets from Provence", "fr": "Douceurs aux amandes de Provence"},
+    ),
+    variants=[
+        cxkit.Variant(
+            name="gold",
+            audience={"traits.plan": "gold"},
+            depth=2,
+            content={
+                "en": "Welcome back: your gold box is on us",
+                "fr": "Heureux de vous revoir : votre coffret or est offert",
+            },
+        )
+    ],
+)
