@@ -15,7 +15,6 @@ import hmac
 import json
 import os
 import re
-import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from pathlib import Path
@@ -155,8 +154,8 @@ def _kept(directory: Path) -> dict[str, list[str]]:
 
 def _generate(directory: Path, path: Path) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    keys = {"signing": [secrets.token_hex(32)], "identifier": secrets.token_hex(32)}
-    draft = directory / f".{_FILE}.{secrets.token_hex(8)}"
+    keys = {"signing": [os.urandom(32).hex()], "identifier": os.urandom(32).hex()}
+    draft = directory / f".{_FILE}.{os.urandom(8).hex()}"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         os.write(descriptor, json.dumps(keys).encode())

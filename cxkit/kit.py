@@ -7,10 +7,10 @@ it inherited without touching it, and builds anew when it captures.
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import logging
 import os
+import sys
 import threading
 import time
 import weakref
@@ -156,11 +156,8 @@ class Kit:
         store = self._open_store()
         if not store.remote:
             return True
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return True
-        return False
+        loops = sys.modules.get("asyncio")  # where it is not imported, no loop is running
+        return loops is None or loops._get_running_loop() is None
 
     # --- life ---
 
@@ -178,11 +175,11 @@ class Kit:
 
     async def aflush(self, *, timeout_s: float = 5.0) -> Flushed:
         """`flush`, without holding up the event loop."""
-        return await asyncio.to_thread(self.flush, timeout_s=timeout_s)
+        return await _beside(self.flush, timeout_s=timeout_s)
 
     async def settled(self, *, timeout_s: float = 1.0) -> bool:
         """Wait until the store holds what was just identified or chosen; whether it does."""
-        return await asyncio.to_thread(self._settle, timeout_s)
+        return await _beside(self._settle, timeout_s)
 
     def close(self, *, timeout_s: float | None = None) -> Flushed:
         """Deliver what can be delivered in time (default: ``exit_timeout_s``); the rest waits in the spool. Idempotent."""
@@ -200,7 +197,7 @@ class Kit:
 
     async def aclose(self, *, timeout_s: float | None = None) -> Flushed:
         """`close`, without holding up the event loop."""
-        return await asyncio.to_thread(self.close, timeout_s=timeout_s)
+        return await _beside(self.close, timeout_s=timeout_s)
 
     # --- what it knows ---
 
@@ -427,6 +424,13 @@ class Kit:
         self.desk.intake.reset()
         self.desk.intake.stamper.reseed()
         self.desk.view.reset()
+
+
+async def _beside(work: Callable[..., T], *args: object, **kwargs: object) -> T:
+    """Do it in a thread; asyncio is imported only where it is used."""
+    import asyncio
+
+    return await asyncio.to_thread(work, *args, **kwargs)
 
 
 class _Muted(dict[str, Prepared]):

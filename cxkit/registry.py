@@ -8,25 +8,28 @@ under a name that is no hook is refused with the nearest name.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
 import pluggy
 
 from cxkit import hookspecs
 from cxkit.errors import ConfigurationError, PluginError, nearest
-from cxkit.exporters import console, file, http
 from cxkit.roles import Channel, Decider, Enricher, Exporter, Factory, Store
-from cxkit.settings import Plugins
-from cxkit.stores import memory, sqlite
+from cxkit.settings import Plugins, Settings
 
-__all__ = ["Failure", "Registry"]
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+__all__ = ["Failure", "Registry", "build"]
 
 T = TypeVar("T")
-_GROUP = "cxkit"
+_GROUP: Final = "cxkit"
+_MAX_FAILURES: Final = 100
+"""A hook may fail again and again, each time with another text."""
 
 
 @attrs.frozen(kw_only=True)
@@ -38,14 +41,18 @@ class Failure:
 
 
 class _BuiltIn:
-    """What comes with cxkit, through the hooks."""
+    """What comes with cxkit, through the hooks. Imported when it is asked for: importing cxkit must be quick."""
 
     @hookspecs.hookimpl
     def cxkit_exporters(self) -> list[Factory[Exporter]]:
+        from cxkit.exporters import console, file, http
+
         return [console.FACTORY, file.FACTORY, http.FACTORY]
 
     @hookspecs.hookimpl
     def cxkit_stores(self) -> list[Factory[Store]]:
+        from cxkit.stores import memory, sqlite
+
         return [memory.FACTORY, sqlite.FACTORY]
 
 
@@ -58,7 +65,8 @@ class Registry:
         more: Modules or objects to register besides, by name.
 
     Raises:
-        PluginError: A plugin implements a hook that does not exist.
+        PluginError: A plugin implements a hook that does not exist, wants an argument that a hook does
+            not have, or has forgotten the mark.
     """
 
     def __init__(
@@ -73,7 +81,7 @@ class Registry:
         self._manager.add_hookspecs(hookspecs)
         self._hooks = {name for name in vars(hookspecs) if hasattr(getattr(hookspecs, name), "cxkit_spec")}
         self._register("cxkit", _BuiltIn())
-        points = entry_points(group=_GROUP) if found is None else found
+        points = _installed() if found is None else found
         for point in sorted(points, key=lambda point: point.name):
             if self._wanted(point.name, settings):
                 self._load(point)
@@ -108,10 +116,12 @@ class Registry:
     def tables(self) -> dict[str, type]:
         """Tables of the configuration that belong to plugins."""
         tables: dict[str, type] = {}
-        for plugin, found in self._ask("cxkit_settings"):
-            for name, kind in dict(found).items():
-                if name in tables:
+        for plugin, found in self._ask("cxkit_settings", shape=dict):
+            for name, kind in found.items():
+                if name in tables or name in Settings.__annotations__:
                     self._fail(plugin, f'table "{name}" is already taken')
+                elif not (isinstance(kind, type) and attrs.has(kind)):
+                    self._fail(plugin, f'table "{name}" is not described by an attrs class')
                 else:
                     tables[name] = kind
         return tables
@@ -140,22 +150,37 @@ class Registry:
 
     def _load(self, point: EntryPoint) -> None:
         try:
-            plugin = point.load()
-        except Exception as error:
-            self._fail(point.name, f"cannot be imported: {type(error).__name__}: {error}")
-            return
-        self._register(point.name, plugin)
+            self._register(point.name, point.load())
+        except PluginError:
+            raise
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the guard around a stranger's import
+            self._fail(point.name, f"cannot be used: {type(error).__name__}: {error}")
 
     def _register(self, name: str, plugin: object) -> None:
-        for attribute, implementation in _implementations(plugin):
+        for attribute, implementation in self._implementations(plugin):
             if attribute not in self._hooks:
                 raise PluginError(
                     f'plugin "{name}" implements "{attribute}", which is no hook',
                     fix=nearest(attribute, self._hooks),
                     code="CX2002",
                 )
+            if not hasattr(implementation, "cxkit_impl"):
+                raise PluginError(
+                    f'plugin "{name}" implements "{attribute}" without the mark, so nobody would call it',
+                    fix="put @hookimpl on it",
+                    code="CX2004",
+                )
             self._check_arguments(name, attribute, implementation)
         self._manager.register(plugin, name=name)
+
+    def _implementations(self, plugin: object) -> Iterator[tuple[str, Callable[..., object]]]:
+        """What a plugin marks as an implementation, or names like one."""
+        for name in dir(plugin):
+            value = getattr(plugin, name, None)
+            # A module may have other functions, its own or imported, whose names begin like a hook's.
+            named = name in self._hooks or (name.startswith("cxkit_") and not isinstance(plugin, ModuleType))
+            if inspect.isroutine(value) and (named or hasattr(value, "cxkit_impl")):
+                yield name, value
 
     def _check_arguments(self, plugin: str, hook: str, implementation: Callable[..., object]) -> None:
         known = set(inspect.signature(getattr(hookspecs, hook)).parameters)
@@ -169,29 +194,37 @@ class Registry:
 
     def _factories(self, hook: str) -> dict[str, Factory[Any]]:
         factories: dict[str, Factory[Any]] = {}
-        for plugin, found in self._ask(hook):
+        for plugin, found in self._ask(hook, shape=list):
             for factory in found:
-                if not isinstance(factory, Factory):
-                    self._fail(plugin, f"{hook} returned a {type(factory).__name__}, not a Factory")
+                if not (isinstance(factory, Factory) and attrs.has(factory.settings)):
+                    self._fail(plugin, f"{hook} returned a {type(factory).__name__}, not a sound Factory")
                 elif factory.name in factories:
                     self._fail(plugin, f'{hook}: "{factory.name}" is already taken')
                 else:
                     factories[factory.name] = factory
         return factories
 
-    def _ask(self, hook: str, **arguments: object) -> Iterable[tuple[str, Any]]:
-        """Call a hook plugin by plugin, so that one that raises does not lose the others' answers."""
+    def _ask(
+        self, hook: str, *, shape: Callable[[Any], Any] = lambda answer: answer, **arguments: object
+    ) -> Iterator[tuple[str, Any]]:
+        """Call a hook plugin by plugin, so that one that raises does not lose the others' answers.
+
+        Args:
+            shape: What makes of an answer what it should be; whatever cannot be made that is a failure too.
+        """
         caller = getattr(self._manager.hook, hook)
         for implementation in caller.get_hookimpls():
             wanted = {name: arguments[name] for name in implementation.argnames}
             try:
-                yield implementation.plugin_name, implementation.function(**wanted)
-            except Exception as error:
-                self._fail(implementation.plugin_name, f"{hook} raised {type(error).__name__}: {error}")
+                answer = shape(implementation.function(**wanted))
+            except Exception as error:  # noqa: BLE001 - the guard around a stranger's hook
+                self._fail(implementation.plugin_name, f"{hook}: {type(error).__name__}: {error}")
+            else:
+                yield implementation.plugin_name, answer
 
     def _fail(self, plugin: str, reason: str) -> None:
         failure = Failure(plugin=plugin, reason=reason)
-        if failure not in self.failures:
+        if failure not in self.failures and len(self.failures) < _MAX_FAILURES:
             self.failures.append(failure)
 
 
@@ -209,14 +242,3 @@ def build(
             f'{where} has type "{type}", which no plugin offers', fix=nearest(type, factories), code="CX1030"
         )
     return factory.build(settings(factory.settings))
-
-
-def _implementations(plugin: object) -> list[tuple[str, Callable[..., object]]]:
-    """What a plugin marks as an implementation, or names like one without the mark."""
-    found: list[tuple[str, Callable[..., object]]] = []
-    for name in dir(plugin):
-        value = getattr(plugin, name, None)
-        named = name.startswith("cxkit_") and not isinstance(plugin, ModuleType)
-        if inspect.isroutine(value) and (named or hasattr(value, "cxkit_impl")):
-            found.append((name, value))
-    return found

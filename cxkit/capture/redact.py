@@ -21,6 +21,7 @@ of the app's is run: no property, no ``__getattr__``, no descriptor written in P
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import types
 import unicodedata
@@ -28,6 +29,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 from urllib.parse import unquote
 
+import attrs
 import msgspec
 
 __all__ = ["ABSENT", "HIDDEN", "REDACTED", "Redactor", "bases", "encodable", "fields", "stored", "type_name"]
@@ -221,7 +223,7 @@ def _hides(words: list[str], joined: str) -> bool:
 def _words(key: str) -> list[str]:
     """The words of a key, folded; also for full-width letters and letters with accents."""
     plain = key if key.isascii() else unicodedata.normalize("NFKD", key)
-    return [word.casefold() for word in _WORD_ENDS.split(plain) if word]
+    return [word.lower() for word in _WORD_ENDS.split(plain) if word]
 
 
 def _joined(name: str) -> str:
@@ -317,24 +319,29 @@ def fields(value: object) -> list[tuple[Any, Any]] | None:
             return None
         declared = _declared(type(value), base)
         if declared is not None:
-            found = [(name, stored(value, name), stored(field, "repr")) for name, field in declared]
-            return [
-                (name, part if shown is True or shown is ABSENT else HIDDEN)
-                for name, part, shown in found
-                if part is not ABSENT
-            ]
+            found = [(name, stored(value, name), shown) for name, shown in declared]
+            return [(name, part if shown else HIDDEN) for name, part, shown in found if part is not ABSENT]
     return None
 
 
-def _declared(kind: type, base: type) -> list[tuple[Any, Any]] | None:
-    """Name and description of each field of ``kind``, if ``base`` is where they are declared."""
+def _declared(kind: type, base: type) -> list[tuple[Any, bool]] | None:
+    """Name of each field of ``kind`` and whether it is shown, if ``base`` is where they are declared."""
     if base is msgspec.Struct:
-        return [(name, None) for name in _struct_fields(kind)]
+        return [(name, True) for name in _struct_fields(kind)]
     for place in ("__pydantic_fields__", "__attrs_attrs__", "__dataclass_fields__", "model_fields"):
         declared: Any = _namespace(base).get(place)
+        if declared is None:
+            continue
         classes = bases(declared)
         if any(known is dict for known in classes):
-            return list(dict.items(declared))
+            return [(name, _shown(field)) for name, field in dict.items(declared)]
         if any(known is tuple for known in classes):
-            return [(stored(field, "name"), field) for field in tuple.__iter__(declared)]
+            return [(stored(field, "name"), _shown(field)) for field in tuple.__iter__(declared)]
     return None
+
+
+def _shown(field: object) -> bool:
+    # For speed, as these classes are known to be harmless.
+    known = type(field) is attrs.Attribute or type(field) is dataclasses.Field
+    shown = field.repr if known else stored(field, "repr")  # type: ignore[attr-defined]
+    return shown is True or shown is ABSENT

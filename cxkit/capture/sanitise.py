@@ -18,7 +18,7 @@ list, tuple, set, frozenset, deque, range           list; plain members of a set
 - any of these with more entries than allowed       the first of them                     cut:ENTRIES
 - inside itself; too deep                           "$cycle"; "$depth"                    cycle; depth
 Enum, numpy scalar                                  what it stands for
-under a secret key, or in a field with repr=False   "[redacted]"                          redacted
+under a secret key, in a field with repr=False      "[redacted]"; null stays              redacted
 anything else                                       "$type:NAME"                          type:NAME
 what raises or changes while it is read, twice      "$unreadable:NAME"                    unreadable:NAME
 ==================================================  ====================================  =================
@@ -296,7 +296,7 @@ class _Walk:
             if type(name) is not str or name not in clean or name in target:
                 key, named = self.key(name, target, place)
                 secret = secret or named
-            if secret:
+            if secret and value is not None:
                 already = type(value) is str and value == REDACTED
                 target[key] = self.keep((place, key), REDACTED, None if already else "redacted")
             else:

@@ -7,8 +7,10 @@ Source of the jitter: M. Brooker, "Exponential Backoff and Jitter", AWS Architec
 
 from __future__ import annotations
 
-import random
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import random
 
 __all__ = ["Backoff"]
 
@@ -34,7 +36,11 @@ class Backoff:
         self.asked_to_wait = False
         """Whether the other side itself set the time."""
         self._max = max_records
-        self._random = random_float or random.SystemRandom()
+        if random_float is None:
+            from random import SystemRandom
+
+            random_float = SystemRandom()  # never the shared generator: forked workers would wait in step
+        self._random = random_float
 
     @property
     def open(self) -> bool:

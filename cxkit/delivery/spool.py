@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
-import shutil
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,7 +70,7 @@ class Spool:
             return cls(None, -1, [], next_sequence=0, segment_bytes=segment_bytes)
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_directory(root)
-        path = root / secrets.token_hex(8)
+        path = root / os.urandom(8).hex()
         path.mkdir(mode=0o700)
         lock = _try_lock(path)
         assert lock is not None, "nobody else knows this name"
@@ -178,6 +176,8 @@ class Spool:
         """Remove it altogether: everything in it has been accounted for elsewhere."""
         self.close()
         if self.path is not None:
+            import shutil
+
             shutil.rmtree(self.path, ignore_errors=True)
 
     def close(self) -> None:

@@ -56,7 +56,7 @@ class Settings:
     """Of ``type = "http"``."""
 
     url: str = attrs.field(validator=_full, repr=origin_of)
-    """Where to post. Credentials in it are used as Basic authentication and never shown."""
+    """Where to post. Credentials in it become Basic authentication, but ``headers`` is the better place."""
     headers: Mapping[str, Secret] = attrs.field(factory=dict, validator=_sound)
     """Further header fields, such as ``Authorization``."""
     gzip: bool = False

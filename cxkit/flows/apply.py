@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any, Final, cast
 
+from cxkit.codec import decode
 from cxkit.errors import ConflictError, StoreError
 from cxkit.flows.bus import Bus, Committed
 from cxkit.flows.consent import CONSENT_CHANGED
@@ -21,7 +21,7 @@ from cxkit.flows.identify import IDENTIFIED
 from cxkit.keyring import Keyring
 from cxkit.model import JSON, Consent, Interaction
 from cxkit.roles import Batch, Outcome, Put, Store
-from cxkit.rules.identity import Resolution, resolve
+from cxkit.rules.identity import UNIQUE, Resolution, resolve
 
 __all__ = ["Applier"]
 
@@ -41,13 +41,14 @@ class Applier:
     def export(self, batch: Batch, *, deadline_s: float) -> Outcome:
         """Apply all; at the first that cannot be applied now, the rest waits with it."""
         rejected: dict[int, str] = {}
-        for place, command in enumerate(batch):
+        for place, payload in enumerate(batch.payloads):
             try:
+                command = decode(payload)
                 documents = self._apply(command)
             except StoreError as error:
                 left = range(place, len(batch))
                 return Outcome.reject(rejected, again=left) if place else Outcome.retry(error.code)
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 rejected[place] = type(error).__name__
                 continue
             keys = frozenset(keys_of(self._keyring, command.identity))
@@ -67,7 +68,7 @@ class Applier:
                 return frozenset(puts)
             except ConflictError:
                 continue
-        raise StoreError("a document is being changed all the time", fix="try again later", code="CX6010")
+        raise StoreError("a document is being changed all the time", fix="try again later", code="CX6020")
 
     def _consented(self, command: Interaction) -> tuple[dict[str, Put], dict[str, int]]:
         properties = cast("dict[str, Any]", command.properties)
@@ -102,8 +103,9 @@ class Applier:
             return {}, {}
         name = person_doc(resolution.person)
         types = {key.hex(): one.type for key, one in keys.items()}
-        body = _person(people[name].body if name in people else {}, resolution, types, command)
-        puts = {name: Put(body=body)}
+        before = people[name].body if name in people else {}
+        body = _person(before, resolution, types, command)
+        puts = {name: Put(body=body)} if body != before else {}
         for key in resolution.linked:
             puts[f"identifier/{key}"] = Put(body={"type": types[key], "person": resolution.person})
         versions = {**owned, **people}
@@ -113,16 +115,14 @@ class Applier:
 def _person(
     body: Mapping[str, JSON], resolution: Resolution, types: Mapping[str, str], command: Interaction
 ) -> dict[str, JSON]:
-    keys = cast("list[JSON]", body.get("keys", []))
-    unique = cast("dict[str, JSON]", body.get("unique", {}))
+    held = cast("dict[str, Any]", body or {"keys": [], "unique": {}, "traits": {}, "set_by": {}})
     linked = list(resolution.linked)
+    # Commands may come again, and late from a spool that another process left: ids grow with time.
+    newer = [name for name in command.properties if command.id >= held["set_by"].get(name, "")]
     return {
-        "keys": [*keys, *(key for key in linked if key not in keys)],
-        "unique": {**unique, **{types[key]: key for key in linked if types[key] == "user_id"}},
-        "traits": {**cast("dict[str, JSON]", body.get("traits", {})), **command.properties},
-        "born_at": body.get("born_at", _text(command.occurred_at)),
+        "keys": [*held["keys"], *(key for key in linked if key not in held["keys"])],
+        "unique": {**held["unique"], **{types[key]: key for key in linked if types[key] in UNIQUE}},
+        "traits": {**held["traits"], **{name: command.properties[name] for name in newer}},
+        "set_by": {**held["set_by"], **dict.fromkeys(newer, command.id)},
+        "born_at": held.get("born_at", command.occurred_at.isoformat()),
     }
-
-
-def _text(time: datetime) -> str:
-    return time.isoformat()

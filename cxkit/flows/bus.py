@@ -41,5 +41,5 @@ class Bus:
         for listener in list(self._listeners):
             try:
                 listener(event)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the one guard around a stranger's code
                 logger.warning("cxkit: a listener of the bus failed (%s)", type(error).__name__)

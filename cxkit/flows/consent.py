@@ -10,6 +10,7 @@ from cxkit.flows.desk import Desk
 from cxkit.flows.documents import keys_of
 from cxkit.flows.view import Known
 from cxkit.model import PURPOSES, Choice, TouchpointSpec, purpose_bits
+from cxkit.rules.consent import unobjected
 from cxkit.rules.identity import join, without
 
 __all__ = ["CONSENT_CHANGED", "choose"]
@@ -26,12 +27,13 @@ def choose(desk: Desk, scope: Scope, purposes: Iterable[str], choice: Choice, *,
     withdrawal, but where something was refused from the start nothing ever arrives, not even that.
 
     Raises:
-        InvalidInteractionError: A purpose is not known.
+        InvalidInteractionError: A purpose is not known, or none is named.
     """
     chosen = _known(purposes)
     before, granted = scope.identity, scope.allowed.granted
     now = desk.intake.stamper.now()
-    scope.choices = {**scope.choices, **dict.fromkeys(chosen, (choice, now))}
+    earlier = unobjected(scope.choices) if scope.gpc and not scope.despite_gpc else scope.choices
+    scope.choices = {**earlier, **dict.fromkeys(chosen, (choice, now))}
     scope.despite_gpc = scope.gpc
     desk.govern(scope)
     if scope.allowed.recognise:
@@ -56,9 +58,14 @@ def choose(desk: Desk, scope: Scope, purposes: Iterable[str], choice: Choice, *,
 
 def _known(purposes: Iterable[str]) -> list[str]:
     chosen = [purposes] if isinstance(purposes, str) else list(purposes)
+    if not chosen:
+        raise InvalidInteractionError(
+            "a choice names no purpose", fix='name each, e.g. withdraw("advertising")', code="CX3122"
+        )
     for purpose in chosen:
         if purpose not in PURPOSES:
+            name = str(purpose)[:64]
             raise InvalidInteractionError(
-                f'"{purpose}" is not a purpose', fix=nearest(str(purpose), PURPOSES), code="CX3121"
+                f'"{name}" is not a purpose', fix=nearest(name, PURPOSES), code="CX3121"
             )
     return chosen

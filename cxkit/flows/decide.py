@@ -37,8 +37,10 @@ def decide(desk: Desk, scope: Scope, spec: ExperienceSpec, *, wait: bool) -> Dec
         except Exception:  # noqa: BLE001 - the one guard around a stranger's code
             desk.intake.noted["decider_failed"] += 1
             continue
-        if decision is not None and decision.depth <= cap.depth:
+        if isinstance(decision, Decision) and decision.depth <= cap.depth:
             return decision
+        if decision is not None:
+            desk.intake.noted["decider_refused"] += 1
     return choose(spec, attributes, cap)
 
 

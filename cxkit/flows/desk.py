@@ -11,13 +11,12 @@ from cxkit.capture.gate import prepare_command
 from cxkit.capture.intake import Intake
 from cxkit.capture.scope import Scope
 from cxkit.codec import NOBODY
-from cxkit.errors import StoreError
 from cxkit.flows.documents import keys_of
 from cxkit.flows.view import Known, View
 from cxkit.keyring import Keyring
 from cxkit.model import JSON, Identity, TouchpointSpec
 from cxkit.roles import Decider
-from cxkit.rules.consent import Policy, allowed
+from cxkit.rules.consent import Policy, allowed, unobjected
 
 __all__ = ["Desk"]
 
@@ -44,10 +43,10 @@ class Desk:
 
     def known(self, scope: Scope, *, wait: bool) -> Known | None:
         """What is known of the scope's person; None if it cannot be known now."""
-        keys = list(keys_of(self.keyring, scope.identity))
         try:
-            return self.view.of(keys, wait=wait) if keys else Known()
-        except StoreError:
+            return self.view.of(keys_of(self.keyring, scope.identity), wait=wait)
+        except Exception:  # noqa: BLE001 - whatever a store raises, not knowing is the safe answer
+            self.intake.noted["store_failed"] += 1
             return None
 
     def recall(self, scope: Scope, *, wait: bool) -> None:
@@ -55,7 +54,8 @@ class Desk:
         known = self.known(scope, wait=wait)
         scope.pending = known is None
         if known is not None and known.choices:
-            scope.choices = dict(Known(choices=scope.choices).with_more(known).choices)
+            more = attrs.evolve(known, choices=unobjected(known.choices)) if scope.gpc else known
+            scope.choices = dict(Known(choices=scope.choices).with_more(more).choices)
             self.govern(scope)
 
     def command(

@@ -1,7 +1,8 @@
 """What the store's documents look like; the only place that knows.
 
 ``identifier/KEY``  {"type", "person"}                      whose an identifier is
-``person/ID``       {"keys", "unique", "traits", "born_at"} the identifiers of a person, and their traits
+``person/ID``       {"keys", "unique",                      the identifiers of a person,
+                     "traits", "set_by", "born_at"}         their traits, and the commands that set them
 ``consent/KEY``     {"records"}                             the choices made under an identifier, in order
 """
 
@@ -20,14 +21,17 @@ __all__ = ["consent_doc", "identifier_doc", "key_of", "keys_of", "person_doc"]
 
 
 def identifier_doc(key: bytes) -> str:
+    """The document of an identifier."""
     return f"identifier/{key.hex()}"
 
 
 def person_doc(person: str) -> str:
+    """The document of a person."""
     return f"person/{person}"
 
 
 def consent_doc(key: bytes) -> str:
+    """The document of the choices made under an identifier."""
     return f"consent/{key.hex()}"
 
 

@@ -55,7 +55,9 @@ def identify(
     return id
 
 
-def identifiers_of(keyring: Keyring, values: Mapping[str, str | int], *, evidence: Evidence) -> list[Identifier]:
+def identifiers_of(
+    keyring: Keyring, values: Mapping[str, str | int], *, evidence: Evidence
+) -> list[Identifier]:
     """Identifiers in the one form in which they are kept; of a contact, its keyed hash.
 
     Raises:

@@ -12,15 +12,18 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Final, cast
+from functools import reduce
+from typing import Any, Final, cast
 
 import attrs
 
 from cxkit.errors import StoreError
 from cxkit.flows.bus import Committed
 from cxkit.flows.documents import choices_in, consent_doc, identifier_doc, person_doc
-from cxkit.model import JSON, Choice
+from cxkit.model import JSON, Choice, Identifier
 from cxkit.roles import Store
+from cxkit.rules.consent import refused
+from cxkit.rules.identity import Owner, owner
 
 __all__ = ["Known", "View"]
 
@@ -33,6 +36,8 @@ class Known:
     """What is known of whoever an identifier belongs to."""
 
     person: str | None = None
+    unique: Mapping[str, str] = attrs.field(factory=dict)
+    """Key by type, of the person's identifiers of a unique type."""
     traits: Mapping[str, JSON] = attrs.field(factory=dict)
     choices: Mapping[str, tuple[Choice, datetime]] = attrs.field(factory=dict)
     documents: frozenset[str] = frozenset()
@@ -62,15 +67,20 @@ class View:
         """Know nothing: in a forked child."""
         self._guard = threading.Lock()
         self._known: OrderedDict[bytes, Known] = OrderedDict()
+        self._readers: dict[str, set[bytes]] = {}
+        self._forgets = 0
         self._uncommitted: dict[bytes, dict[str, Known]] = {}
         self._token: int | None = None
-        self._polled_at = 0.0
+        self._polled_at = float("-inf")
+        self._blind = False
 
-    def of(self, keys: Iterable[bytes], *, wait: bool = True) -> Known | None:
-        """What is known of whoever these identifiers belong to.
+    def of(self, keys: Mapping[bytes, Identifier], *, wait: bool = True) -> Known | None:
+        """What is known of the person these identifiers, the strongest first, belong to.
+
+        What is known of somebody else who owns one of them, the device say, is left out.
 
         Args:
-            wait: Whether a store that is not in memory may be asked.
+            wait: Whether the store may be asked.
 
         Returns:
             None if the store would have to be asked and may not be.
@@ -78,13 +88,39 @@ class View:
         Raises:
             StoreError: The store was asked and failed.
         """
-        found = Known()
+        found: dict[bytes, Known] = {}
         for key in keys:
-            one = self._one(key, wait=wait)
+            one = self.under(key, wait=wait)
             if one is None:
                 return None
-            found = found.with_more(one)
-        return found
+            found[key] = one
+        if len(found) == 1:
+            return next(iter(found.values()))
+        owners = {
+            key.hex(): Owner(person=known.person, unique=known.unique)
+            for key, known in found.items()
+            if known.person is not None
+        }
+        held = owner({key.hex(): (one.type, one.evidence) for key, one in keys.items()}, owners)
+        person = held.person if held else None
+        theirs = (one for one in found.values() if one.person in (None, person))
+        return reduce(Known.with_more, theirs, Known())
+
+    def under(self, key: bytes, *, wait: bool = True) -> Known | None:
+        """What is known of whoever this one identifier belongs to; see `of`."""
+        self._poll(wait)
+        with self._guard:
+            known = self._known.get(key)
+            mine = list(self._uncommitted.get(key, {}).values())
+            forgets = self._forgets
+        if not wait and (known is None or self._blind):
+            return None
+        if known is None:
+            known = self._read(key)
+            with self._guard:
+                if forgets == self._forgets:  # else it may be out of date already
+                    self._keep(key, known)
+        return reduce(Known.with_more, mine, known)
 
     def remembers(self, keys: Iterable[bytes], command: str, change: Known) -> None:
         """Show a command's effect before it is committed."""
@@ -99,72 +135,96 @@ class View:
                 self._uncommitted.get(key, {}).pop(event.command.id, None)
                 if not self._uncommitted.get(key):
                     self._uncommitted.pop(key, None)
-                self._known.pop(key, None)
-        self._forget(event.documents)
+            self._forget(event.documents)
 
-    def _one(self, key: bytes, *, wait: bool) -> Known | None:
-        self._poll(wait)
-        with self._guard:
-            known = self._known.get(key)
-            mine = list(self._uncommitted.get(key, {}).values())
-        if known is None:
-            if not wait:
-                return None
-            known = self._read(key)
-            with self._guard:
-                self._known[key] = known
-                if len(self._known) > _HELD:
-                    self._known.popitem(last=False)
-        for change in mine:
-            known = known.with_more(change)
-        return known
+    # --- inside ---
 
     def _read(self, key: bytes) -> Known:
         store = self._store()
-        own = identifier_doc(key)
-        first = store.get_many([own, consent_doc(key)])
-        if own not in first:
-            return Known(
-                choices=choices_in(one.body for one in first.values()),
-                documents=frozenset([own, consent_doc(key)]),
-            )
-        person = str(first[own].body["person"])
-        second = store.get_many([person_doc(person)])
-        body = second[person_doc(person)].body if second else {}
-        keys = [bytes.fromhex(one) for one in cast("list[str]", body.get("keys", []))]
-        consents = store.get_many([consent_doc(one) for one in {key, *keys}])
+        own, consent = identifier_doc(key), consent_doc(key)
+        first = store.get_many([own, consent])
+        person = str(first[own].body["person"]) if own in first else ""
+        second = store.get_many([person_doc(person)]) if person else {}
+        if not second:
+            choices = choices_in([first[consent].body] if consent in first else [])
+            return Known(choices=choices, documents=frozenset([own, consent, person_doc(person)]))
+        body = cast("Mapping[str, Any]", second[person_doc(person)].body)
+        consents = {consent, *(consent_doc(bytes.fromhex(one)) for one in body["keys"])}
         return Known(
             person=person,
-            traits=cast("dict[str, JSON]", body.get("traits", {})),
-            choices=choices_in(one.body for one in consents.values()),
-            documents=frozenset([own, person_doc(person), *(consent_doc(one) for one in {key, *keys})]),
+            unique=body["unique"],
+            traits=body["traits"],
+            choices=choices_in(one.body for one in store.get_many(consents).values()),
+            documents=frozenset([own, person_doc(person), *consents]),
         )
 
     def _poll(self, wait: bool) -> None:
-        now = self._clock()
-        if not wait or now - self._polled_at < _POLL_S:
+        """Forget what others have changed: the store is asked every half second, if it may be."""
+        if not wait:
             return
-        self._polled_at = now
-        store = self._store()
+        now = self._clock()
+        if now - self._polled_at >= _POLL_S:
+            self._polled_at = now
+            try:
+                self._catch_up(self._store())
+            except Exception:
+                self._blind = True
+                raise
+            self._blind = False
+        elif self._blind:
+            raise StoreError("the store failed a moment ago", fix="see what it said then", code="CX6021")
+
+    def _catch_up(self, store: Store) -> None:
         if self._token is None:
-            self._token = 0
-            self._known.clear()
+            self._token = _newest(store)
         while changes := store.changes_since(self._token):
             self._token = changes[-1].token
-            self._forget({change.key for change in changes})
+            with self._guard:
+                self._forget({change.key for change in changes})
+
+    def _keep(self, key: bytes, known: Known) -> None:
+        self._drop(key)
+        self._known[key] = known
+        for document in known.documents:
+            self._readers.setdefault(document, set()).add(key)
+        if len(self._known) > _HELD:
+            self._drop(next(iter(self._known)))
 
     def _forget(self, documents: Iterable[str]) -> None:
-        gone = set(documents)
-        with self._guard:
-            for key in [key for key, known in self._known.items() if known.documents & gone]:
-                del self._known[key]
+        self._forgets += 1
+        for document in documents:
+            for key in list(self._readers.get(document, ())):
+                self._drop(key)
+
+    def _drop(self, key: bytes) -> None:
+        known = self._known.pop(key, Known())
+        for document in known.documents:
+            self._readers[document].discard(key)
+            if not self._readers[document]:
+                del self._readers[document]
 
 
 def refuses(view: View, subject: bytes, purposes: Iterable[str]) -> bool | None:
     """Whether a person has denied one of these purposes; None if that cannot be known now."""
     try:
-        known = view.of([subject])
-    except StoreError:
+        known = view.under(subject)
+    except Exception:  # noqa: BLE001 - whatever a store raises, not knowing is the safe answer
         return None
-    assert known is not None
-    return any(known.choices.get(purpose, ("granted",))[0] == "denied" for purpose in purposes)
+    assert known is not None, "it may wait"
+    choices = {purpose: choice for purpose, (choice, _) in known.choices.items()}
+    return not refused(choices).isdisjoint(purposes)
+
+
+def _newest(store: Store) -> int:
+    """The token of the last change, found by halving: there may be millions."""
+    high = 1
+    while store.changes_since(high, limit=1):
+        high *= 2
+    low = high // 2
+    while low < high:
+        middle = (low + high) // 2
+        if store.changes_since(middle, limit=1):
+            low = middle + 1
+        else:
+            high = middle
+    return high

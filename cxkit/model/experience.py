@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 
@@ -13,11 +13,28 @@ from cxkit.model.touchpoint import check_name
 __all__ = ["ExperienceSpec", "Variant"]
 
 
+def _from_to(low: int, high: int) -> Callable[..., None]:
+    def check(owner: object, attribute: attrs.Attribute[int], value: int) -> None:
+        if type(value) is not int or not low <= value <= high:
+            raise DeclarationError(
+                f'{attribute.name} of "{getattr(owner, "name", "?")}" is out of its range',
+                fix=f"give a whole number from {low} to {high}",
+                code="CX3010",
+            )
+
+    return check
+
+
 @attrs.frozen(kw_only=True)
 class Variant:
-    """One way an experience can be."""
+    """One way an experience can be.
 
-    name: str
+    Raises:
+        DeclarationError: The name or the depth is not one.
+    """
+
+    name: str = attrs.field()
+    """Any text, short enough to be stored with each exposure: ``gold``, ``B``."""
     form: JSON = None
     """How it looks: a template, a layout, a size."""
     content: JSON = None
@@ -26,8 +43,15 @@ class Variant:
     """In which order its parts or steps come."""
     audience: Mapping[str, JSON] = attrs.field(factory=dict)
     """Whom it is for: dotted attribute to the value it must have. Empty: everybody."""
-    depth: int = attrs.field(default=0, validator=[attrs.validators.ge(0), attrs.validators.le(4)])
+    depth: int = attrs.field(default=0, validator=_from_to(0, 4))
     """How personal it is: 0 same for all, 1 contextual, 2 segment, 3 individual, 4 adaptive."""
+
+    @name.validator
+    def _short(self, attribute: attrs.Attribute[str], value: str) -> None:
+        if type(value) is not str or not 0 < len(value) <= 100 or not value.isprintable():
+            raise DeclarationError(
+                "the name of a variant is not a short text", fix='name it like "gold"', code="CX3012"
+            )
 
 
 @attrs.frozen(kw_only=True)
@@ -35,15 +59,15 @@ class ExperienceSpec:
     """What is declared of an experience: variants in the order they are tried, and the fallback.
 
     Raises:
-        DeclarationError: The name is malformed, two variants share a name, or the fallback is
-            not for everybody.
+        DeclarationError: The name or the level is not one, two variants share a name, or the
+            fallback is not for everybody.
     """
 
     name: str
     fallback: Variant = Variant(name="default")
     """Shown when nothing else fits or is allowed: depth 0, no audience."""
     variants: tuple[Variant, ...] = ()
-    level: int = 2
+    level: int = attrs.field(default=2, validator=_from_to(1, 4))
     """How wide it reaches: 1 undifferentiated, 2 one element, 3 a journey, 4 the whole relation."""
 
     def __attrs_post_init__(self) -> None:

@@ -41,7 +41,7 @@ class Feedback:
 
     @score.validator
     def _on_scale(self, attribute: attrs.Attribute[int], value: int) -> None:
-        low, high = SCALES.get(self.question, (1, 0))
+        low, high = SCALES.get(str(self.question), (1, 0))  # whatever it is, it need not be hashable
         if type(value) is not int or not low <= value <= high:
             raise InvalidInteractionError(
                 f'a score for "{self.question}" is off its scale',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Final
 
 import attrs
@@ -11,6 +12,7 @@ from cxkit.errors import InvalidInteractionError
 
 __all__ = ["Money"]
 
+_MAX_DIGITS: Final = 40
 # ISO 4217 exponents that are not 2.
 _EXPONENTS: Final = {
     **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
@@ -31,7 +33,7 @@ def _amount(value: str | int | Decimal) -> Decimal:
         amount = Decimal(value)
     except (InvalidOperation, TypeError, ValueError):
         amount = Decimal("NaN")
-    if not amount.is_finite() or abs(amount.adjusted()) > 30:
+    if not amount.is_finite() or abs(amount.adjusted()) > 30 or len(amount.as_tuple().digits) > _MAX_DIGITS:
         raise InvalidInteractionError(
             "an amount of money is not a number", fix='give it as text, e.g. "24.90"', code="CX3111"
         )
@@ -39,12 +41,11 @@ def _amount(value: str | int | Decimal) -> Decimal:
 
 
 def _currency(value: str) -> str:
-    code = value.upper()
-    if len(code) != 3 or not (code.isascii() and code.isalpha()):
+    if type(value) is not str or len(value) != 3 or not (value.isascii() and value.isalpha()):
         raise InvalidInteractionError(
             "a currency is not a code of three letters", fix='use ISO 4217, e.g. "EUR"', code="CX3112"
         )
-    return code
+    return value.upper()
 
 
 @attrs.frozen
@@ -71,4 +72,6 @@ class Money:
     @property
     def minor(self) -> int:
         """The amount in minor units (cents) by the exponents of ISO 4217, rounded half to even."""
-        return round(self.amount.scaleb(_EXPONENTS.get(self.currency, 2)))
+        # Not scaleb(): a Decimal context may round to fewer digits than an amount has.
+        units: int = 10 ** _EXPONENTS.get(self.currency, 2)
+        return round(Fraction(self.amount) * units)

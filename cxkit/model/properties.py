@@ -7,5 +7,5 @@ from typing import TypeAlias
 
 __all__ = ["JSON", "Properties"]
 
-JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Properties: TypeAlias = Mapping[str, JSON]

@@ -95,6 +95,15 @@ def _name(owner: object, attribute: attrs.Attribute[str], value: str) -> None:
     check_name(value, "touchpoint")
 
 
+def _text(owner: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
+    if value is not None and not (type(value) is str and len(value) <= 500 and value.isprintable()):
+        raise DeclarationError(
+            f'{attribute.name} of touchpoint "{getattr(owner, "name", "?")}" is not one line of text',
+            fix="put it in words, at most 500 characters",
+            code="CX3011",
+        )
+
+
 @attrs.frozen(kw_only=True, cache_hash=True)
 class TouchpointSpec:
     """What is declared of a touchpoint.
@@ -125,7 +134,7 @@ class TouchpointSpec:
     reach: Reach = attrs.field(default="direct", validator=_one_of(Reach, optional=False))
     via: str | None = attrs.field(default=None, validator=_word)
     """Through whom, when the reach is indirect: a reseller, a marketplace, a friend."""
-    promise: str | None = None
+    promise: str | None = attrs.field(default=None, validator=_text)
     """What is owed to the customer here, in words: "answered within one working day"."""
     priority: Priority = attrs.field(default="normal", validator=_one_of(Priority, optional=False))
     """Which interactions are given up last when room runs out: critical ones."""

@@ -16,7 +16,7 @@ import attrs
 
 from cxkit.model import PURPOSES, Choice, Consent
 
-__all__ = ["STRICT", "Allowed", "Policy", "allowed", "capture_mode", "choices_of"]
+__all__ = ["STRICT", "Allowed", "Policy", "allowed", "capture_mode", "choices_of", "refused", "unobjected"]
 
 _OBJECTED_BY_GPC: Final = frozenset({"advertising", "sale_share"})
 _RECOGNISING: Final = frozenset({"analytics", "personalization", "profiling", "advertising"})
@@ -83,6 +83,20 @@ def choices_of(records: Iterable[Consent]) -> dict[str, tuple[Choice, datetime]]
     return latest
 
 
+def refused(choices: Mapping[str, Choice]) -> frozenset[str]:
+    """The purposes that explicit choices rule out; the necessary cannot be denied."""
+    return frozenset(purpose for purpose, choice in choices.items() if choice == "denied") - {"necessary"}
+
+
+def unobjected(choices: Mapping[str, tuple[Choice, datetime]]) -> dict[str, tuple[Choice, datetime]]:
+    """The choices that hold although the browser objects, when they were not made in spite of that."""
+    return {
+        purpose: made
+        for purpose, made in choices.items()
+        if made[0] == "denied" or purpose not in _OBJECTED_BY_GPC
+    }
+
+
 def allowed(
     policy: Policy, choices: Mapping[str, Choice], *, gpc: bool = False, despite_gpc: bool = False
 ) -> Allowed:
@@ -95,16 +109,11 @@ def allowed(
     """
     if not choices and not gpc:
         return policy.unchosen
-    granted: set[str] = set(policy.granted)
-    denied: set[str] = set()
-    for purpose, choice in choices.items():
-        (granted if choice == "granted" else denied).add(purpose)
+    chosen = {purpose for purpose, choice in choices.items() if choice == "granted"}
+    denied = refused(choices)
     if gpc:
-        objected = _OBJECTED_BY_GPC - granted if despite_gpc else _OBJECTED_BY_GPC
-        granted -= objected
-        denied |= objected
-    denied -= {"necessary"}
-    return Allowed(granted=frozenset(granted - denied), denied=frozenset(denied))
+        denied |= _OBJECTED_BY_GPC - chosen if despite_gpc else _OBJECTED_BY_GPC
+    return Allowed(granted=(policy.granted | chosen) - denied, denied=denied)
 
 
 def capture_mode(

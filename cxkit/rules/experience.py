@@ -22,7 +22,7 @@ class Cap(NamedTuple):
 
 
 def depth_cap(*, granted: frozenset[str], identity: Identity, pending: bool, ceiling: int = 4) -> Cap:
-    """How personal a decision may be, by consent, by how surely the customer is known, by what has arrived."""
+    """How personal a decision may be by consent, by how surely the customer is known, by what arrived."""
     strongest = max((one.rank for one in identity.identifiers), default=-1)
     caps = [
         Cap(4 if "profiling" in granted else 3, "consent")
@@ -37,7 +37,7 @@ def depth_cap(*, granted: frozenset[str], identity: Identity, pending: bool, cei
 
 
 def choose(spec: ExperienceSpec, attributes: Mapping[str, JSON], cap: Cap) -> Decision:
-    """The first variant, in the order declared, that is allowed and whose audience this is; else the fallback.
+    """The first variant, in the order declared, that is allowed and has this audience; else the fallback.
 
     Args:
         attributes: Nested; an audience names them by dotted path.
@@ -63,9 +63,9 @@ def check(spec: ExperienceSpec) -> None:
     """
     for variant in spec.variants:
         for path, wanted in variant.audience.items():
-            if path.startswith("$") or isinstance(wanted, dict):
+            if "$" in (part[:1] for part in path.split(".")) or isinstance(wanted, dict):
                 raise DeclarationError(
-                    f'the audience of variant "{variant.name}" of experience "{spec.name}" uses more than equality',
+                    f'"{spec.name}", variant "{variant.name}": its audience uses more than equality',
                     fix='name attributes and their values, e.g. {"traits.plan": "gold"}',
                     code="CX3007",
                 )

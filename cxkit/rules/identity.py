@@ -11,7 +11,7 @@ import attrs
 
 from cxkit.model import Evidence, Identifier, Identity
 
-__all__ = ["CONTACTS", "Resolution", "join", "normalise", "resolve"]
+__all__ = ["CONTACTS", "Owner", "Resolution", "join", "normalise", "owner", "resolve", "without"]
 
 CONTACTS: Final = frozenset({"email", "phone"})
 """Types whose values reach a person: only their keyed hash is ever kept."""
@@ -21,8 +21,8 @@ UNIQUE: Final = frozenset({"user_id"})
 
 _ORDER: Final = ("user_id", "loyalty", "email", "phone", "visitor")
 _ILLEGAL: Final = frozenset(
-    ["", "0", "-1", "null", "none", "nil", "undefined", "nan", "anonymous", "guest", "unknown", "true", "false",
-     "[object object]", "id", "user_id", "distinct_id", "not_authenticated"]
+    ["", "0", "-1", "null", "none", "nil", "undefined", "nan", "anonymous", "guest", "unknown", "true",
+     "false", "[object object]", "id", "user_id", "distinct_id", "not_authenticated"]
 )  # fmt: skip
 _MAX_CHARS: Final = 256
 
@@ -86,6 +86,24 @@ class Resolution:
     """Key to the reason why it was not linked."""
 
 
+def owner(keys: Mapping[str, tuple[str, Evidence]], owners: Mapping[str, Owner]) -> Owner | None:
+    """Who identifiers seen together belong to: of the proven ones the strongest that has an owner says so.
+
+    An owner with another identifier of a unique type than the one seen is ruled out.
+
+    Args:
+        keys: Key to type and evidence, the strongest first.
+        owners: Key to its owner, of those that have one.
+    """
+    proven = _proven(keys)
+    unique = {type: key for key, type in proven.items() if type in UNIQUE}
+    for key in proven or keys:
+        held = owners.get(key)
+        if held and all(held.unique.get(type, own) == own for type, own in unique.items()):
+            return held
+    return None
+
+
 def resolve(
     keys: Mapping[str, tuple[str, Evidence]], owners: Mapping[str, Owner], *, newcomer: str
 ) -> Resolution:
@@ -100,34 +118,24 @@ def resolve(
         owners: Key to its owner, of those that have one.
         newcomer: The id for a new person, if one is needed.
     """
-    proven = {key: type for key, (type, evidence) in keys.items() if evidence in ("cookie", "login")}
+    proven = _proven(keys)
     refused = {key: "weak_evidence" for key in keys if key not in proven and key not in owners}
+    target = owner(keys, owners)
     if not proven:
-        known = next((owners[key].person for key in keys if key in owners), None)
-        return Resolution(person=known, refused=refused)
-    target = _target(proven, owners)
+        return Resolution(person=target.person if target else None, refused=refused)
     person = target.person if target else newcomer
     linked = []
-    for key, type in proven.items():
-        owner = owners.get(key)
-        if owner is None:
-            if type in UNIQUE and target is not None and target.unique.get(type, key) != key:
-                refused[key] = "unique_conflict"
-            else:
-                linked.append(key)
-        elif owner.person != person:
+    for key in proven:
+        held = owners.get(key)
+        if held is None:
+            linked.append(key)
+        elif held.person != person:
             refused[key] = "owned_by_another"
     return Resolution(person=person, linked=tuple(linked), refused=refused)
 
 
-def _target(proven: Mapping[str, str], owners: Mapping[str, Owner]) -> Owner | None:
-    """Whose they are: the owner of the strongest owned one, unless a unique one rules that owner out."""
-    unique = {type: key for key, type in proven.items() if type in UNIQUE}
-    for key in proven:
-        owner = owners.get(key)
-        if owner and all(owner.unique.get(type, own) == own for type, own in unique.items()):
-            return owner
-    return None
+def _proven(keys: Mapping[str, tuple[str, Evidence]]) -> dict[str, str]:
+    return {key: type for key, (type, evidence) in keys.items() if evidence in ("cookie", "login")}
 
 
 def _strength(one: Identifier) -> tuple[int, int, str]:

@@ -50,6 +50,7 @@ __all__ = ["FACTORY", "SQLiteStore", "Settings"]
 _APPLICATION: Final = int.from_bytes(b"cxkt", "big")
 _SCHEMA_VERSION: Final = 1
 _SCHEMA: Final = (
+    "BEGIN",
     # A deleted document keeps its row, without a body: versions and tokens go on counting.
     """CREATE TABLE document (
         token INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, body TEXT
@@ -58,6 +59,8 @@ _SCHEMA: Final = (
     "CREATE INDEX term_by_key ON term (key)",
     f"PRAGMA application_id = {_APPLICATION}",
     f"PRAGMA user_version = {_SCHEMA_VERSION}",
+    "COMMIT",
+    "PRAGMA journal_mode = WAL",
 )
 _PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",
@@ -210,8 +213,8 @@ class SQLiteStore:
             with self._locked(link):
                 check_open(closed=self._closed)
                 connection = self._connect(link)
-                connection.execute(begin)
                 try:
+                    connection.execute(begin)
                     yield connection
                     connection.execute("COMMIT")
                 except BaseException:
@@ -231,7 +234,7 @@ class SQLiteStore:
             link.lock.release()
 
     def _drop(self) -> None:
-        # Both, as SQLite lets the connections of a process share what it found out about the file.
+        # Both: neither may go on with pages it remembers of a file that somebody has to mend.
         for link in (self._reader, self._writer):
             with link.lock:
                 link.drop()
@@ -247,12 +250,14 @@ class SQLiteStore:
     def _open(self) -> sqlite3.Connection:
         if any(store._pid != self._pid and store._is_open() for store in list(_stores)):
             raise _inherited(self._path)
-        _create(self._path)
+        _find(self._path)
         connection = sqlite3.connect(
             self._path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
         )
         try:
-            _prepare(connection, self._path)
+            _check(connection, self._path)
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
         except BaseException:
             connection.close()
             raise
@@ -311,18 +316,10 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _create(path: Path) -> None:
+def _find(path: Path) -> None:
     """Make sure that a plain file to write is there, for this user alone if it is new."""
     if not os.path.lexists(path):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Never closed under its own name: that would drop the locks another thread has on it.
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        try:
-            with suppress(FileExistsError):
-                os.link(draft, path)
-        finally:
-            os.unlink(draft)
+        _create(path)
     if not stat.S_ISREG(os.lstat(path).st_mode):
         raise _failed(path, *_CANNOT_OPEN)
     if not os.access(path, os.W_OK):
@@ -330,31 +327,29 @@ def _create(path: Path) -> None:
         raise _failed(path, *_READ_ONLY)
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    fresh = _is_fresh(connection, path)  # asked first: what is not ours is not touched
-    for pragma in _PRAGMAS:
-        connection.execute(pragma)
-    if fresh:
-        connection.execute("BEGIN IMMEDIATE")
-        if _is_fresh(connection, path):  # nobody was faster
+def _create(path: Path) -> None:
+    # Whole under another name first: several processes and threads may be the first at once, and
+    # SQLite does not wait for its turn to switch a file to the write-ahead log.
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
             for statement in _SCHEMA:
                 connection.execute(statement)
-        connection.execute("COMMIT")
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        os.unlink(draft)
 
 
-def _is_fresh(connection: sqlite3.Connection, path: Path) -> bool:
-    (found,) = connection.execute(
-        """SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)
-           FROM pragma_application_id, pragma_user_version"""
-    )
-    if found == (0, 0, 0):
-        return True
-    application, version, _ = found
-    if application != _APPLICATION:
-        raise _failed(path, "CX6010", "is another program's database", "name a path of its own")
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse what is not ours, before anything is changed."""
+    if connection.execute("PRAGMA application_id").fetchone() != (_APPLICATION,):
+        raise _failed(path, "CX6010", "is not a store of cxkit", "name another path, or delete the file if it is empty")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > _SCHEMA_VERSION:
         raise _failed(path, "CX6009", f"has schema {version}, from a newer cxkit", "update cxkit")
-    return False
 
 
 # --- Errors ---------------------------------------------------------------------------------------

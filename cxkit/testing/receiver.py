@@ -119,7 +119,7 @@ class Answer:
 
 
 class Receiver:
-    """A collector in threads of its own; a context manager.
+    """A collector in threads of its own; a context manager. Requests need a ``Content-Length``.
 
     Args:
         host: The address to listen on.
@@ -277,9 +277,8 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self._workers: list[threading.Thread] = []
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        worker = threading.Thread(
-            target=self.process_request_thread, args=(request, client_address), daemon=True
-        )
+        work = self.process_request_thread
+        worker = threading.Thread(target=work, args=(request, client_address), daemon=True)
         self._workers = [one for one in self._workers if one.is_alive()] + [worker]
         worker.start()
 
@@ -377,9 +376,7 @@ def _main() -> None:
     from cxkit.exporters import file
     from cxkit.roles import Batch
 
-    parser = argparse.ArgumentParser(
-        prog="python -m cxkit.testing.receiver", description="A collector in one file."
-    )
+    parser = argparse.ArgumentParser(prog="python -m cxkit.testing.receiver")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--file", required=True, help="where accepted events are appended as JSON lines")
     options = parser.parse_args()

@@ -1,33 +1,75 @@
 """The two cookies: who the visitor is (once allowed), and what they chose (once they did).
 
-Both are signed, HttpOnly, SameSite=Lax, and Secure on https. The visitor's is an opaque random
-id; the consent cookie holds choices and their times, and nothing that tells visitors apart.
+Both are signed, HttpOnly, SameSite=Lax, and on https Secure with the prefix ``__Host-``, so that
+no neighbouring subdomain can plant them (RFC 6265bis, section 4.1.3.2). The visitor's is an opaque
+random id; the consent cookie holds choices and their times, and nothing that tells visitors apart.
 """
 
 from __future__ import annotations
 
+import re
+import secrets
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
-from cxkit.model import PURPOSES, Choice
+from cxkit.model import PURPOSES, Choice, Identifier
 
-__all__ = ["choices_from_text", "choices_to_text", "read_cookies", "set_cookie"]
+__all__ = [
+    "CookieNames",
+    "choices_from_text",
+    "choices_to_text",
+    "cookie_names",
+    "new_visitor",
+    "read_cookies",
+    "set_cookie",
+]
 
-_MAX_HEADER_CHARS: Final = 16_384
-_VERSION: Final = "1"
+_MAX_HEADER_CHARS: Final = 65_536
+_LATEST_S: Final = 0xFFFFFFFFF
+_TEXT: Final = re.compile(r"1(?::[0-9][gd][0-9a-f]{1,9})*(?::x)?")
 
 
-def read_cookies(headers: Iterable[str], names: frozenset[str]) -> dict[str, str]:
+class CookieNames(NamedTuple):
+    """What the two cookies are called."""
+
+    visitor: str
+    consent: str
+
+
+def cookie_names(prefix: str, *, secure: bool) -> CookieNames:
+    """The names of the cookies.
+
+    Args:
+        prefix: The setting ``web.cookie_prefix``.
+        secure: Whether the request came over https.
+
+    Example:
+        >>> cookie_names("cxkit", secure=True).visitor
+        '__Host-cxkit_visitor'
+    """
+    host = "__Host-" if secure else ""
+    return CookieNames(visitor=f"{host}{prefix}_visitor", consent=f"{host}{prefix}_consent")
+
+
+def new_visitor() -> Identifier:
+    """128 random bits to know a visitor by."""
+    value = urlsafe_b64encode(secrets.token_bytes(16)).rstrip(b"=").decode()
+    return Identifier(type="visitor", value=value, evidence="cookie")
+
+
+def read_cookies(headers: Iterable[str], names: Iterable[str]) -> dict[str, str]:
     """The named cookies; the first of each name (RFC 6265, section 5.4: the most specific comes first)."""
     found: dict[str, str] = {}
     for header in headers:
-        if len(header) > _MAX_HEADER_CHARS:
+        if len(header) > _MAX_HEADER_CHARS or not any(name in header for name in names):
             continue
         for pair in header.split(";"):
-            name, _, value = pair.strip().partition("=")
+            name, _, value = pair.partition("=")
+            name = name.strip()
             if name in names:
-                found.setdefault(name, value.strip('"'))
+                found.setdefault(name, value.strip().strip('"'))
     return found
 
 
@@ -44,31 +86,32 @@ def set_cookie(name: str, value: str, *, max_age_s: int, secure: bool) -> str:
 
 
 def choices_to_text(choices: Mapping[str, tuple[Choice, datetime]], *, despite_gpc: bool) -> str:
-    """Choices in the letters a token may have.
+    """Choices in the letters a token may have; times to the second.
 
     Example:
         >>> from datetime import datetime, timezone
-        >>> choices_to_text({"analytics": ("granted", datetime.fromtimestamp(255, timezone.utc))}, despite_gpc=False)
+        >>> at = datetime.fromtimestamp(255, timezone.utc)
+        >>> choices_to_text({"analytics": ("granted", at)}, despite_gpc=False)
         '1:2gff'
     """
     parts = [
-        f"{PURPOSES.index(purpose)}{choice[0]}{max(0, int(at.timestamp())):x}"
+        f"{PURPOSES.index(purpose)}{choice[0]}{min(max(0, int(at.timestamp())), _LATEST_S):x}"
         for purpose, (choice, at) in sorted(choices.items())
     ]
-    return ":".join([_VERSION, *parts, *(["x"] if despite_gpc else [])])
+    return ":".join(["1", *parts, *(["x"] if despite_gpc else [])])
 
 
 def choices_from_text(text: str) -> tuple[dict[str, tuple[Choice, datetime]], bool]:
-    """What `choices_to_text` wrote. Whatever it does not understand is no choice."""
-    version, *parts = text.split(":")
-    found: dict[str, tuple[Choice, datetime]] = {}
-    if version != _VERSION:
+    """What `choices_to_text` wrote: the choices, and whether they were made despite GPC.
+
+    If any of it cannot be understood, none of it counts: half a choice could lack its denials. Only
+    purposes that this version does not know yet are passed over.
+    """
+    if not _TEXT.fullmatch(text):
         return {}, False
-    for part in parts:
-        if len(part) > 2 and part[0].isdigit() and int(part[0]) < len(PURPOSES) and part[1] in "gd":
-            try:
-                at = datetime.fromtimestamp(int(part[2:], 16), UTC)
-            except (ValueError, OverflowError, OSError):
-                continue
+    found: dict[str, tuple[Choice, datetime]] = {}
+    for part in text.split(":")[1:]:
+        if part != "x" and int(part[0]) < len(PURPOSES):
+            at = datetime.fromtimestamp(int(part[2:], 16), UTC)
             found[PURPOSES[int(part[0])]] = ("granted" if part[1] == "g" else "denied", at)
-    return found, "x" in parts
+    return found, text.endswith(":x")

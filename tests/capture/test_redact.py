@@ -26,8 +26,8 @@ SECRET = """
     Authorization Proxy-Authorization HTTP_AUTHORIZATION authorization_header
     cookie Set-Cookie HTTP_COOKIE session_cookie sessionId session_id PHPSESSID JSESSIONID connect.sid
     credit_card creditCardNumber card_number cardNo cvv CVV2 card_cvc iban
-    customerIban ssn
-    social_security_number pin card_pin otp otp_code verification_code security_code X-Amz-Signature passport_number
+    customerIban ssn social_security_number pin card_pin otp otp_code verification_code security_code
+    X-Amz-Signature passport_number
 """.split()
 HARMLESS = """
     sku quantity price currency name email phone city user_id identity channel step topic

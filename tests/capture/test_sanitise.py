@@ -83,10 +83,11 @@ class Zone(dt.tzinfo):
     def utcoffset(self, when: dt.datetime | None) -> dt.timedelta | None:
         return self.answer()
 
-    def tzname(self, when: dt.datetime | None) -> None:
-        """Nobody asks."""
+    def tzname(self, when: dt.datetime | None) -> str | None:
+        return None
 
-    dst = tzname
+    def dst(self, when: dt.datetime | None) -> dt.timedelta | None:
+        return None
 
 
 def no_idea() -> None:
@@ -455,25 +456,21 @@ def test_B43_changed_each_time_it_is_read() -> None:
 
 
 def test_B43_what_fails_once_is_tried_again() -> None:
-    answers = iter([no_idea, lambda: dt.timedelta(hours=1)])
+    answers: Iterator[Callable[[], Any]] = iter([no_idea, lambda: dt.timedelta(hours=1)])
     assert walked(dt.time(1, tzinfo=Zone(lambda: next(answers)()))) == ("01:00:00+01:00", None)
 
 
 class Lazy:
     """As SimpleLazyObject and LocalProxy: pretends to be what it would have to fetch."""
 
-    def __init__(self) -> None:
-        object.__setattr__(self, "_fetch", self._evaluated)
-
     def _evaluated(self, *args: object) -> Any:
         EVALUATED.append("evaluated")
         return {"sql": 1}
 
-    __class__ = property(_evaluated)  # type: ignore[assignment]
-    __getattr__ = __iter__ = __len__ = __getitem__ = __str__ = __repr__ = __bool__ = _evaluated
-    __eq__ = __call__ = keys = items = _evaluated
+    __class__ = property(_evaluated)
     __dict__ = property(_evaluated)
-    __hash__ = _evaluated
+    __getattr__ = __iter__ = __len__ = __getitem__ = __str__ = __repr__ = __bool__ = _evaluated
+    __eq__ = __hash__ = __call__ = keys = items = _evaluated
 
 
 EVALUATED: list[str] = []
@@ -661,6 +658,10 @@ def test_S10_no_secret_gets_through(properties: dict[str, Any]) -> None:
     assert found.properties.keys() & properties.keys() or len(found.properties) == len(properties)
 
 
+def test_nothing_stays_nothing_under_a_secret_key() -> None:
+    assert walk({"password": None, "token": ""}).properties == {"password": None, "token": REDACTED}
+
+
 def test_kept_and_extra_names_come_from_the_redactor() -> None:
     redactor = Redactor(extra=["loyalty_no"], keep=["token"])
     found = sanitise({"loyaltyNo": 7, "token": "t", 1: {"loyalty-no": 7}}, redactor=redactor)
@@ -792,18 +793,15 @@ def test_law_it_encodes_is_bounded_and_passes_again_unchanged(properties: Any, l
     )
 
 
+_names = st.text("abc.$ \xe9\u20ac", max_size=8)
 _plain = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**53), 2**53)
-    | st.floats(allow_nan=False)
-    | st.text(max_size=10),
-    lambda parts: st.lists(parts, max_size=4) | st.dictionaries(st.text(max_size=8), parts, max_size=4),
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | _names,
+    lambda parts: st.lists(parts, max_size=4) | st.dictionaries(_names, parts, max_size=4),
     max_leaves=20,
 )
 
 
-@given(st.dictionaries(st.text(max_size=8), _plain, max_size=6))
+@given(st.dictionaries(_names, _plain, max_size=6))
 def test_law_what_the_app_passed_is_neither_changed_nor_shared(properties: dict[str, Any]) -> None:
     before = copy.deepcopy(properties)
     found = walk(properties)
@@ -818,10 +816,9 @@ def containers(value: Any) -> Iterator[Any]:
         yield from containers(part)
 
 
-@given(st.dictionaries(st.sampled_from("abcdef"), _plain, max_size=6))
+@given(st.dictionaries(_names, _plain, max_size=6))
 def test_law_plain_properties_within_the_limits_come_out_as_they_are(properties: dict[str, Any]) -> None:
     found = walk(properties)
-    for path, marker in found.trimmed.items():
-        assert marker in ("inf", "-inf", "depth"), path
+    assert set(found.trimmed.values()) <= {"inf", "-inf", "depth"}
     if not found.trimmed:
         assert found.properties == properties

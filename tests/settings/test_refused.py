@@ -13,6 +13,7 @@ from cxkit.errors import ConfigurationError
 from cxkit.settings import Keys, Queue, Secret, Settings, Spool, StoreTable, load
 
 REFUSED: list[tuple[str, dict[str, Any], str, str]] = [  # code, arguments or the file's text, in what, in fix
+    ("CX1001", {"text": r'"a\u001b[31m\n" = 1'}, '"a?[31m?" (file cxkit.toml)', "known"),
     ("CX1001", {"text": "stict = true"}, '"stict" (file cxkit.toml)', 'did you mean "strict"?'),
     (
         "CX1001",
@@ -93,7 +94,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [  # code, arguments or th
     ("CX1007", {"text": "[exporters.a]\nurl = 'x'"}, '"exporters.a.type" is missing', "add type"),
     (
         "CX1008",
-        {"environ": {"CXKIT_STRICT": "1", "CXKIT_Strict": "1"}},
+        {"environ": {"CXKIT_Strict": "1", "CXKIT_STRICT": "1"}},
         '"strict" (env CXKIT_STRICT)',
         "remove",
     ),
@@ -108,7 +109,13 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [  # code, arguments or th
     ("CX1009", {"text": f"x = {'[' * 20}{']' * 20}"}, "deep", "flatter"),
     ("CX1009", {"environ": {"CXKIT_" + "__".join("a" * 99): "1"}}, "deep", "flatter"),
     ("CX1009", {"overrides": {"flask": {3: 4}}}, '"flask"', "text"),
-    ("CX1010", {"text": "[keys]\nsigning = ['short']"}, '"keys.signing" (file cxkit.toml)', "secrets"),
+    ("CX1009", {"overrides": {"flask": {"x": ({3: 4},)}}}, '"flask.x[0]"', "text"),
+    (
+        "CX1010",
+        {"text": "[keys]\nsigning = ['fifteen letters']"},
+        '"keys.signing" (file cxkit.toml)',
+        "secrets",
+    ),
     ("CX1010", {"environ": {"CXKIT_KEYS__IDENTIFIER": "short"}}, '"keys.identifier" (env ', "secrets"),
 ]
 

@@ -74,7 +74,12 @@ def test_structure_reads_text_of_the_environment_at_every_level(write: Any) -> N
         "ANY": "x",
     }
     made = receiver(write, 'headers = { a = "${ANY}" }', environ)
-    assert (made.retries, made.ports, made.tls.verify, made.weights) == (5, frozenset({80, 443}), False, {"x": 0.5})
+    assert (made.retries, made.ports, made.tls.verify, made.weights) == (
+        5,
+        frozenset({80, 443}),
+        False,
+        {"x": 0.5},
+    )
     assert [type(made.anything), type(made.headers["a"]), type(made.url)] == [str, str, str]
 
 

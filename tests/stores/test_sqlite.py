@@ -11,9 +11,12 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,21 +70,27 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "kept" / "state.db"
 
 
+class Handle:
+    """Makes stores, and closes them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.made: list[SQLiteStore] = []
+
+    def __call__(self, path: Path | None = None, *, busy_timeout_s: float = 20.0) -> SQLiteStore:
+        self.made.append(SQLiteStore(Settings(path=path or self.path, busy_timeout_s=busy_timeout_s)))
+        return self.made[-1]
+
+    def close_all(self) -> None:
+        for store in self.made:
+            store.close()
+
+
 @pytest.fixture
-def handle(path: Path) -> Iterator[Callable[..., SQLiteStore]]:
-    """Makes stores on ``path``, and closes them."""
-    made: list[SQLiteStore] = []
-
-    def make(at: Path = path, *, busy_timeout_s: float = 20.0) -> SQLiteStore:
-        made.append(SQLiteStore(Settings(path=at, busy_timeout_s=busy_timeout_s)))
-        return made[-1]
-
-    yield make
-    for store in made:
-        store.close()
-
-
-Handle = Callable[..., SQLiteStore]
+def handle(path: Path) -> Iterator[Handle]:
+    handle = Handle(path)
+    yield handle
+    handle.close_all()
 
 
 class TestSQLiteStore(StoreSuite):
@@ -223,17 +232,22 @@ def test_garbage_is_refused_and_left_alone(path: Path, handle: Handle) -> None:
 
 def test_damage_is_named_and_ends_with_a_restored_backup(path: Path, handle: Handle) -> None:
     store = handle()
-    for number in range(200):
-        put(store, f"cup/{number}", {"text": "x" * 500})
+    keys = [f"cup/{number:03}" for number in range(200)]
+    put_all(store, keys, 0, "old" * 300)
     store.close()
     backup = path.read_bytes()
-    path.write_bytes(backup[:4096] + b"\xff" * (len(backup) - 4096))
+    put_all(handle(), keys, 1, "new" * 300)
+    handle.close_all()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] + b"\xff" * (len(whole) // 2))
     store = handle()
-    fails(lambda: store.get_many(["cup/7"]), "CX6006")
-    fails(lambda: put(store, "cup/999"), "CX6006")
+    assert store.get_many(keys[:1])
+    fails(lambda: store.get_many(keys), "CX6006")
     path.write_bytes(backup)
-    assert store.get_many(["cup/7"])["cup/7"].version == 1
-    assert put(store, "cup/999") == 1
+    assert {str(it.body["text"])[:3] for it in store.get_many(keys).values()} == {"old"}
+    put_all(store, keys, 1, "new")
+    with closing(sqlite3.connect(path)) as foreign:
+        assert foreign.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
 def test_a_body_that_nobody_wrote_is_damage(path: Path, handle: Handle) -> None:
@@ -324,19 +338,15 @@ def test_a_newer_schema_is_refused_and_left_alone(path: Path, handle: Handle) ->
     assert path.read_bytes() == before
 
 
-def test_another_programs_database_is_refused_and_left_alone(path: Path, handle: Handle) -> None:
+@pytest.mark.parametrize("schema", ["", "CREATE TABLE customers (name)"])
+def test_what_is_not_ours_is_refused_and_left_alone(path: Path, handle: Handle, schema: str) -> None:
     path.parent.mkdir()
-    with closing(sqlite3.connect(path)) as foreign, foreign:
-        foreign.execute("CREATE TABLE customers (name)")
+    path.touch()
+    with closing(sqlite3.connect(path)) as foreign:
+        foreign.executescript(schema)
     before = path.read_bytes()
     fails(lambda: put(handle(), "cup/1"), "CX6010")
     assert path.read_bytes() == before
-
-
-def test_an_empty_file_becomes_a_store(path: Path, handle: Handle) -> None:
-    path.parent.mkdir()
-    path.touch()
-    assert put(handle(), "cup/1") == 1
 
 
 def test_a_store_deleted_under_our_feet_starts_anew(path: Path, handle: Handle) -> None:
@@ -371,6 +381,35 @@ def test_a_closed_store_says_so(handle: Handle) -> None:
         store.get_many(["cup/1"])
     with pytest.raises(StateError):
         put(store, "cup/2")
+
+
+def test_threads_wait_for_each_other_only_so_long_and_reads_do_not(handle: Handle) -> None:
+    class Slow(dict[str, int]):
+        def items(self) -> Any:
+            inside.set()
+            go_on.wait(PATIENCE_S)
+            return super().items()
+
+    store = handle(busy_timeout_s=0.02)
+    inside, go_on = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(store.commit, {"cup/1": Put(body={})}, expected=Slow({"cup/1": 0}))
+        assert inside.wait(PATIENCE_S)
+        fails(lambda: put(store, "cup/2"), "CX6004")
+        assert store.scan("cup/") == []
+        go_on.set()
+        assert slow.result() == {"cup/1": 1}
+    assert put(store, "cup/2") == 1
+
+
+def test_many_threads_may_be_the_first(tmp_path: Path, handle: Handle) -> None:
+    for number in range(30):
+        fresh = tmp_path / f"{number}" / "state.db"
+        with ThreadPoolExecutor(4) as pool:
+            calls = [pool.submit(put, handle(fresh), f"cup/{thread}") for thread in range(4)]
+            assert [call.result() for call in calls] == [1] * 4
+        handle.close_all()
+        assert [file.name for file in fresh.parent.iterdir()] == ["state.db"]
 
 
 # --- Processes ------------------------------------------------------------------------------------
@@ -517,11 +556,40 @@ def test_a_child_of_a_hidden_fork_refuses_rather_than_lose(path: Path, handle: H
     assert [it.key for it in handle().scan("cup/")] == ["cup/1", "cup/3"]
 
 
+def test_a_child_forked_inside_a_commit_refuses_rather_than_lose(path: Path, handle: Handle) -> None:
+    script = """
+        store = SQLiteStore(Settings(path=sys.argv[1], busy_timeout_s=0.05))
+
+        def work():
+            try:
+                put(store, "cup/2", {})
+            except StoreError as error:
+                assert error.code == "CX6011", error
+            else:
+                raise AssertionError("written")
+
+        class Forking(dict):
+            def items(self):
+                ended_well(in_child(work))
+                return super().items()
+
+        store.commit({"cup/1": Put(body={})}, expected=Forking({"cup/1": 0}))
+        put(store, "cup/3", {})
+        store.close()
+    """
+    finish(python(script, path))
+    assert [it.key for it in handle().scan("cup/")] == ["cup/1", "cup/3"]
+
+
 # --- Means ----------------------------------------------------------------------------------------
 
 
 def put(store: Store, key: str, body: dict[str, str] | None = None) -> int:
     return store.commit({key: Put(body=dict(body or {}))}, expected={key: 0})[key]
+
+
+def put_all(store: Store, keys: list[str], version: int, text: str) -> None:
+    store.commit({key: Put(body={"text": text}) for key in keys}, expected=dict.fromkeys(keys, version))
 
 
 def fails(call: Callable[[], object], code: str) -> None:

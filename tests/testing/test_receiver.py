@@ -141,8 +141,8 @@ def test_what_cannot_be_kept_is_not_accepted(transport: Transport) -> None:
             b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n2\r\nyz\r\n0\r\n\r\n",
         ),
         (
-            Answer(status=413, early=True),
-            b"HTTP/1.1 413 Request Entity Too Large\r\nContent-Length: 0\r\n\r\n",
+            Answer(status=403, early=True),
+            b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
         ),
     ],
 )

@@ -1,0 +1,96 @@
+"""What a response says to caches, and how one that is for one visitor alone is kept from the others.
+
+Sources: RFC 9111 (HTTP caching), section 5.2; RFC 9110, section 12.5.5 (``Vary``); RFC 9213
+(targeted cache control), and three headers that caches in front of an app put before all of these.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final, Literal
+
+__all__ = ["Headers", "audience", "for_one_visitor"]
+
+Headers = Iterable[tuple[bytes, bytes]]
+"""Names and values as they go over the wire; names in any case."""
+
+_DIRECTIVE: Final = re.compile(rb'[^\s,="]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,]*))?')
+_SHARED: Final = frozenset([b"public", b"s-maxage", b"max-age"])
+_NOT_SHARED: Final = frozenset([b"private", b"no-store", b"no-cache"])
+_REPLACED: Final = frozenset([b"public", b"s-maxage", b"private"])
+_TARGETED: Final = {b"surrogate-control": b"no-store", b"x-accel-expires": b"0"}
+_TARGETED_SUFFIX: Final = b"cdn-cache-control"
+
+
+def audience(headers: Headers) -> Literal["shared", "unsaid", "one"]:
+    """Who may keep a response, by its own word: a shared cache, nobody else than this browser, or it does not say.
+
+    Example:
+        >>> audience([(b"cache-control", b"public, max-age=60")])
+        'shared'
+        >>> audience([(b"Cache-Control", b"no-store")])
+        'one'
+        >>> audience([])
+        'unsaid'
+    """
+    said: set[bytes] = set()
+    for name, value in headers:
+        name = name.lower()
+        if name == b"cache-control":
+            said.update(_named(one) for one in _DIRECTIVE.findall(value) if one.lower() != b"max-age=0")
+        elif _targeted(name) and value.strip() not in (b"no-store", b"private", b"0"):
+            return "shared"
+        elif name == b"expires" and value.strip() not in (b"0", b"-1"):
+            said.add(b"max-age")
+    if said & _NOT_SHARED:
+        return "unsaid" if said.isdisjoint((b"private", b"no-store")) else "one"
+    return "shared" if said & _SHARED else "unsaid"
+
+
+def for_one_visitor(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """The headers, changed so that no shared cache gives the response to anybody else.
+
+    ``Cache-Control`` becomes private and ``Vary`` names ``Cookie``, each where it stands if it is
+    there; what a browser's own cache may do stays as it was.
+
+    Example:
+        >>> for_one_visitor([(b"cache-control", b"public, max-age=60"), (b"vary", b"Accept")])
+        [(b'cache-control', b'max-age=60, private'), (b'vary', b'Accept, Cookie')]
+    """
+    changed = [
+        (name, _TARGETED.get(name.lower(), b"no-store") if _targeted(name.lower()) else value)
+        for name, value in headers
+    ]
+    directives = [one for value in _values(changed, b"cache-control") for one in _DIRECTIVE.findall(value)]
+    private = [*(one for one in directives if _named(one) not in _REPLACED), b"private"]
+    changed = _replaced(changed, b"cache-control", b", ".join(private))
+    varies = [part.strip() for value in _values(changed, b"vary") for part in value.split(b",")]
+    if not {b"*", b"cookie"} & {part.lower() for part in varies}:
+        changed = _replaced(changed, b"vary", b", ".join([*filter(None, varies), b"Cookie"]))
+    return changed
+
+
+def _named(directive: bytes) -> bytes:
+    return directive.partition(b"=")[0].strip().lower()
+
+
+def _targeted(name: bytes) -> bool:
+    return name in _TARGETED or name.endswith(_TARGETED_SUFFIX)
+
+
+def _values(headers: Headers, wanted: bytes) -> list[bytes]:
+    return [value for name, value in headers if name.lower() == wanted]
+
+
+def _replaced(headers: Headers, wanted: bytes, value: bytes) -> list[tuple[bytes, bytes]]:
+    """With one header of that name, where the first of them stood, else at the end."""
+    replaced: list[tuple[bytes, bytes]] = []
+    placed = False
+    for pair in headers:
+        if pair[0].lower() != wanted:
+            replaced.append(pair)
+        elif not placed:
+            placed = True
+            replaced.append((pair[0], value))
+    return replaced if placed else [*replaced, (wanted, value)]

@@ -1,0 +1,1 @@
+"""Whole applications to run, read and copy from."""

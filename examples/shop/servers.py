@@ -1,0 +1,178 @@
+"""The demo's other processes: the shop, its phone desk, and the receiver of what both capture.
+
+All on this machine's loopback, on ports the system picks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO, Self
+
+HOME = Path(__file__).resolve().parents[2]
+"""Where ``examples`` stands."""
+
+_CONFIGURATION = """\
+# Written by the demo: two ways out, each for a purpose of its own.
+service = "shop"
+directory = {directory}
+
+[exporters.receiver]
+type = "http"
+url = {url}
+purposes = ["analytics"]
+
+[exporters.ads]
+type = "file"
+path = {ads}
+purposes = ["advertising"]
+"""
+
+
+def configure(directory: Path, url: str) -> Path:
+    """Write ``cxkit.toml`` for the shop and the desk.
+
+    Args:
+        directory: Where it goes, and all that the shop keeps.
+        url: Where to post what may serve analytics.
+    """
+    texts = {"directory": str(directory / ".cxkit"), "url": url, "ads": str(directory / "ads.jsonl")}
+    quoted = {name: json.dumps(text, ensure_ascii=False) for name, text in texts.items()}
+    file = directory / "cxkit.toml"
+    file.write_text(_CONFIGURATION.format(**quoted), "utf-8")
+    return file
+
+
+class Shop:
+    """The shop under uvicorn, and its phone desk. A context manager; may be ended and started again.
+
+    Args:
+        configuration: The ``cxkit.toml``; what the shop prints goes to ``shop.out`` beside it.
+    """
+
+    def __init__(self, configuration: Path) -> None:
+        self._configuration = configuration
+        self.output = configuration.with_name("shop.out")
+        self._port = 0
+        self._running: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """The same after another start."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def running(self) -> bool:
+        return self._running is not None and self._running.poll() is None
+
+    def start(self) -> None:
+        # It inherits a socket that listens already, so nobody has to wait for the shop to open.
+        with socket.create_server(("127.0.0.1", self._port)) as listener, self.output.open("a") as output:
+            self._port = listener.getsockname()[1]
+            uvicorn = f"uvicorn examples.shop.app:app --fd {listener.fileno()} --log-level warning"
+            self._running = _python(
+                *uvicorn.split(),
+                configuration=self._configuration,
+                output=output,
+                errors=output,
+                inherited=listener.fileno(),
+            )
+
+    def stop(self) -> None:
+        """Ask it to end, and wait."""
+        if self._running is not None:
+            end(self._running)
+
+    def kill(self) -> None:
+        """End it as a crash would: SIGKILL."""
+        if self._running is not None:
+            self._running.kill()
+            self._running.wait()
+
+    def call(self, phone: str, topic: str) -> str:
+        """Call the desk.
+
+        Returns:
+            What its operator reads on the screen.
+
+        Raises:
+            subprocess.SubprocessError: Nobody answered.
+        """
+        desk = _python("examples.shop.desk", phone, topic, configuration=self._configuration)
+        try:
+            screen, _ = desk.communicate(timeout=60)
+        finally:
+            end(desk)
+        if desk.returncode:
+            raise subprocess.CalledProcessError(desk.returncode, "examples.shop.desk")
+        return screen.strip()
+
+
+class Receiver:
+    """``python -m cxkit.testing.receiver``: takes batches of CloudEvents over HTTP into a file.
+
+    A context manager.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def __enter__(self) -> Self:
+        self._running = _python("cxkit.testing.receiver", "--file", str(self._file))
+        assert self._running.stdout is not None
+        self.url = self._running.stdout.readline().removeprefix("listening").strip()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        end(self._running)
+
+    @property
+    def running(self) -> bool:
+        return self._running.poll() is None
+
+
+def end(running: subprocess.Popen[str]) -> None:
+    """Ask a process to end; make it, if it does not listen."""
+    running.terminate()
+    try:
+        running.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        running.wait()
+    if running.stdout is not None:
+        running.stdout.close()
+
+
+def _python(
+    module: str,
+    *arguments: str,
+    configuration: Path | None = None,
+    output: IO[str] | int = subprocess.PIPE,
+    errors: IO[str] | None = None,
+    inherited: int | None = None,
+) -> subprocess.Popen[str]:
+    """Start ``python -m module`` with no other setting of cxkit than this file."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CXKIT_")}
+    if configuration is not None:
+        environment["CXKIT_CONFIG"] = str(configuration)
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=HOME,
+        env=environment,
+        process_group=0,  # Ctrl-C is for the demo alone: it ends the others, one after the other
+        pass_fds=() if inherited is None else (inherited,),
+        stdout=output,
+        stderr=errors,
+        text=True,
+    )
