@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
@@ -78,7 +79,7 @@ class Touchpoint(Generic[P]):
         """
         scope = current_scope()
         if scope is None or args or self._shape is not None:
-            return self._capture(args, kwargs, b"")
+            return self._capture(args, kwargs, None)
         intake: Intake = scope.intake
         return intake.capture(scope, self.spec, kwargs)
 
@@ -98,7 +99,7 @@ class Touchpoint(Generic[P]):
             case: The support case it belongs to.
             feedback: The answer that was given.
         """
-        return Occurrence(self, occurrence(value=value, cause=cause, case=case, feedback=feedback))
+        return Occurrence(self, lambda: occurrence(value=value, cause=cause, case=case, feedback=feedback))
 
     def interaction(self) -> Ongoing:
         """Measure what happens in a ``with`` block: its duration, and how it ended."""
@@ -118,36 +119,45 @@ class Touchpoint(Generic[P]):
             )
         return cast("Callable[..., R]", _measured(self, function))
 
-    def _capture(self, args: Iterable[object], properties: dict[str, Any], extra: bytes) -> str | None:
+    def _capture(
+        self, args: Iterable[object], properties: dict[str, Any], envelope: Callable[[], bytes] | None
+    ) -> str | None:
         try:
             scope = current_scope()
             kit: Kit = default_kit() if scope is None else scope.kit
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the guest's promise
             _unconfigured(error)
             return None
-        found: object = properties
-        if self._shape is not None or args:
-            found, extra = self._shaped(kit, args, properties, extra)
-        return kit.desk.intake.capture(scope or kit.root_scope, self.spec, found, extra)
+        marks: dict[str, str] = {}
+        given: object = properties
+        found = _kept_if_valid(kit, "", marks, lambda: self._shaped(args, properties), given)
+        extra = _kept_if_valid(kit, "$envelope", marks, envelope, b"") if envelope else b""
+        return kit.intake.capture(scope or kit.root_scope, self.spec, found, extra, marks)
 
-    def _shaped(
-        self, kit: Kit, args: Iterable[object], properties: dict[str, Any], extra: bytes
-    ) -> tuple[object, bytes]:
-        try:
-            if self._shape is None:
-                raise TypeError("properties are given by name")
-            return self._shape(*args, **properties), extra  # type: ignore[arg-type]
-        except Exception as error:
-            if kit.settings.strict:
-                raise
-            kit.desk.intake.noted["properties_invalid"] += 1
-            return properties, extra + occurrence(trimmed={"": f"invalid:{type(error).__name__}"})
+    def _shaped(self, args: Iterable[object], properties: dict[str, Any]) -> object:
+        if self._shape is not None:
+            return self._shape(*args, **properties)  # type: ignore[arg-type]
+        if args:
+            raise TypeError("properties are given by name")
+        return properties
+
+
+def _kept_if_valid(kit: Kit, part: str, marks: dict[str, str], make: Callable[[], R], otherwise: R) -> R:
+    """What ``make`` makes; if it cannot, the interaction is kept without, and marked."""
+    try:
+        return make()
+    except Exception as error:
+        if kit.settings.strict:
+            raise
+        kit.intake.noted["part_invalid"] += 1
+        marks[part] = f"invalid:{type(error).__name__}"
+        return otherwise
 
 
 class Occurrence(Generic[P]):
     """A touchpoint with fields of the envelope; see `Touchpoint.on`."""
 
-    def __init__(self, touchpoint: Touchpoint[P], extra: bytes) -> None:
+    def __init__(self, touchpoint: Touchpoint[P], extra: Callable[[], bytes]) -> None:
         self._touchpoint = touchpoint
         self._extra = extra
 
@@ -175,13 +185,15 @@ class Ongoing:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        extra = occurrence(
+        duration = timedelta(seconds=time.perf_counter() - self._began)
+        ended = partial(
+            occurrence,
             outcome=_outcome(kind),
             error=None if kind is None else kind.__name__,
-            duration=timedelta(seconds=time.perf_counter() - self._began),
+            duration=duration,
         )
         try:
-            self._touchpoint._capture((), self._properties, extra)
+            self._touchpoint._capture((), self._properties, ended)
         except Exception:
             if error is None:  # strict mode; an error of the app itself goes first
                 raise
@@ -307,13 +319,17 @@ class Experience:
     def _decide(self, verb: Callable[..., Decision]) -> Decision:
         try:
             kit = current_kit()
-            try:
-                scope = current_scope() or kit.root_scope
-                return verb(kit.desk, scope, _configured(kit, self.spec), wait=kit.may_wait())
-            except Exception as error:
-                kit.desk.intake.failed(error)
-        except CXError as error:
+        except Exception as error:  # noqa: BLE001 - the guest's promise
             _unconfigured(error)
+            return self._failed()
+        try:
+            scope = current_scope() or kit.root_scope
+            return verb(kit.desk, scope, kit.experiences.get(self.spec.name, self.spec), wait=kit.may_wait())
+        except Exception as error:  # noqa: BLE001 - likewise; raised again in strict mode
+            kit.intake.failed(error)
+            return self._failed()
+
+    def _failed(self) -> Decision:
         fallback = self.spec.fallback
         return Decision(
             experience=self.spec.name,
@@ -354,10 +370,6 @@ def experience(
     check(spec)
     _declare("experience", name)
     return Experience(spec)
-
-
-def _configured(kit: Kit, spec: ExperienceSpec) -> ExperienceSpec:
-    return kit.experiences.get(spec.name, spec)
 
 
 # --- the scope ------------------------------------------------------------------------------------
@@ -417,7 +429,7 @@ def _open(
         opened.change(identity=join(Identity(), found))
         kit.desk.recall(opened, wait=kit.may_wait())
     except Exception as error:
-        kit.desk.intake.failed(error)
+        kit.intake.failed(error)
     return opened
 
 
@@ -501,7 +513,7 @@ def _in_scope(act: Callable[[Kit, Scope], object]) -> None:
     try:
         act(kit, here)
     except Exception as error:
-        kit.desk.intake.failed(error)
+        kit.intake.failed(error)
 
 
 def _out_of_scope() -> None:
@@ -511,11 +523,11 @@ def _out_of_scope() -> None:
         code="CX7002",
     )
     try:
-        default_kit().desk.intake.failed(error)
-    except StateError:
-        raise
-    except CXError as wrong:
+        intake = default_kit().intake
+    except Exception as wrong:  # noqa: BLE001 - the guest's promise
         _unconfigured(wrong)
+    else:
+        intake.failed(error)
 
 
 # --- the kit --------------------------------------------------------------------------------------

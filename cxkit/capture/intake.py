@@ -11,7 +11,7 @@ would need atomics here.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
@@ -87,9 +87,18 @@ class Intake:
         self._running = False
 
     def capture(
-        self, scope: Scope, spec: TouchpointSpec, properties: Any, occurrence: bytes = b""
+        self,
+        scope: Scope,
+        spec: TouchpointSpec,
+        properties: Any,
+        occurrence: bytes = b"",
+        marks: Mapping[str, str] | None = None,
     ) -> str | None:
         """One interaction into the queue.
+
+        Args:
+            occurrence: What this occurrence adds, encoded.
+            marks: What was already found wrong with it: path to marker.
 
         Returns:
             Its id, or None if it was dropped; then a counter says why.
@@ -104,16 +113,9 @@ class Intake:
             if prepared.refusal is not None:
                 self.dropped[prepared.refusal] += 1
                 return None
-            if type(properties) is dict and flat(properties, self._clean):
-                try:
-                    encoded = _encode(properties)
-                except UnicodeEncodeError:  # a lone surrogate, which only the walk can mend
-                    encoded, occurrence = self._walk(properties, occurrence)
-                else:
-                    if len(encoded) > MAX_FLAT_BYTES or b"://" in encoded:
-                        encoded, occurrence = self._walk(properties, occurrence)
-            else:
-                encoded, occurrence = self._walk(properties, occurrence)
+            encoded = None if marks else self._encoded(properties)
+            if encoded is None:
+                encoded, occurrence = self._walked(properties, occurrence, marks or {})
             id, us = self.stamper.stamp()
             return self.put((prepared, id, us, occurrence, encoded))
         except Exception as error:  # noqa: BLE001 - the guest's promise: nothing of this reaches the app
@@ -180,16 +182,26 @@ class Intake:
         """How many were put in and not yet released."""
         return self._accepted - self._released
 
-    def _walk(self, properties: Any, extra: bytes) -> tuple[bytes, bytes]:
+    def _encoded(self, properties: Any) -> bytes | None:
+        """Properties as they are; None if they need the walk."""
+        if type(properties) is not dict or not flat(properties, self._clean):
+            return None
+        try:
+            encoded = _encode(properties)
+        except (UnicodeEncodeError, TypeError, RuntimeError):  # a lone surrogate, or changed by another thread
+            return None
+        return None if len(encoded) > MAX_FLAT_BYTES or b"://" in encoded else encoded
+
+    def _walked(self, properties: Any, extra: bytes, marks: Mapping[str, str]) -> tuple[bytes, bytes]:
         walked = sanitise(properties, redactor=self._redactor)
-        encoded, trimmed = _encode(walked.properties), walked.trimmed
+        encoded, trimmed = _encode(walked.properties), {**walked.trimmed, **marks}
         if len(encoded) > MAX_EVENT_BYTES:
             trimmed = {"": f"oversize:{len(encoded)}"}
             encoded = b"{}"
         if trimmed and self._strict:
-            marks = ", ".join(f"{path or 'all'}: {mark}" for path, mark in list(trimmed.items())[:3])
+            found = ", ".join(f"{path or 'all'}: {mark}" for path, mark in list(trimmed.items())[:3])
             raise InvalidInteractionError(
-                f"properties cannot be kept as they are ({marks})",
+                f"properties cannot be kept as they are ({found})",
                 fix="capture plain, finite, small values under names that are no secrets",
                 code="CX3102",
             )

@@ -68,7 +68,7 @@ _ABOUT_LAST: Final = frozenset(
     "enabled policy consent banner preference preferences status valid invalid attempts".split()
 )
 
-# Each alternative has one fixed width, so neither can backtrack.
+# Each alternative has one fixed width, so none can backtrack.
 _WORD_ENDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\W_]")
 _AUTHORITY_END: Final = re.compile("[/?#]")
 _PIECES: Final = re.compile("([?&;#])")

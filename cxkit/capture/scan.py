@@ -7,7 +7,6 @@ here would come out of the walk unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Set
 from typing import Any, Final
 
 __all__ = ["MAX_FLAT_BYTES", "flat"]
@@ -20,9 +19,9 @@ MAX_FLAT_BYTES: Final = 8192
 """Encoded properties longer than this take the walk, so no single text here can be too long."""
 
 
-def flat(properties: dict[str, Any], clean: Set[str], depth: int = 0) -> bool:
+def flat(properties: dict[str, Any], clean: set[str], depth: int = 0) -> bool:
     """Whether all keys are known to be clean and all values exact, finite builtins."""
-    if len(properties) > _MAX_KEYS or not clean >= properties.keys():
+    if len(properties) > _MAX_KEYS or not clean.issuperset(properties):
         return False
     for value in properties.values():
         kind = type(value)

@@ -1,8 +1,8 @@
-"""HTTP without any framework: facts, cookies, and what a middleware does around a request."""
+"""HTTP without any framework: facts, cookies, caches, and what a middleware does around a request."""
 
 from __future__ import annotations
 
 from cxkit.web.asgi import ASGIMiddleware
-from cxkit.web.visit import PAGE_VIEWED, Visit
+from cxkit.web.visit import PAGE_VIEWED, Site, Visit
 
-__all__ = ["PAGE_VIEWED", "ASGIMiddleware", "Visit"]
+__all__ = ["PAGE_VIEWED", "ASGIMiddleware", "Site", "Visit"]

@@ -1,14 +1,16 @@
-"""ASGI: a visit around each request. Streams, websockets, errors and cancellation pass untouched."""
+"""ASGI: a visit around each request. Bodies, streams, websockets, errors and cancellation pass untouched."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
+from functools import partial
 from typing import Any, Final
 
 from cxkit.kit import Kit, current_kit
 from cxkit.model import Facts
 from cxkit.web.cookies import read_cookies
-from cxkit.web.visit import Visit, cookie_names, excluded, made_private
+from cxkit.web.visit import Site, Visit
 
 __all__ = ["ASGIMiddleware"]
 
@@ -18,7 +20,11 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 Route = Callable[[Mapping[str, Any]], str | None]
 
-_KEY: Final = "cxkit.visit"
+_KEY: Final = "cxkit.scope"
+_LAST: Final = ("http.response.body", "http.response.pathsend")
+_NOT_FOR_ENRICHERS: Final = frozenset(["authorization", "cookie", "proxy-authorization"])
+
+logger = logging.getLogger("cxkit")
 
 
 class ASGIMiddleware:
@@ -26,7 +32,7 @@ class ASGIMiddleware:
 
     Args:
         app: The app.
-        kit: Whose; by default the current kit when the first request comes.
+        kit: Whose; by default the one that is current when a request comes.
         route: Finds the route's template in the ASGI scope after routing.
     """
 
@@ -34,86 +40,116 @@ class ASGIMiddleware:
         self.app = app
         self._kit = kit
         self._route = route
+        self._last: Site | None = None
+        self._warned = False
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket") or _KEY in scope:
+        visit = self._visit(scope)
+        if visit is None:
             await self.app(scope, receive, send)
-            return
-        kit = self._kit or current_kit()
-        if excluded(scope["path"], kit.settings.web.exclude):
-            await self.app(scope, receive, send)
-            return
-        visit = Visit(kit, _facts(scope, cookie_names(kit)), route=lambda: self._route(scope))
-        scope[_KEY] = visit
-        if scope["type"] == "websocket":
-            await self._connection(visit, scope, receive, send)
-        else:
+        elif scope["type"] == "http":
             await self._request(visit, scope, receive, send)
+        else:
+            try:
+                await self.app(scope, receive, send)
+            finally:
+                visit.leave()
 
-    async def _connection(
-        self, visit: Visit, scope: MutableMapping[str, Any], receive: Receive, send: Send
-    ) -> None:
-        """A websocket has a scope, but is no page."""
-        visit.headers()
+    def _visit(self, scope: MutableMapping[str, Any]) -> Visit | None:
+        """The visit that begins; None where there is none of ours, or none can be made."""
+        outer = scope.get(_KEY)
+        if scope["type"] not in ("http", "websocket") or (outer is not None and not outer.closed):
+            return None
+        site = self._site()
+        if site is None or site.excludes(scope["path"]):
+            return None
         try:
-            await self.app(scope, receive, send)
-        finally:
-            visit.scope.close()
+            visit = Visit(
+                site, _facts(scope, site), route=partial(self._route, scope), answers=scope["type"] == "http"
+            )
+        except Exception as error:  # noqa: BLE001 - the guest's promise: the app is served all the same
+            site.failed(error)
+            return None
+        scope[_KEY] = visit.scope
+        return visit
+
+    def _site(self) -> Site | None:
+        try:
+            kit = self._kit or current_kit()
+        except Exception as error:  # noqa: BLE001 - likewise
+            if not self._warned:
+                self._warned = True
+                logger.error("cxkit: visits are not captured, for cxkit cannot be configured: %s", error)
+            return None
+        if self._last is None or self._last.kit is not kit:
+            self._last = Site(kit)
+        return self._last
 
     async def _request(
         self, visit: Visit, scope: MutableMapping[str, Any], receive: Receive, send: Send
     ) -> None:
-        status: int | None = None
-        ended = False
+        async def heard() -> Message:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                visit.left()
+            return message
 
-        async def observed(message: Message) -> None:
-            nonlocal status, ended
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message = _with_headers(message, visit)
-            elif message["type"] == "http.response.body":
-                ended = not message.get("more_body", False)
-            await send(message)
+        async def said(message: Message) -> None:
+            kind = message["type"]
+            if kind == "http.response.start":
+                headers = message.get("headers", ())
+                changed = visit.begin(message["status"], headers)
+                if changed is not headers:
+                    message = {**message, "headers": changed}
+            try:
+                await send(message)
+            except OSError:
+                visit.left()
+                raise
+            if kind in _LAST and not message.get("more_body", False):
+                visit.end()
 
         try:
-            await self.app(scope, receive, observed)
+            await self.app(scope, heard, said)
         except BaseException as error:
-            # An error after the last byte (a background task's, say) did not spoil the visit.
-            visit.close(status=status if status is not None else 500, error=None if ended else error)
+            visit.close(error)
             raise
-        visit.close(status=status)
+        visit.close()
 
 
-def _facts(scope: Mapping[str, Any], names: tuple[str, str]) -> Facts:
-    headers: dict[str, str] = {}
-    cookies: list[str] = []
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        if name == "cookie":
-            cookies.append(value)
-        else:
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    client = scope.get("client")
+def _facts(scope: Mapping[str, Any], site: Site) -> Facts:
+    headers = _Headers(scope["headers"])
+    client, scheme = scope.get("client"), scope.get("scheme", "http")
+    cookies = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"cookie"]
     return Facts(
         method=scope.get("method", "GET"),
-        scheme=scope.get("scheme", "http"),
+        scheme=scheme,
         host=headers.get("host"),
         path=scope["path"],
         headers=headers,
         peer=client[0] if client else None,
-        cookies=read_cookies(cookies, frozenset(names)),
+        cookies=read_cookies(cookies, site.cookie_names(scheme)),
     )
 
 
-def _with_headers(message: Message, visit: Visit) -> Message:
-    added = visit.headers()
-    if not added and not visit.personal:
-        return message
-    headers = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
-    if visit.personal:
-        held = [value.decode("latin-1") for name, value in headers if name.lower() == b"cache-control"]
-        headers = [pair for pair in headers if pair[0].lower() != b"cache-control"]
-        headers.append((b"cache-control", made_private(", ".join(held)).encode("latin-1")))
-        headers.append((b"vary", b"Cookie"))
-    headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in added]
-    return {**message, "headers": headers}
+class _Headers(Mapping[str, str]):
+    """The request's headers, each decoded when it is asked for. What authenticates is not among them."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
+        self._raw = raw
+
+    def __getitem__(self, name: str) -> str:
+        wanted = name.lower().encode("latin-1", "replace")
+        values = [value for key, value in self._raw if key.lower() == wanted]
+        if not values or name.lower() in _NOT_FOR_ENRICHERS:
+            raise KeyError(name)
+        return b", ".join(values).decode("latin-1")
+
+    def __iter__(self) -> Iterator[str]:
+        names = dict.fromkeys(key.decode("latin-1").lower() for key, _ in self._raw)
+        return iter([name for name in names if name not in _NOT_FOR_ENRICHERS])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

@@ -16,15 +16,13 @@ Headers = Iterable[tuple[bytes, bytes]]
 """Names and values as they go over the wire; names in any case."""
 
 _DIRECTIVE: Final = re.compile(rb'[^\s,="]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,]*))?')
-_SHARED: Final = frozenset([b"public", b"s-maxage", b"max-age"])
-_NOT_SHARED: Final = frozenset([b"private", b"no-store", b"no-cache"])
 _REPLACED: Final = frozenset([b"public", b"s-maxage", b"private"])
 _TARGETED: Final = {b"surrogate-control": b"no-store", b"x-accel-expires": b"0"}
 _TARGETED_SUFFIX: Final = b"cdn-cache-control"
 
 
 def audience(headers: Headers) -> Literal["shared", "unsaid", "one"]:
-    """Who may keep a response, by its own word: a shared cache, nobody else than this browser, or it does not say.
+    """Who may keep a response, by its own word: shared caches, this one browser, or it does not say.
 
     Example:
         >>> audience([(b"cache-control", b"public, max-age=60")])
@@ -38,14 +36,17 @@ def audience(headers: Headers) -> Literal["shared", "unsaid", "one"]:
     for name, value in headers:
         name = name.lower()
         if name == b"cache-control":
-            said.update(_named(one) for one in _DIRECTIVE.findall(value) if one.lower() != b"max-age=0")
+            said.update(_DIRECTIVE.findall(value.lower()))
+        elif name == b"expires" and value.strip() not in (b"0", b"-1"):
+            said.add(b"expires")
         elif _targeted(name) and value.strip() not in (b"no-store", b"private", b"0"):
             return "shared"
-        elif name == b"expires" and value.strip() not in (b"0", b"-1"):
-            said.add(b"max-age")
-    if said & _NOT_SHARED:
-        return "unsaid" if said.isdisjoint((b"private", b"no-store")) else "one"
-    return "shared" if said & _SHARED else "unsaid"
+    if not said.isdisjoint((b"private", b"no-store")):
+        return "one"
+    fresh = {_named(one) for one in said - {b"max-age=0"}}
+    if fresh & {b"public", b"s-maxage"} or (fresh & {b"max-age", b"expires"} and b"no-cache" not in said):
+        return "shared"
+    return "unsaid"
 
 
 def for_one_visitor(headers: Headers) -> list[tuple[bytes, bytes]]:

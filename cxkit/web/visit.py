@@ -1,200 +1,301 @@
 """A visit: what every middleware does around one request, framework-free.
 
-Opened before the app sees the request, from facts alone; `headers` when the response begins;
-`close` when it has ended, however it ended. Nothing is read from the body, the session or the user.
+Opened before the app sees the request, from facts alone; `Visit.begin` when the response begins,
+`Visit.end` when its last byte has left, `Visit.close` when the app is done, however that came.
+Nothing is read from the body, the session or the user.
 """
 
 from __future__ import annotations
 
-import secrets
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from datetime import timedelta
+from functools import lru_cache
 from typing import Final
 
 import attrs
 
-from cxkit.capture.scope import Scope, current_scope, enter
+from cxkit.capture.scope import current_scope, enter
 from cxkit.codec.wire import occurrence
 from cxkit.errors import TokenError
+from cxkit.keyring import Signed
 from cxkit.kit import Kit
 from cxkit.model import Context, Facts, Identifier, Identity, Page, TouchpointSpec
 from cxkit.model.interaction import Outcome
-from cxkit.web.cookies import choices_from_text, choices_to_text, set_cookie
+from cxkit.web.caching import Headers, audience, for_one_visitor
+from cxkit.web.cookies import (
+    CookieNames,
+    choices_from_text,
+    choices_to_text,
+    cookie_names,
+    new_visitor,
+    set_cookie,
+)
 
-__all__ = ["PAGE_VIEWED", "Visit"]
+__all__ = ["PAGE_VIEWED", "Site", "Visit"]
 
 PAGE_VIEWED: Final = TouchpointSpec(name="page.viewed", kind="view", channel="web")
 
 _WEB: Final = Context(channel="web")
+_METHODS: Final = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"])
 _RENEW_AFTER_S: Final = 30 * 86_400
-_SHARED: Final = ("public", "s-maxage")
+_VISITOR: Final = "visitor cookie"
+_CONSENT: Final = "consent cookie"
+
+
+class Site:
+    """What all visits under one kit share.
+
+    Args:
+        kit: Whose visits they are.
+    """
+
+    def __init__(self, kit: Kit) -> None:
+        self.kit = kit
+        self.settings = kit.settings.web
+        self._exact = frozenset(self.settings.exclude)
+        self._below = tuple(one for one in self.settings.exclude if one.endswith("/"))
+        self._names = [cookie_names(self.settings.cookie_prefix, secure=secure) for secure in (False, True)]
+
+    def excludes(self, path: str) -> bool:
+        """Whether a path is none of our business: an excluded one, or below one that ends in a slash."""
+        return path in self._exact or path.startswith(self._below)
+
+    def cookie_names(self, scheme: str) -> CookieNames:
+        """What the cookies are called on requests of this scheme."""
+        return self._names[_is_secure(scheme)]
+
+    def now(self) -> float:
+        """Unix seconds."""
+        return self.kit.desk.intake.stamper.time_ns() / 1e9
+
+    def failed(self, error: Exception) -> None:
+        """Something of ours went wrong: raised in strict mode, else counted."""
+        self.kit.desk.intake.failed(error)
+
+    def verified(self, use: str, token: str | None, *, max_age_s: int) -> Signed | None:
+        """What a cookie holds; None if it is none of ours (any more)."""
+        if not token:
+            return None
+        try:
+            return self.kit.desk.keyring.verify(use, token, now=self.now(), max_age_s=max_age_s)
+        except TokenError:
+            self.kit.desk.intake.noted["token_refused"] += 1
+            return None
 
 
 class Visit:
     """One request, from the moment its facts are known.
 
     Args:
-        kit: Whose scope it is.
+        site: Where it goes.
         facts: What the request says of itself.
         route: Tells the route's template, once the framework has found it.
+        answers: Whether there will be a response that can set cookies: a websocket has none.
+
+    Attributes:
+        scope: Who is visiting, under which circumstances; it is the current one until `close`.
     """
 
-    def __init__(self, kit: Kit, facts: Facts, *, route: Callable[[], str | None]) -> None:
-        self._kit = kit
+    def __init__(
+        self, site: Site, facts: Facts, *, route: Callable[[], str | None], answers: bool = True
+    ) -> None:
         self._began = time.perf_counter()
-        self._secure = facts.scheme in ("https", "wss")
-        self._names = cookie_names(kit)
-        self._visitor_issued_at: float | None = None
-        self.scope = self._open(facts, route)
-        enter(self.scope)
-
-    def _open(self, facts: Facts, route: Callable[[], str | None]) -> Scope:
-        kit = self._kit
-        scope = kit.open_scope(_WEB, facts=facts, gpc=_objects(facts), parent=current_scope())
-        enrich, method = kit.enrich, facts.method
-
-        def with_page(facts: Facts, context: Context) -> Context:
-            context = attrs.evolve(context, page=Page(route=route(), method=method))
-            return enrich(facts, context) if enrich else context
-
-        scope.on_first_use(with_page)
-        scope.issue_visitor = _new_visitor
-        self._consent_read = self._read_consent(scope, facts)
+        self._site = site
+        self._route = route
+        self._method = facts.method if facts.method in _METHODS else None
+        self._secure = _is_secure(facts.scheme)
+        self._names = site.cookie_names(facts.scheme)
+        self._status: int | None = None
+        self._gone = self._captured = False
+        # No parent: where a server starts one request from within another, theirs is another visitor.
+        self._outer = current_scope()
+        self.scope = scope = site.kit.open_scope(_WEB, facts=facts, gpc=_objects(facts))
+        scope.on_first_use(self._circumstances)
+        self._visitor_held = facts.cookies.get(self._names.visitor)
+        self._visitor: Signed | None = None
+        self._consent = self._read_consent(facts)
         if scope.allowed.recognise:
-            self._recognise(scope, facts)
-        return scope
+            self._recognise(answers)
+        if answers:
+            scope.issue_visitor = new_visitor
+        self._choices = scope.choices
+        enter(scope)
 
-    def _read_consent(self, scope: Scope, facts: Facts) -> object:
-        text = self._verified(self._names[1], facts, self._kit.settings.web.consent_max_age_s)
+    def _read_consent(self, facts: Facts) -> Signed | None:
+        scope, max_age_s = self.scope, self._site.settings.consent_max_age_s
+        text = self._site.verified(_CONSENT, facts.cookies.get(self._names.consent), max_age_s=max_age_s)
         if text is not None:
             scope.choices, scope.despite_gpc = choices_from_text(text)
-            self._kit.desk.govern(scope)
-        return scope.choices
+            self._site.kit.desk.govern(scope)
+        return text
 
-    def _recognise(self, scope: Scope, facts: Facts) -> None:
-        text = self._verified(self._names[0], facts, self._kit.settings.web.visitor_max_age_s)
-        visitor = (
-            _new_visitor() if text is None else Identifier(type="visitor", value=str(text), evidence="cookie")
-        )
-        self._visitor_issued_at = None if text is None else text.issued_at if text.current else 0.0
+    def _recognise(self, answers: bool) -> None:
+        """Know the visitor by the cookie, or by a new one that can be set; obey what they chose elsewhere."""
+        scope, max_age_s = self.scope, self._site.settings.visitor_max_age_s
+        self._visitor = self._site.verified(_VISITOR, self._visitor_held, max_age_s=max_age_s)
+        if self._visitor is None:
+            if answers:
+                scope.change(identity=Identity(identifiers=(new_visitor(),)))
+            return
+        visitor = Identifier(type="visitor", value=str(self._visitor), evidence="cookie")
         scope.change(identity=Identity(identifiers=(visitor,)))
-        if text is not None:
-            self._kit.desk.recall(scope, wait=self._kit.may_wait())
-
-    def _verified(self, name: str, facts: Facts, max_age_s: float):  # type: ignore[no-untyped-def]
-        token = facts.cookies.get(name)
-        if not token:
-            return None
         try:
-            return self._kit.desk.keyring.verify(name, token, now=self._now(), max_age_s=max_age_s)
-        except TokenError:
-            self._kit.desk.intake.noted["token_refused"] += 1
-            return None
+            self._site.kit.desk.recall(scope, wait=self._site.kit.may_wait())
+        except Exception as error:  # noqa: BLE001 - a store that fails costs what it knows, not the visit
+            scope.pending = True
+            self._site.failed(error)
+        if not scope.allowed.recognise:
+            scope.change(identity=Identity())
 
-    # --- when the response begins ---
+    # --- the circumstances, when something first needs them ---
 
-    def headers(self) -> list[tuple[str, str]]:
-        """Headers to add to the response; afterwards no cookie can be set any more."""
-        scope = self.scope
-        scope.issue_visitor = None
-        added = [("set-cookie", one) for one in (*self._visitor_cookie(scope), *self._consent_cookie(scope))]
-        if self.personal:
-            return added
-        # Whatever is decided from here on goes into a response that others' caches may keep.
-        scope.ceiling = 1
-        return added
+    def _circumstances(self, facts: Facts, context: Context) -> Context:
+        enrich = self._site.kit.enrich
+        context = self._on_page(facts, context)
+        return enrich(facts, context) if enrich else context
+
+    def _on_page(self, facts: Facts, context: Context) -> Context:
+        try:
+            route = self._route()
+        except Exception as error:  # noqa: BLE001 - a framework that surprises us costs the route, no more
+            self._site.failed(error)
+            route = None
+        if route is None:
+            self.scope.on_first_use(self._on_page)  # routing may be yet to come
+        page = _page(route, self._method)
+        return page if context is _WEB else attrs.evolve(context, page=page.page)
+
+    # --- the response ---
+
+    def begin(self, status: int, headers: Headers) -> Headers:
+        """The response begins: the headers to send; afterwards no cookie can be set any more.
+
+        Cookies are added at the end. Besides, only a response that is for this visitor alone is
+        changed (`cxkit.web.caching.for_one_visitor`): because it shows something personal, or
+        because they chose something just now and it invites shared caches. A response that invites
+        them otherwise gets no cookie, lest they give it to everybody.
+        """
+        try:
+            return self._begin(int(status), headers)
+        except Exception as error:  # noqa: BLE001 - the guest's promise
+            self._site.failed(error)
+            return for_one_visitor(headers) if self.personal else headers
 
     @property
     def personal(self) -> bool:
         """Whether something was shown that is for this visitor alone."""
         return any(decision.depth > 1 for decision in self.scope.shown.values())
 
-    def _visitor_cookie(self, scope: Scope) -> list[str]:
-        settings, name = self._kit.settings.web, self._names[0]
-        visitor = scope.identity.get("visitor")
-        held = self._visitor_issued_at
-        if visitor is None:
-            return [set_cookie(name, "", max_age_s=0, secure=self._secure)] if held is not None else []
-        if held is not None and self._now() - held < _RENEW_AFTER_S:
+    def _begin(self, status: int, headers: Headers) -> Headers:
+        self._status = status
+        scope = self.scope
+        scope.issue_visitor = None
+        kept_by, chosen = audience(headers), scope.choices is not self._choices
+        if self.personal or (chosen and kept_by == "shared"):
+            headers, kept_by = for_one_visitor(headers), "one"
+        if kept_by != "one":
+            scope.ceiling = 1  # whatever is decided from here on goes into a response that others may get
+        if kept_by == "shared":
+            return headers
+        cookies = [*self._visitor_cookie(), *self._consent_cookie()]
+        return [*headers, *cookies] if cookies else headers
+
+    def _visitor_cookie(self) -> list[tuple[bytes, bytes]]:
+        """Nothing, a new one, the same renewed, or what deletes it."""
+        name, max_age_s, held = self._names.visitor, self._site.settings.visitor_max_age_s, self._visitor
+        if not self.scope.allowed.recognise:
+            return [self._set(name, "", max_age_s=0)] if self._visitor_held is not None else []
+        visitor, now = self.scope.identity.get("visitor"), self._site.now()
+        if visitor is None or visitor.evidence != "cookie":
             return []
-        token = self._kit.desk.keyring.sign(name, visitor.value, now=self._now())
-        return [set_cookie(name, token, max_age_s=settings.visitor_max_age_s, secure=self._secure)]
-
-    def _consent_cookie(self, scope: Scope) -> list[str]:
-        if scope.choices is self._consent_read:
+        if held is not None and held.current and now - held.issued_at < _RENEW_AFTER_S:
             return []
-        name = self._names[1]
-        text = choices_to_text(scope.choices, despite_gpc=scope.despite_gpc)
-        token = self._kit.desk.keyring.sign(name, text, now=self._now())
-        return [
-            set_cookie(name, token, max_age_s=self._kit.settings.web.consent_max_age_s, secure=self._secure)
-        ]
+        token = self._site.kit.desk.keyring.sign(_VISITOR, visitor.value, now=now)
+        return [self._set(name, token, max_age_s=max_age_s)]
 
-    def _now(self) -> float:
-        return self._kit.desk.intake.stamper.time_ns() / 1e9
+    def _consent_cookie(self) -> list[tuple[bytes, bytes]]:
+        """Nothing, the choices as they are now, or the same under the newest key: that is no new choice."""
+        scope, held, now = self.scope, self._consent, self._site.now()
+        text = choices_to_text(scope.choices, despite_gpc=scope.despite_gpc) if scope.choices else held
+        if text is None or (text == held and held.current):
+            return []
+        made = held.issued_at if held is not None and text == held else now
+        max_age_s = self._site.settings.consent_max_age_s - int(now - made)
+        token = self._site.kit.desk.keyring.sign(_CONSENT, text, now=made)
+        return [self._set(self._names.consent, token, max_age_s=max_age_s)]
 
-    # --- when it has ended ---
+    def _set(self, name: str, value: str, *, max_age_s: int) -> tuple[bytes, bytes]:
+        return b"set-cookie", set_cookie(name, value, max_age_s=max_age_s, secure=self._secure).encode()
 
-    def close(self, *, status: int | None, error: BaseException | None = None) -> None:
-        """Capture the visit and end its scope.
+    # --- the end ---
+
+    def left(self) -> None:
+        """The client is gone."""
+        self._gone = True
+
+    def end(self) -> None:
+        """The last byte of the response has left: the visit is captured. What follows does not spoil it."""
+        self._capture(None, ended=True)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """The app is done: capture the visit unless it has ended before, and end its scope.
 
         Args:
-            status: What was answered; None if nothing was.
             error: What came out of the app, if anything did.
         """
         try:
-            self._kit.desk.intake.capture(
-                self.scope,
-                PAGE_VIEWED,
-                {"status": status},
-                occurrence(
-                    outcome=_outcome(status, error),
-                    error=type(error).__name__ if error is not None else None,
-                    duration=timedelta(seconds=time.perf_counter() - self._began),
-                ),
-            )
+            self._capture(error, ended=False)
+        except Exception:
+            if error is None:  # strict mode; an error of the app itself goes first
+                raise
         finally:
-            self.scope.close()
+            self.leave()
+
+    def leave(self) -> None:
+        """End the scope without a visit."""
+        self.scope.close()
+        if self._outer is not None:
+            enter(self._outer)
+
+    def _capture(self, error: BaseException | None, *, ended: bool) -> None:
+        if self._captured:
+            return
+        self._captured = True
+        try:
+            status = self._status
+            if status is None and isinstance(error, Exception) and not self._gone:
+                status = 500  # what the server is about to say
+            added = occurrence(
+                outcome=self._outcome(status, error, ended=ended),
+                error=type(error).__name__ if error is not None else None,
+                duration=timedelta(seconds=time.perf_counter() - self._began),
+            )
+            self._site.kit.desk.intake.capture(self.scope, PAGE_VIEWED, {"status": status}, added)
+        except Exception as failure:  # noqa: BLE001 - the guest's promise
+            self._site.failed(failure)
+
+    def _outcome(self, status: int | None, error: BaseException | None, *, ended: bool) -> Outcome:
+        if self._gone or (error is not None and not isinstance(error, Exception)):
+            return "abandoned"
+        if error is not None or (status is not None and status >= 500):
+            return "failed"
+        return "completed" if ended else "abandoned"
 
 
-def cookie_names(kit: Kit) -> tuple[str, str]:
-    """The names of the visitor's and of the consent cookie."""
-    prefix = kit.settings.web.cookie_prefix
-    return f"{prefix}_visitor", f"{prefix}_consent"
+@lru_cache(maxsize=1024)
+def _page(route: str | None, method: str | None) -> Context:
+    """One object for each page: routes are few."""
+    return attrs.evolve(_WEB, page=Page(route=route, method=method))
 
 
-def excluded(path: str, patterns: tuple[str, ...]) -> bool:
-    """Whether a path is none of our business: equal to a pattern, or below one that ends in a slash."""
-    return any(path == one or (one[-1:] == "/" and path.startswith(one)) for one in patterns)
-
-
-def made_private(cache_control: str | None) -> str:
-    """A ``Cache-Control`` that keeps shared caches out, otherwise as it was.
-
-    Example:
-        >>> made_private("public, max-age=60")
-        'max-age=60, private'
-    """
-    kept = [part.strip() for part in (cache_control or "").split(",")]
-    kept = [part for part in kept if part and not part.lower().startswith((*_SHARED, "private"))]
-    return ", ".join([*kept, "private"])
+def _is_secure(scheme: str) -> bool:
+    return scheme in ("https", "wss")
 
 
 def _objects(facts: Facts) -> bool:
-    """Sec-GPC is on if a field value is exactly "1" (W3C Global Privacy Control)."""
+    """Whether a ``Sec-GPC`` header is exactly "1", alone or among others that a proxy joined to it.
+
+    Source: Global Privacy Control (W3C), section 3.3.
+    """
     return "1" in [value.strip() for value in facts.headers.get("sec-gpc", "").split(",")]
-
-
-def _new_visitor() -> Identifier:
-    value = urlsafe_b64encode(secrets.token_bytes(16)).rstrip(b"=").decode()
-    return Identifier(type="visitor", value=value, evidence="cookie")
-
-
-def _outcome(status: int | None, error: BaseException | None) -> Outcome:
-    if error is not None and not isinstance(error, Exception):
-        return "abandoned"
-    if error is not None or (status is not None and status >= 500):
-        return "failed"
-    return "abandoned" if status is None else "completed"

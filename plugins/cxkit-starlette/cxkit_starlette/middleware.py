@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 from starlette.types import ASGIApp
 
@@ -11,6 +13,10 @@ from cxkit import Kit
 from cxkit.web import ASGIMiddleware
 
 __all__ = ["CXMiddleware"]
+
+_MAX_UNKNOWN: Final = 100
+_MAX_WRAPPED: Final = 20
+_BELOW: Final = "/{path}"
 
 
 class CXMiddleware(ASGIMiddleware):
@@ -27,25 +33,96 @@ class CXMiddleware(ASGIMiddleware):
     """
 
     def __init__(self, app: ASGIApp, *, kit: Kit | None = None) -> None:
-        super().__init__(app, kit=kit, route=route_template)
+        super().__init__(app, kit=kit, route=_Templates())
 
 
-def route_template(scope: Mapping[str, Any]) -> str | None:
-    """The template of the route that was found; None if none was.
+class _Route(NamedTuple):
+    """One way to an endpoint."""
 
-    The path with each path parameter's value replaced by its name: that holds for mounts, which have
-    no template of their own in the scope, and shows no value even where a route is not known to us.
+    endpoint: object
+    template: str | None
+    path: re.Pattern[str]
+
+
+class _Templates:
+    """The templates of routes, by the endpoint that Starlette leaves in the ASGI scope.
+
+    The scope has the template of no route that is mounted, and the path has values in it; so the
+    routes are read once, and again when an endpoint turns up that was not among them.
     """
-    if "endpoint" not in scope:
-        return None
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], list[_Route]] = {}
+        self._routers: list[object] = []
+        """Kept, with the endpoints, so that no other object gets the id of one that is gone."""
+        self._unknown = 0
+
+    def __call__(self, scope: Mapping[str, Any]) -> str | None:
+        """The template of the route that was found; None if none was."""
+        router, endpoint = scope.get("router"), scope.get("endpoint")
+        if router is None or endpoint is None:
+            return None
+        routes = self._known.get((id(router), id(endpoint)))
+        if routes is None:
+            routes = self._read(router, endpoint)
+        if len(routes) > 1:
+            path = _path(scope)
+            routes = [route for route in routes if route.path.fullmatch(path)]
+        return routes[0].template if routes else None
+
+    def _read(self, router: object, endpoint: object) -> list[_Route]:
+        if self._unknown > _MAX_UNKNOWN:  # endpoints made anew for each request are not to be waited for
+            return []
+        known: dict[tuple[int, int], list[_Route]] = {}
+        for route in _routes(router, "", ""):
+            known.setdefault((id(router), id(route.endpoint)), []).append(route)
+        self._routers.append(router)
+        if (id(router), id(endpoint)) not in known:
+            self._unknown += 1
+            known[id(router), id(endpoint)] = [_Route(endpoint, None, re.compile(""))]
+        self._known.update(known)
+        return self._known[id(router), id(endpoint)]
+
+
+def _routes(router: object, prefix: str, pattern: str) -> Iterator[_Route]:
+    """Every route below a router, its template and its pattern with those of what it is mounted under."""
+    for route in _flat(getattr(router, "routes", ())):
+        endpoint = getattr(route, "endpoint", None) or getattr(route, "app", None)
+        template = prefix + getattr(route, "path_format", "")
+        path = pattern + _without_names(getattr(route, "path_regex", None))
+        inner = None if hasattr(route, "endpoint") else _router_in(getattr(route, "app", None))
+        if inner is not None:  # what matches no route in it has no template, though its mount has one
+            yield from _routes(inner, template.removesuffix(_BELOW), path.removesuffix("/.*"))
+            yield _Route(endpoint, None, re.compile(path))
+        else:
+            yield _Route(endpoint, template, re.compile(path))
+
+
+def _flat(routes: Iterable[object]) -> Iterable[object]:
+    """As they are; but FastAPI keeps included routers folded up."""
+    unfold = getattr(sys.modules.get("fastapi.routing"), "iter_route_contexts", None)
+    return unfold(routes) if unfold else routes
+
+
+def _router_in(app: object) -> object | None:
+    """What routes further in a mounted app, whatever middleware is around it."""
+    for _ in range(_MAX_WRAPPED):
+        if app is None or getattr(app, "routes", None):
+            return app
+        app = getattr(app, "app", None)
+    return None
+
+
+def _without_names(pattern: re.Pattern[str] | None) -> str:
+    if pattern is None:  # a host, which is no part of the path
+        return ""
+    text = pattern.pattern.removeprefix("^").removesuffix("$")
+    return re.sub(r"\(\?P<\w+>(\.\*\)$)?", lambda match: ".*" if match[1] else "(?:", text)
+
+
+def _path(scope: Mapping[str, Any]) -> str:
+    """The path as the outermost router saw it."""
     path: str = scope["path"]
-    parameters: Mapping[str, Any] = scope.get("path_params") or {}
-    parts = path.split("/")
-    for name, value in parameters.items():
-        text = str(value).strip("/")
-        if "/" in text:
-            path = "/".join(parts).replace(text, f"{{{name}}}")
-            parts = path.split("/")
-        elif text in parts:
-            parts[len(parts) - 1 - parts[::-1].index(text)] = f"{{{name}}}"
-    return "/".join(parts)
+    root: str = scope.get("app_root_path", scope.get("root_path", ""))
+    below = path.removeprefix(root)
+    return below if below[:1] in ("", "/") else path
