@@ -29,7 +29,10 @@ def install_checkout(session: nox.Session, group: str) -> None:
 def demo(session: nox.Session) -> None:
     """Run the shop: its own servers on this machine, customers, and what they experienced."""
     install_checkout(session, "demo")
-    session.run("python", "-m", "examples.shop.demo", *session.posargs)
+    # Ctrl-C ends the demo, not its servers: it needs a moment to do that itself.
+    session.run(
+        "python", "-m", "examples.shop.demo", *session.posargs, interrupt_timeout=10, terminate_timeout=10
+    )
 
 
 @nox.session

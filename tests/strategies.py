@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, get_args
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from cxkit.model import (
@@ -32,6 +33,8 @@ from cxkit.model import interaction as interaction_room
 from cxkit.model import touchpoint as touchpoint_room
 
 EXACT = 2**53
+few = settings(max_examples=40)
+"""For laws on whole interactions, which take long to make up."""
 
 
 def one_of(words: Any) -> st.SearchStrategy[Any]:
@@ -43,9 +46,7 @@ words = st.from_regex(r"[a-z][a-z0-9_-]{0,31}", fullmatch=True)
 names = st.from_regex(r"[a-z][a-z0-9_]{0,9}(\.[a-z0-9][a-z0-9_]{0,9}){0,3}", fullmatch=True)
 ids = st.uuids(version=4).map(str)
 offsets = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-times = st.datetimes(
-    datetime(1, 1, 3), datetime(9999, 12, 29), timezones=st.one_of(st.just(UTC), offsets)
-)
+times = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29), timezones=st.one_of(st.just(UTC), offsets))
 durations = st.timedeltas(timedelta(0), timedelta(days=36_500))
 numbers = st.one_of(st.integers(-EXACT, EXACT), st.floats(allow_nan=False, allow_infinity=False))
 leaves = st.one_of(st.none(), st.booleans(), numbers, texts)
@@ -75,9 +76,7 @@ devices = st.builds(Device, type=optional_texts, os=optional_texts, browser=opti
 places = st.builds(
     Place, country=optional_texts, region=optional_texts, city=optional_texts, source=optional_texts
 )
-acquisitions = st.builds(
-    Acquisition, source=optional_texts, medium=optional_texts, campaign=optional_texts
-)
+acquisitions = st.builds(Acquisition, source=optional_texts, medium=optional_texts, campaign=optional_texts)
 contexts = st.builds(
     Context,
     channel=st.none() | words,

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import attrs
 import pytest
 
-from cxkit.settings import RawTable, Settings
+from cxkit.settings import RawTable, Settings, load
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference" / "settings.md"
 NOT_SETTINGS = {"tables", "origins"}  # filled by load()
@@ -74,3 +74,10 @@ def test_the_default_is_the_documented_one(name: str) -> None:
 def test_the_unit_is_the_one_in_the_name(name: str) -> None:
     units = {"s": "seconds", "bytes": "bytes", "records": "interactions"}
     assert DOCUMENTED[name]["unit"] == units.get(name.rpartition("_")[2] if "_" in name else "", "none")
+
+
+def test_the_example_loads() -> None:
+    [example] = re.findall(r"^```toml\n(.+?)^```", REFERENCE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    Path("cxkit.toml").write_text(example, "utf-8")
+    loaded = load(environ={"RECEIVER_TOKEN": "a token"})
+    assert loaded.exporters["receiver"].options["token"] == "a token"

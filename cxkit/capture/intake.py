@@ -167,15 +167,9 @@ class Intake:
 
     def record(self, captured: Captured) -> Record:
         """What the spool keeps of it."""
-        prepared, id, us, occurrence, properties = captured
-        return Record(
-            assemble(id, clock_text(us), prepared.shared, occurrence, properties),
-            prepared.subject,
-            prepared.purposes,
-            prepared.own,
-            prepared.priority,
-            prepared.type,
-        )
+        (_, shared, subject, purposes, own, priority, type), id, us, occurrence, properties = captured
+        payload = assemble(id, clock_text(us), shared, occurrence, properties)
+        return Record(payload, subject, purposes, own, priority, type)
 
     @property
     def queued(self) -> int:

@@ -71,8 +71,8 @@ def clock_text(us: int) -> str:
         >>> clock_text(1_795_257_000_000_001)
         '2026-11-21T10:30:00.000001Z'
     """
-    seconds, rest = divmod(us, 1_000_000)
-    return f"{_second_text(seconds)}.{rest:06d}Z"
+    seconds = us // 1_000_000
+    return f"{_second_text(seconds)}.{_DIGITS[us // 1000 % 1000]}{_DIGITS[us % 1000]}Z"
 
 
 _last: tuple[int, str] = (-1, "")

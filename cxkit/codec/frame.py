@@ -30,6 +30,7 @@ __all__ = [
 
 _MAGIC: Final = b"\xc7CX\x01"
 _HEADER: Final = struct.Struct(">4sIIQBBBxH16s")
+_SEAL: Final = struct.Struct(">4sII")
 _BODY: Final = struct.Struct(">QBBBxH16s")
 _CRC_END: Final = 12
 HEADER_BYTES: Final = _HEADER.size
@@ -63,18 +64,17 @@ class Record(NamedTuple):
     """Position in the spool, from 0, without gaps."""
 
 
-def pack(record: Record) -> bytes:
-    """The frame of a record.
+def pack(record: Record, sequence: int | None = None) -> bytes:
+    """The frame of a record, under another sequence number if one is given.
 
     Example:
-        >>> unpack(pack(Record(b"{}")), 0)[0].payload
-        b'{}'
+        >>> unpack(pack(Record(b"{}"), 7), 0)[0].sequence
+        7
     """
-    body = _BODY.pack(
-        record.sequence, record.type, record.priority, record.own, record.purposes, record.subject
-    )
-    crc = zlib.crc32(record.payload, zlib.crc32(body))
-    return b"".join((_MAGIC, struct.pack(">II", len(record.payload), crc), body, record.payload))
+    payload, subject, purposes, own, priority, type, place = record
+    body = _BODY.pack(place if sequence is None else sequence, type, priority, own, purposes, subject)
+    crc = zlib.crc32(payload, zlib.crc32(body))
+    return b"".join((_SEAL.pack(_MAGIC, len(payload), crc), body, payload))
 
 
 def unpack(data: bytes, offset: int) -> tuple[Record | None, int]:

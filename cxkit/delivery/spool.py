@@ -92,10 +92,9 @@ class Spool:
         Raises:
             OSError: None was kept.
         """
-        frames = [
-            pack(record._replace(sequence=self.next_sequence + place)) for place, record in enumerate(records)
-        ]
-        self._room_for(sum(map(len, frames))).append(b"".join(frames))
+        first = self.next_sequence
+        data = b"".join([pack(record, first + place) for place, record in enumerate(records)])
+        self._room_for(len(data)).append(data)
         self.next_sequence += len(records)
 
     def sync(self) -> None:

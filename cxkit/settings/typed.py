@@ -190,7 +190,7 @@ def _leaf(hint: Any, value: object, path: str, origins: Mapping[str, str]) -> ob
         return _plain(value)
     try:
         return msgspec.convert(_plain(value), hint, strict=not isinstance(value, Text), dec_hook=_custom)
-    except ValueError:  # among them msgspec's own; its text may show the value
+    except (msgspec.MsgspecError, ValueError):  # their text may show the value
         pass
     setting = named(path, origins)
     if get_origin(hint) is Literal:

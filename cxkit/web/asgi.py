@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, MutableMapping
 from functools import partial
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ Route = Callable[[Mapping[str, Any]], str | None]
 
 _KEY: Final = "cxkit.scope"
 _LAST: Final = ("http.response.body", "http.response.pathsend")
-_NOT_FOR_ENRICHERS: Final = frozenset(["authorization", "cookie", "proxy-authorization"])
+_SECRET: Final = frozenset([b"authorization", b"cookie", b"proxy-authorization"])
 
 logger = logging.getLogger("cxkit")
 
@@ -118,38 +118,50 @@ class ASGIMiddleware:
 
 
 def _facts(scope: Mapping[str, Any], site: Site) -> Facts:
-    headers = _Headers(scope["headers"])
+    headers = _joined(scope["headers"])
     client, scheme = scope.get("client"), scope.get("scheme", "http")
-    cookies = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"cookie"]
+    host, cookies = headers.get(b"host"), headers.get(b"cookie")
+    for name in _SECRET:
+        headers.pop(name, None)
     return Facts(
         method=scope.get("method", "GET"),
         scheme=scheme,
-        host=headers.get("host"),
+        host=None if host is None else host.decode("latin-1"),
         path=scope["path"],
-        headers=headers,
+        headers=_Headers(headers),
         peer=client[0] if client else None,
-        cookies=read_cookies(cookies, site.cookie_names(scheme)),
+        cookies=read_cookies(cookies.decode("latin-1"), site.cookie_names(scheme)) if cookies else {},
     )
 
 
+def _joined(raw: Collection[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """One value for each name; repeated ones joined (RFC 9110, section 5.3; RFC 9113, section 8.2.3)."""
+    joined = dict(raw)
+    if len(joined) < len(raw):
+        joined = {}
+        for name, value in raw:
+            between = b"; " if name == b"cookie" else b", "
+            joined[name] = joined[name] + between + value if name in joined else value
+    return joined
+
+
 class _Headers(Mapping[str, str]):
-    """The request's headers, each decoded when it is asked for. What authenticates is not among them."""
+    """The request's headers, each decoded when it is asked for. What authenticates is not among them.
+
+    Args:
+        raw: With names in lower case, as ASGI has them.
+    """
 
     __slots__ = ("_raw",)
 
-    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
+    def __init__(self, raw: dict[bytes, bytes]) -> None:
         self._raw = raw
 
     def __getitem__(self, name: str) -> str:
-        wanted = name.lower().encode("latin-1", "replace")
-        values = [value for key, value in self._raw if key.lower() == wanted]
-        if not values or name.lower() in _NOT_FOR_ENRICHERS:
-            raise KeyError(name)
-        return b", ".join(values).decode("latin-1")
+        return self._raw[name.lower().encode("latin-1", "replace")].decode("latin-1")
 
     def __iter__(self) -> Iterator[str]:
-        names = dict.fromkeys(key.decode("latin-1").lower() for key, _ in self._raw)
-        return iter([name for name in names if name not in _NOT_FOR_ENRICHERS])
+        return (name.decode("latin-1") for name in self._raw)
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(self._raw)

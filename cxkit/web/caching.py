@@ -41,6 +41,8 @@ def audience(headers: Headers) -> Literal["shared", "unsaid", "one"]:
             said.add(b"expires")
         elif _targeted(name) and value.strip() not in (b"no-store", b"private", b"0"):
             return "shared"
+    if not said:
+        return "unsaid"
     if not said.isdisjoint((b"private", b"no-store")):
         return "one"
     fresh = {_named(one) for one in said - {b"max-age=0"}}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Final, NamedTuple
@@ -59,12 +59,16 @@ def new_visitor() -> Identifier:
     return Identifier(type="visitor", value=value, evidence="cookie")
 
 
-def read_cookies(headers: Iterable[str], names: CookieNames) -> dict[str, str]:
-    """The named cookies; the first of each name (RFC 6265, section 5.4: the most specific comes first)."""
+def read_cookies(header: str, names: CookieNames) -> dict[str, str]:
+    """The named cookies; the first of each name (RFC 6265, section 5.4: the most specific comes first).
+
+    Example:
+        >>> read_cookies("a=1; cxkit_consent=x; cxkit_consent=y", cookie_names("cxkit", secure=False))
+        {'cxkit_consent': 'x'}
+    """
     found: dict[str, str] = {}
-    for header in headers:
-        for match in _pattern(names).finditer(header):
-            found.setdefault(match[1], match[2].strip().strip('"'))
+    for match in _pattern(names).finditer(header):
+        found.setdefault(match[1], match[2].strip().strip('"'))
     return found
 
 

@@ -185,7 +185,8 @@ class Visit:
     @property
     def personal(self) -> bool:
         """Whether something was shown that is for this visitor alone."""
-        return any(decision.depth > 1 for decision in self.scope.shown.values())
+        shown = self.scope.shown
+        return bool(shown) and any(decision.depth > 1 for decision in shown.values())
 
     def _begin(self, status: int, headers: Headers) -> Headers:
         self._status = status
@@ -206,9 +207,10 @@ class Visit:
         name, max_age_s, held = self._names.visitor, self._site.settings.visitor_max_age_s, self._visitor
         if not self.scope.allowed.recognise:
             return [self._set(name, "", max_age_s=0)] if self._visitor_held is not None else []
-        visitor, now = self.scope.identity.get("visitor"), self._site.now()
+        visitor = self.scope.identity.get("visitor")
         if visitor is None or visitor.evidence != "cookie":
             return []
+        now = self._site.now()
         if held is not None and held.current and now - held.issued_at < _RENEW_AFTER_S:
             return []
         token = self._site.kit.desk.keyring.sign(_VISITOR, visitor.value, now=now)
@@ -216,10 +218,11 @@ class Visit:
 
     def _consent_cookie(self) -> list[tuple[bytes, bytes]]:
         """Nothing, the choices as they are now, or the same under the newest key: that is no new choice."""
-        scope, held, now = self.scope, self._consent, self._site.now()
+        scope, held = self.scope, self._consent
         text = choices_to_text(scope.choices, despite_gpc=scope.despite_gpc) if scope.choices else held
         if text is None or (text == held and held.current):
             return []
+        now = self._site.now()
         made = held.issued_at if held is not None and text == held else now
         max_age_s = self._site.settings.consent_max_age_s - int(now - made)
         token = self._site.kit.desk.keyring.sign(_CONSENT, text, now=made)
@@ -298,4 +301,5 @@ def _objects(facts: Facts) -> bool:
 
     Source: Global Privacy Control (W3C), section 3.3.
     """
-    return "1" in [value.strip() for value in facts.headers.get("sec-gpc", "").split(",")]
+    said = facts.headers.get("sec-gpc")
+    return said is not None and "1" in [value.strip() for value in said.split(",")]

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +18,7 @@ import attrs
 import pytest
 
 import cxkit
+from cxkit.codec import decode
 from cxkit.codec.frame import HEADER_BYTES, Record, unpack
 from cxkit.delivery import segment
 from cxkit.delivery.account import Account
@@ -50,10 +52,7 @@ def spooled(directory: Path) -> list[Record]:
 
 
 def id_of(payload: bytes) -> str:
-    return cxkit_id.search(payload)[1].decode()  # type: ignore[index]
-
-
-cxkit_id = re.compile(rb'"id":"([^"]+)"')
+    return decode(payload).id
 
 
 def lawful_for(purpose: str, records: Iterable[Record]) -> dict[str, bytes]:
@@ -62,17 +61,23 @@ def lawful_for(purpose: str, records: Iterable[Record]) -> dict[str, bytes]:
     return {id_of(one.payload): one.payload for one in records if not (asked | 1 << one.own) & ~one.purposes}
 
 
-def await_ids(receiver: Receiver, ids: Iterable[str]) -> None:
-    while missing := set(ids) - set(receiver.ids):
+def await_until(receiver: Receiver, done: Callable[[], bool]) -> None:
+    """Wait until what has arrived makes it so."""
+    while True:
         so_far = len(set(receiver.ids))
-        assert not missing <= set(receiver.ids) and receiver.wait_for(so_far + 1, timeout_s=60), missing
+        if done():
+            return
+        assert receiver.wait_for(so_far + 1, timeout_s=60), "nothing more arrives"
+
+
+def await_ids(receiver: Receiver, ids: Iterable[str]) -> None:
+    wanted = set(ids)
+    await_until(receiver, lambda: wanted <= set(receiver.ids))
 
 
 def await_one(receiver: Receiver, fits: Callable[[Interaction], bool]) -> None:
-    """Wait for an interaction. One customer's come in the order in which they were captured."""
-    while not any(map(fits, receiver.interactions)):
-        so_far = len(set(receiver.ids))
-        assert any(map(fits, receiver.interactions)) or receiver.wait_for(so_far + 1, timeout_s=60)
+    """Wait for an interaction; those of one process come in the order in which they were captured."""
+    await_until(receiver, lambda: any(map(fits, receiver.interactions)))
 
 
 def ask(route: str) -> Callable[[Interaction], bool]:
@@ -97,48 +102,57 @@ def settled(configuration: Path) -> Account:
 # --- (a) ------------------------------------------------------------------------------------------
 
 
-def test_a_shop_killed_in_mid_visit_loses_nothing_it_had_spooled(
-    servers: ModuleType, visitors: ModuleType, tmp_path: Path
-) -> None:
-    refusing, refused = threading.Event(), queue.SimpleQueue[Request]()
+class Moody(Receiver):
+    """A receiver that can be told to refuse; what it then refuses was read from a spool."""
 
-    def answer(request: Request) -> Answer:
-        if refusing.is_set():
-            refused.put(request)
+    def __init__(self) -> None:
+        super().__init__(answer=self._moody)
+        self.refusing = threading.Event()
+        self.refused = queue.SimpleQueue[Request]()
+
+    def _moody(self, request: Request) -> Answer:
+        if self.refusing.is_set():
+            self.refused.put(request)
             return Answer(status=503)
         return Answer()
 
-    with Receiver(answer=answer) as receiver, Receiver() as ads:
+
+def test_a_shop_killed_in_mid_visit_loses_nothing_it_had_spooled(
+    servers: ModuleType, visitors: ModuleType, tmp_path: Path
+) -> None:
+    with Moody() as receiver, Receiver() as ads:
         configuration = configured(tmp_path, receiver=(receiver, "analytics"), ads=(ads, "advertising"))
         with servers.Shop(configuration) as shop:
             browser = visitors.Browser(shop.url)
             browser.open("/consent", choice="accept", advertising="yes")
             browser.open("/login", name="nancy", password="amande")
             await_one(receiver, ask("/login"))
-            refusing.set()
-            with ThreadPoolExecutor() as pool:
-                visit = pool.submit(browse_for_ever, browser)
-                refused.get(timeout=60)  # what is refused here was read from the spool
-                shop.kill()
-                assert isinstance(visit.exception(timeout=60), OSError)
+            receiver.refusing.set()
+            killed_in_mid_visit(shop, browser, receiver)
             records = spooled(tmp_path)
             owed = lawful_for("analytics", records)
             assert owed.keys() - set(receiver.ids), "nothing was left to do"
-            refusing.clear()
+            receiver.refusing.clear()
             shop.start()
-            assert "coffret or" in browser.open("/language", language="fr").text, "nancy was forgotten"
+            assert "coffret or" in browser.open("/language", language="fr").text, "she was forgotten"
             await_ids(receiver, owed)
             await_ids(ads, lawful_for("advertising", records))
         account = settled(configuration)
-    for one in (receiver, ads):
-        assert len(set(one.payloads)) == len(set(one.ids)), "an id came with two contents"
+
     assert owed.items() <= {id_of(payload): payload for payload in receiver.payloads}.items()
+    for name, arrived in (("receiver", receiver), ("ads", ads)):
+        assert len(set(arrived.payloads)) == len(set(arrived.ids)), "an id came with two contents"
+        assert account.exporters[name].delivered == len(set(arrived.ids))
+        assert (account.exporters[name].pending, account.exporters[name].dead) == (0, 0)
     assert account.balanced
-    assert {name: one.delivered for name, one in account.exporters.items()} == {
-        "receiver": len(set(receiver.ids)),
-        "ads": len(set(ads.ids)),
-    }
-    assert not any(one.pending or one.dead for one in account.exporters.values())
+
+
+def killed_in_mid_visit(shop: Any, browser: Any, receiver: Moody) -> None:
+    with ThreadPoolExecutor() as pool:
+        visit = pool.submit(browse_for_ever, browser)
+        receiver.refused.get(timeout=60)
+        shop.kill()
+        assert isinstance(visit.exception(timeout=60), OSError | HTTPException)
 
 
 def browse_for_ever(browser: Any) -> None:
@@ -177,15 +191,12 @@ def test_an_outage_of_the_receiver_changes_nothing_but_the_time_of_arrival(
         configuration = configured(tmp_path, receiver=(receiver, "analytics"), twin=(twin, "analytics"))
         with servers.Shop(configuration) as shop:
             receiver.stop()
-            for _ in visitors.nancy(shop.url, shop.call):
-                pass
-            for _ in visitors.gita(shop.url):
-                pass
+            for visit in (visitors.nancy(shop.url, shop.call), visitors.gita(shop.url)):
+                list(visit)  # who is disappointed says so
             await_one(twin, lambda one: one.channel == "phone")
             await_one(twin, ask("/support"))
             assert receiver.ids == []
             receiver.start()
-            await_ids(receiver, twin.ids)
         account = settled(configuration)
 
     assert set(receiver.payloads) == set(twin.payloads)

@@ -30,10 +30,11 @@ def test_importing_it_starts_opens_and_loads_nothing(tmp_path: Path) -> None:
         seen = []
 
         def watch(event, arguments):
-            if event == "open" and str(arguments[0]).endswith((".py", ".pyc", ".so")) and arguments[2] & 3 == 0:
+            if event in ("os.listdir", "os.scandir"):
                 return  # the import itself
-            if event.split(".")[0] in ("open", "socket", "_thread", "subprocess", "sqlite3", "shutil", "tempfile") \\
-                    or event in ("os.mkdir", "os.fork", "os.putenv", "os.chdir", "os.rename", "os.remove"):
+            if event == "open" and not arguments[2] & 3 and arguments[0].endswith((".py", ".pyc", ".so")):
+                return  # likewise: read only
+            if event.split(".")[0] in ("open", "os", "socket", "_thread", "subprocess", "sqlite3", "shutil"):
                 seen.append((event, arguments))
 
         sys.addaudithook(watch)
@@ -42,13 +43,12 @@ def test_importing_it_starts_opens_and_loads_nothing(tmp_path: Path) -> None:
         assert threading.enumerate() == [threading.main_thread()]
         assert before == {n: signal.getsignal(n) for n in signal.valid_signals()}
         assert (logging.root.level, logging.root.handlers, logging.root.filters) == (logging.WARNING, [], [])
-        own = [one for name, one in logging.root.manager.loggerDict.items()
-               if name.split(".")[0] == "cxkit" and isinstance(one, logging.Logger)]
-        assert all((one.level, one.handlers, one.propagate, one.disabled) == (0, [], True, False) for one in own)
-        heavy = ("httpcore", "h11", "httpx", "sqlite3", "starlette", "cxkit.transport", "cxkit.exporters.http",
-                 "cxkit.exporters.file", "cxkit.exporters.console", "cxkit.testing", "cxkit.web", "cxkit_starlette")
-        assert [name for name in heavy if name in sys.modules] == []
-        open(__file__ if "__file__" in globals() else "/dev/null").close()
+        own = logging.getLogger("cxkit")
+        assert (own.level, own.handlers, own.propagate, own.disabled) == (0, [], True, False)
+        heavy = "httpcore h11 httpx sqlite3 starlette cxkit_starlette cxkit.transport cxkit.testing cxkit.web"
+        exporters = "cxkit.exporters.http cxkit.exporters.file cxkit.exporters.console"
+        assert not sys.modules.keys() & {*heavy.split(), *exporters.split()}
+        open("/dev/null").close()
         assert len(seen) == 1, "the watch sees"
         print("fine")
     """
@@ -60,9 +60,12 @@ def test_a_capture_leaves_signals_logging_and_stack_as_they_were(tmp_path: Path)
     code = """
         import logging, signal, socket, sys, threading
         def state():
-            return ({n: signal.getsignal(n) for n in signal.valid_signals()}, logging.root.handlers[:],
-                    logging.root.level, sys.excepthook, threading.excepthook, sys.gettrace(), sys.getprofile(),
-                    socket.socket, socket.getaddrinfo, socket.getdefaulttimeout())
+            return (
+                {n: signal.getsignal(n) for n in signal.valid_signals()},
+                logging.root.handlers[:], logging.root.level, logging.getLogger("cxkit").handlers[:],
+                sys.excepthook, threading.excepthook, sys.gettrace(), sys.getprofile(),
+                socket.socket, socket.getaddrinfo, socket.getdefaulttimeout(),
+            )
         before = state()
         import cxkit
         assert cxkit.touchpoint("a.b").capture(c=1)
@@ -121,7 +124,7 @@ def test_an_unwritable_working_directory_does_not_crash_the_app(kind: str, tmp_p
             cxkit.identify(user_id="nancy")
             with CHECKOUT.interaction():
                 assert hero.show().content == "welcome"
-            assert CHECKOUT.capture(step=1) is None or True
+            CHECKOUT.capture(step=1)
         print(cxkit.profile().traits)
     """
     ended = run(code, unwritable(kind, tmp_path))

@@ -1,0 +1,270 @@
+"""The app that a web plugin is tested with, a browser that visits it, and a server for ASGI. Needs pytest."""
+
+from __future__ import annotations
+
+import contextvars
+import hashlib
+import http.client
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final
+
+import attrs
+
+from cxkit.api import Experience, Touchpoint, grant, identify, withdraw
+from cxkit.kit import Kit
+from cxkit.model import Decision, ExperienceSpec, Interaction, TouchpointSpec, Variant
+from cxkit.roles import Batch, Outcome
+from cxkit.settings import Settings
+from cxkit.testing.recorder import RecordingExporter
+
+__all__ = ["Answer", "Ask", "Browser", "Handler", "Reply", "Shop", "served"]
+
+_PATIENCE_S: Final = 20.0
+_CACHED: Final = (("Cache-Control", "public, max-age=60"),)
+_SEEN: Final[Touchpoint[...]] = Touchpoint(TouchpointSpec(name="suite.seen"))
+_HERO: Final = Experience(
+    ExperienceSpec(
+        name="suite.hero",
+        fallback=Variant(name="all", content="Welcome"),
+        variants=(Variant(name="known", content="Welcome back", depth=2),),
+    )
+)
+
+
+@attrs.frozen(kw_only=True)
+class Ask:
+    """What a handler is given."""
+
+    params: Mapping[str, str] = attrs.field(factory=dict)
+    body: bytes = b""
+    """Only where the handler reads it."""
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """What a handler returns."""
+
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | Iterable[bytes] = b"ok"
+    """Pieces are to be streamed as they come."""
+
+
+@attrs.frozen(kw_only=True)
+class Handler:
+    """One page of the app that the plugin is tested with."""
+
+    method: str = "GET"
+    path: str
+    """With parameters as ``{name}``, which is also how the route is to be captured."""
+    answer: Callable[[Ask], Answer]
+    reads: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Reply:
+    """What the browser got."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def all(self, name: str) -> list[str]:
+        """The values of one header."""
+        return [value for key, value in self.headers if key.lower() == name]
+
+
+class Browser:
+    """Keeps cookies, as a browser does.
+
+    Args:
+        port: Where the server is, on this machine.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.cookies: dict[str, str] = {}
+
+    def ask(
+        self, path: str, *, method: str = "GET", headers: Mapping[str, str] = {}, body: bytes | None = None
+    ) -> Reply:
+        """One request, on a connection of its own."""
+        connection, response = self.open(path, method=method, headers=headers, body=body)
+        with connection, response:
+            return Reply(status=response.status, headers=response.getheaders(), body=response.read())
+
+    def open(
+        self, path: str, *, method: str = "GET", headers: Mapping[str, str] = {}, body: bytes | None = None
+    ) -> tuple[AbstractContextManager[object], http.client.HTTPResponse]:
+        """One request whose response is still to be read."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_PATIENCE_S)
+        cookies = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        connection.request(method, path, body, {**(cookies if self.cookies else {}), **headers})
+        response = connection.getresponse()
+        for name, value in response.getheaders():
+            if name.lower() == "set-cookie":
+                self._keep(value)
+        return _closing(connection), response
+
+    def _keep(self, set_cookie: str) -> None:
+        pair, *attributes = set_cookie.split(";")
+        name, _, value = pair.partition("=")
+        self.cookies[name] = value
+        if "max-age=0" in [one.strip().lower() for one in attributes]:
+            del self.cookies[name]
+
+
+class Shop:
+    """The app under test, running; and what was captured of it.
+
+    Attributes:
+        gate: Set it, and whatever of the app waits for it goes on.
+    """
+
+    def __init__(self, *, strict: bool = True, **parts: Any) -> None:
+        self.gate = threading.Event()
+        self._exporter = _Watched()
+        self.kit = Kit(Settings(strict=strict), exporters={"suite": self._exporter}, in_memory=True, **parts)
+        self.port = 0
+
+    def browser(self) -> Browser:
+        """A new one, without cookies."""
+        return Browser(self.port)
+
+    def named(self, name: str, *, count: int = 1) -> list[Interaction]:
+        """Those of one touchpoint, once there are so many: a response may come before its visit is kept."""
+        return self._exporter.wait(name, count)
+
+    def all(self) -> list[Interaction]:
+        """All that was captured so far."""
+        self.kit.flush(timeout_s=_PATIENCE_S)
+        return list(self._exporter.interactions)
+
+    def handlers(self) -> list[Handler]:
+        """The pages."""
+        return [
+            Handler(path="/", answer=lambda ask: Answer(body=b"home")),
+            Handler(path="/products/{sku}", answer=_product),
+            Handler(path="/products/{sku}/reviews/{number}", answer=_product),
+            Handler(path="/broken", answer=_broken),
+            Handler(path="/hero", answer=_hero),
+            Handler(path="/cached", answer=lambda ask: Answer(headers=_CACHED, body=_told(_HERO.decide()))),
+            Handler(path="/cached-hero", answer=lambda ask: attrs.evolve(_hero(ask), headers=_CACHED)),
+            Handler(path="/stream", answer=lambda ask: Answer(body=self._pieces())),
+            Handler(path="/later", answer=self._later),
+            Handler(path="/static/app.js", answer=lambda ask: Answer(body=b"js")),
+            Handler(method="POST", path="/allow", answer=_allow),
+            Handler(method="POST", path="/refuse", answer=_refuse),
+            Handler(method="POST", path="/login/{name}", answer=_login),
+            Handler(method="POST", path="/digest", answer=_digest, reads=True),
+            Handler(method="POST", path="/ignore", answer=lambda ask: Answer(body=b"ignored")),
+        ]
+
+    def _pieces(self) -> Iterator[bytes]:
+        yield b"first"
+        assert self.gate.wait(_PATIENCE_S), "the first piece was held back until the second"
+        _SEEN.capture(where="stream")
+        yield b"second"
+
+    def _later(self, ask: Ask) -> Answer:
+        context = contextvars.copy_context()
+
+        def capture() -> None:
+            self.gate.wait(_PATIENCE_S)
+            context.run(_SEEN.capture, where="later")
+
+        threading.Thread(target=capture).start()
+        return Answer()
+
+
+@contextmanager
+def served(app: Any) -> Iterator[int]:
+    """An ASGI app behind a real uvicorn on a port of this machine, in a thread, until the block ends.
+
+    Yields:
+        The port.
+    """
+    import uvicorn
+
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join(_PATIENCE_S)
+            assert not thread.is_alive(), "the server did not stop"
+
+
+class _Watched(RecordingExporter):
+    def __init__(self) -> None:
+        super().__init__()
+        self._changed = threading.Condition()
+
+    def export(self, batch: Batch, *, deadline_s: float) -> Outcome:
+        with self._changed:
+            outcome = super().export(batch, deadline_s=deadline_s)
+            self._changed.notify_all()
+        return outcome
+
+    def wait(self, name: str, count: int) -> list[Interaction]:
+        def found() -> list[Interaction]:
+            return [one for one in self.interactions if one.name == name]
+
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(found()) >= count, _PATIENCE_S), (
+                f"{name}: {len(found())}"
+            )
+            return found()
+
+
+def _product(ask: Ask) -> Answer:
+    _SEEN.capture(**ask.params)
+    return Answer(body=b"product")
+
+
+def _broken(ask: Ask) -> Answer:
+    return Answer(status=1 // 0)
+
+
+def _hero(ask: Ask) -> Answer:
+    return Answer(body=_told(_HERO.show()))
+
+
+def _told(decision: Decision) -> bytes:
+    return str(decision.content).encode()
+
+
+def _allow(ask: Ask) -> Answer:
+    grant("analytics", "personalization", "advertising", "identity_stitching")
+    return Answer()
+
+
+def _refuse(ask: Ask) -> Answer:
+    withdraw("analytics", "personalization", "advertising", "identity_stitching")
+    return Answer()
+
+
+def _login(ask: Ask) -> Answer:
+    grant("analytics")
+    identify(user_id=ask.params["name"])
+    _SEEN.capture()
+    return Answer()
+
+
+def _digest(ask: Ask) -> Answer:
+    return Answer(body=hashlib.sha256(ask.body).hexdigest().encode())
+
+
+@contextmanager
+def _closing(connection: http.client.HTTPConnection) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        connection.close()

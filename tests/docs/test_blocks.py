@@ -1,0 +1,198 @@
+"""Every block of the pages is run, in order, as a reader would type it.
+
+In a folder of its own for each page:
+
+- a block under a line that ends in a file's name (```shop.py`:``) is written to that file;
+- other Python runs in one namespace; what ``>>>`` prints must be what the page says;
+- in ``console`` blocks each ``$ command`` is run and must print what is shown (``...`` is anything).
+  "leave it running" starts it in the background until the page ends; "Ctrl-C" ends the one started last.
+
+Ports are changed for free ones. What cannot be run says so in the page: "Not tested: REASON."
+"""
+
+from __future__ import annotations
+
+import doctest
+import io
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import tomllib
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_PORT = re.compile(r"\b8[07]00\b")
+_CXKIT = "import sys; sys.argv[0] = 'cxkit'; from cxkit.cli import main; main()"
+_PROGRAMS = {
+    "python": [sys.executable],
+    "cxkit": [sys.executable, "-c", _CXKIT],
+    "pytest": [sys.executable, "-m", "pytest"],
+}
+_PATIENCE_S = 60
+_OF_THE_MACHINE = re.compile(r"python -m (venv|pip|nox|tox)\b")
+"""Commands that would download, or judge all of this again."""
+
+
+class Terminal:
+    """A reader's terminal, and the Python prompt in it.
+
+    Args:
+        folder: Where the reader works.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.namespace: dict[str, Any] = {"__name__": "__main__"}
+        self.running: list[subprocess.Popen[str]] = []
+        self._ports: dict[str, str] = {}
+
+    def read(self, block: Any, where: str) -> None:
+        """Do what a block asks for."""
+        if "Ctrl-C" in block.lead:
+            self.interrupt()
+        text = _PORT.sub(lambda found: self._ports.setdefault(found[0], free_port()), block.text)
+        if block.file:
+            path = self.folder / block.file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+        elif block.language == "python" and ">>> " in text:
+            self.prompt(text, where, block.line)
+        elif block.language == "python":
+            exec(compile("\n" * (block.line - 1) + text, where, "exec"), self.namespace)  # noqa: S102 - our own pages
+        elif block.language == "console":
+            exits = re.search(r"exits with (\d)", block.lead)
+            background = "leave it running" in block.lead
+            self.console(text, where, background=background, status=int(exits[1]) if exits else 0)
+        elif block.language == "toml":
+            tomllib.loads(text)
+        elif block.language == "json":
+            json.loads(text)
+
+    def prompt(self, text: str, where: str, line: int) -> None:
+        test = doctest.DocTestParser().get_doctest(text, self.namespace, where, where, line - 1)
+        test.globs = self.namespace
+        runner, report = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS), io.StringIO()
+        if runner.run(test, out=report.write, clear_globs=False).failed:
+            pytest.fail(report.getvalue(), pytrace=False)
+
+    def console(self, text: str, where: str, *, background: bool, status: int) -> None:
+        for command, shown in re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE):
+            if command == "python -m pip install -e .":
+                install(self.folder)
+            elif _OF_THE_MACHINE.match(command):
+                continue
+            elif background:
+                self.start(command, shown)
+            else:
+                code, printed = self.ended(command)
+                fits = doctest.OutputChecker().check_output(shown or printed, printed, doctest.ELLIPSIS)
+                if not fits or code != status:
+                    pytest.fail(f"{where}: $ {command}\nexits with {code} and prints\n{printed}", pytrace=False)
+
+    def start(self, command: str, shown: str) -> None:
+        """Leave a command running that has printed all that is shown."""
+        running = self._popen(command)
+        self.running.append(running)
+        awaited = shown.splitlines()
+        assert awaited, f"{command}: show what it prints when it is ready"
+        assert running.stdout is not None
+        printed: list[str] = []
+        alarm = threading.Timer(_PATIENCE_S, running.kill)
+        alarm.start()
+        for line in running.stdout:
+            printed.append(line)
+            if awaited and doctest.OutputChecker().check_output(f"{awaited[0]}\n", line, doctest.ELLIPSIS):
+                awaited.pop(0)
+            if not awaited:
+                break
+        alarm.cancel()
+        assert not awaited, f"{command} has not printed {awaited}, but\n{''.join(printed)}"
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C where something was started last."""
+        running = self.running.pop()
+        running.send_signal(signal.SIGINT)
+        try:
+            running.communicate(timeout=_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.communicate()
+            raise
+
+    def _popen(self, command: str) -> subprocess.Popen[str]:
+        words = shlex.split(command)
+        assert words[0] in _PROGRAMS, f"nobody knows how to run: {command}"
+        return subprocess.Popen(
+            [*_PROGRAMS[words[0]], *words[1:]],
+            cwd=self.folder,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def ended(self, command: str) -> tuple[int, str]:
+        """The exit code of a command, and what it printed."""
+        running = self._popen(command)
+        try:
+            printed, _ = running.communicate(timeout=_PATIENCE_S)
+        finally:
+            running.kill()
+        return running.returncode, printed
+
+
+def environment() -> dict[str, str]:
+    """A reader's environment; where cxkit is not installed, pytest is told of its plugin."""
+    told = {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "80", "NO_COLOR": "1"}
+    if not any(one.name == "cxkit" for one in entry_points(group="pytest11")):
+        told["PYTEST_ADDOPTS"] = "-p cxkit.testing.pytest_plugin"
+    return told
+
+
+def install(folder: Path) -> None:
+    """What ``pip install -e .`` leaves behind, without the network that it would need."""
+    project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
+    metadata = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    )
+    points = [
+        line
+        for group, names in project["entry-points"].items()
+        for line in (f"[{group}]", *(f"{name} = {value}" for name, value in names.items()))
+    ]
+    (metadata / "entry_points.txt").write_text("\n".join(points) + "\n")
+
+
+def free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return str(listener.getsockname()[1])
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    monkeypatch.syspath_prepend(tmp_path)
+    before = set(sys.modules)
+    opened = Terminal(tmp_path)
+    yield opened
+    while opened.running:
+        opened.interrupt()
+    for name in set(sys.modules) - before:  # a page's own modules; another page may name one alike
+        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+def test_what_it_shows_is_so(page: Any, terminal: Terminal) -> None:
+    for block in page.blocks:
+        if page.name != "CONTRIBUTING.md" and not block.untested:
+            terminal.read(block, page.name)
