@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import string
-import uuid
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, get_args
@@ -155,8 +154,3 @@ interactions = st.builds(
     received_at=st.none() | times,
 )
 
-
-def uuid7(us: int) -> str:
-    """The smallest id of that microsecond: for bounds, not for use."""
-    milliseconds, rest = divmod(us, 1000)
-    return str(uuid.UUID(f"{milliseconds:012x}7{rest:03d}8000000000000000"))

@@ -270,8 +270,8 @@ def type_name(value: object) -> str:
         >>> type_name(1.5)
         'float'
     """
-    name: str = type.__dict__["__name__"].__get__(type(value))
-    return encodable(name[:_MAX_NAME_CHARS])
+    name: str = type.__dict__["__name__"].__get__(type(value))  # CPython lets no surrogate in
+    return name[:_MAX_NAME_CHARS]
 
 
 def stored(value: object, name: str) -> Any:

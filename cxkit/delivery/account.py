@@ -7,8 +7,6 @@ spools that are no more. What is lost before the spool (``dropped``) is exact at
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,13 +18,19 @@ import attrs
 import msgspec
 
 from cxkit.delivery.cursor import Progress, read_slots
-from cxkit.delivery.segment import FileSegment
-from cxkit.delivery.spool import Spool, count_records
+from cxkit.delivery.files import lock, read_small, unlock, write_whole
+from cxkit.delivery.segment import LaterVersionError, open_segments
+from cxkit.delivery.spool import Spool, cursor_names
+from cxkit.delivery.walk import count_records
 
-__all__ = ["Account", "ExporterAccount", "Ledger", "read_account"]
+__all__ = ["Account", "ExporterAccount", "Ledger", "read_account", "read_early", "write_early"]
 
 _FOLDED_KEPT: Final = 1000
+_LEDGER: Final = "ledger.json"
 _EARLY: Final = "dropped.json"
+_TRIES: Final = 5
+_LOCK_WAIT_S: Final = 0.5
+"""A process that was stopped while it held the ledger must not stop the others."""
 
 
 @attrs.frozen(kw_only=True)
@@ -101,17 +105,23 @@ class Ledger:
     def fold(self, spool: Spool, dropped: Mapping[str, int]) -> None:
         """Add a spool's sums, once however often it is tried.
 
+        Args:
+            dropped: What its owner gave up before it.
+
         Raises:
             OSError: They could not be added; the spool must be kept.
         """
         with self._held() as sums:
             if spool.name not in sums.folded:
-                early = {**dropped} if spool.live else read_early(spool.path)
-                sums.add(spool.next_sequence, early, spool.positions())
+                sums.add(spool.next_sequence, dropped, spool.positions())
                 sums.folded = [*sums.folded, spool.name][-_FOLDED_KEPT:]
 
     def sums(self) -> _Sums:
-        """What has been added so far; the caller's own."""
+        """What has been added so far; the caller's own.
+
+        Raises:
+            OSError: It cannot be read now.
+        """
         return self._read() if self._root else deepcopy(self._memory)
 
     @contextmanager
@@ -119,22 +129,26 @@ class Ledger:
         if self._root is None:
             yield self._memory
             return
-        lock = os.open(
-            self._root / "ledger.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-        )
+        held = lock(self._root / "ledger.lock", wait_s=_LOCK_WAIT_S)
+        if held is None:
+            raise TimeoutError("another process holds the ledger")
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            sums = self._read()
+            sums = self._read(set_aside=True)
             yield sums
-            write_whole(self._root / "ledger.json", msgspec.json.encode(sums))
+            write_whole(self._root / _LEDGER, msgspec.json.encode(sums))
         finally:
-            os.close(lock)
+            unlock(held)
 
-    def _read(self) -> _Sums:
+    def _read(self, *, set_aside: bool = False) -> _Sums:
         assert self._root is not None
+        path = self._root / _LEDGER
         try:
-            return msgspec.json.decode((self._root / "ledger.json").read_bytes(), type=_Sums)
-        except (OSError, msgspec.MsgspecError):
+            return msgspec.json.decode(read_small(path), type=_Sums)
+        except FileNotFoundError:
+            return _Sums()
+        except msgspec.MsgspecError:  # not as we wrote it: begin anew, and let somebody look at it
+            if set_aside:
+                path.replace(path.with_suffix(".damaged"))
             return _Sums()
 
 
@@ -151,18 +165,26 @@ def read_account(
     Args:
         ledger: The ledger, if this process has it open.
         own: The spool of this process, if it has one.
-        dropped: What this process gave up before its spool.
+        dropped: What this process gave up before its spool, as far as no file says so.
+
+    Raises:
+        OSError: It cannot be read now.
     """
-    sums = (ledger or Ledger(root)).sums()
-    if own is not None and own.name not in sums.folded:
-        sums.add(own.next_sequence, dropped or {}, own.positions())
-    for path in sorted((root / "spool").glob("*/")) if root else ():
-        if path.name not in sums.folded and (own is None or path.name != own.name):
-            segments = [segment for one in sorted(path.glob("*.seg")) if (segment := FileSegment.open(one))]
-            spooled = count_records(segments)
-            for segment in segments:
-                segment.close()
-            sums.add(spooled, read_early(path), read_cursors(path))
+    ledger = ledger or Ledger(root)
+    sums = _Sums()
+    for _ in range(_TRIES):
+        before = ledger.sums()
+        sums = deepcopy(before)
+        if own is None or own.name in sums.folded:
+            sums.add(0, dropped or {}, {})
+        else:
+            sums.add(own.next_sequence, dropped or {}, own.positions())
+        counted = {*sums.folded, own and own.name}
+        for path in sorted((root / "spool").glob("[!.]*/")) if root else ():
+            if path.name not in counted:
+                _add_spool(sums, path)
+        if ledger.sums().folded == before.folded:
+            break  # else a spool became part of the ledger meanwhile
     return Account(
         spooled=sums.spooled,
         dropped=sums.dropped,
@@ -175,20 +197,10 @@ def read_account(
     )
 
 
-def read_cursors(path: Path) -> dict[str, Progress]:
-    """The positions that are kept in a spool's directory."""
-    found = {}
-    for one in path.glob("*.cursor"):
-        generation, progress = read_slots(one.read_bytes())
-        if generation:
-            found[one.stem] = progress
-    return found
-
-
 def read_early(path: Path | None) -> dict[str, int]:
     """What the owner of a spool gave up before it, as of its last word."""
     try:
-        return msgspec.json.decode((path / _EARLY).read_bytes(), type=dict[str, int]) if path else {}
+        return msgspec.json.decode(read_small(path / _EARLY), type=dict[str, int]) if path else {}
     except (OSError, msgspec.MsgspecError):
         return {}
 
@@ -202,19 +214,28 @@ def write_early(path: Path, dropped: Mapping[str, int]) -> None:
     write_whole(path / _EARLY, msgspec.json.encode(dict(dropped)))
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """A small file, replaced as a whole.
-
-    Raises:
-        OSError: It is as it was.
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+def _add_spool(sums: _Sums, path: Path) -> None:
+    cursors = _read_cursors(path)  # first: so none of them is ahead of the records
     try:
-        os.write(descriptor, data)
-    finally:
-        os.close(descriptor)
-    draft.replace(path)
+        segments = open_segments(path)
+    except LaterVersionError:
+        return
+    spooled = max([count_records(segments), *(progress.sequence for progress in cursors.values())])
+    for segment in segments:
+        segment.close()
+    sums.add(spooled, read_early(path), cursors)
+
+
+def _read_cursors(path: Path) -> dict[str, Progress]:
+    found = {}
+    for name in cursor_names(path):
+        try:
+            _, newer = read_slots(read_small(path / f"{name}.cursor"))
+        except FileNotFoundError:  # the spool has just been removed
+            continue
+        if newer.generation:
+            found[name] = newer.progress
+    return found
 
 
 def _exporter_account(counts: Mapping[str, int]) -> ExporterAccount:

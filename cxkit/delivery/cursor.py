@@ -7,20 +7,22 @@ duplicates, never a loss. Not synced: a power cut, too, costs duplicates only.
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import attrs
 import msgspec
 
-__all__ = ["Cursor", "Progress", "added", "read_slots"]
+__all__ = ["Cursor", "Progress", "Slot", "added", "read_slots"]
 
 _SLOT_BYTES: Final = 4096
 _HEADER: Final = struct.Struct(">IIQ")
+_GENERATION: Final = struct.Struct(">Q")
 
 
 @attrs.frozen(kw_only=True)
@@ -39,14 +41,22 @@ class Progress:
 
 
 class Cursor:
-    """Keeps a `Progress` in a file, or in memory if there is none."""
+    """Keeps a `Progress` in a file, or in memory if there is none.
+
+    Raises:
+        OSError: The file cannot be opened or read.
+    """
 
     def __init__(self, path: Path | None) -> None:
+        self.progress = Progress()
+        self.kept = 0
+        """The sequence number that even the older slot has: what lies before is never asked for again."""
         self._descriptor = -1
         self._generation = 0
+        self._written = 0
         if path is not None:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        self.progress = self._load()
+            self._load()
         self.new = self._generation == 0
         """Whether nothing was ever committed to it."""
 
@@ -57,27 +67,64 @@ class Cursor:
             OSError: They are not kept; the position in memory has moved on all the same.
         """
         self.progress = progress
-        if self._descriptor < 0:
-            return
-        self._generation += 1
-        body = msgspec.json.encode(attrs.asdict(progress))
-        if len(body) > _SLOT_BYTES - _HEADER.size:
-            raise OSError("a cursor does not fit its slot")
-        crc = zlib.crc32(body, self._generation & 0xFFFFFFFF)
-        slot = _HEADER.pack(len(body), crc, self._generation) + body
-        os.pwrite(self._descriptor, slot, self._generation % 2 * _SLOT_BYTES)
+        if self._descriptor >= 0:
+            self._write(progress)
+        else:
+            self._written = progress.sequence
+        self.kept, self._written = self._written, progress.sequence
+
+    def sync(self) -> None:
+        """Put on disk what was committed.
+
+        Raises:
+            OSError: It is not known what is on disk.
+        """
+        if self._descriptor >= 0:
+            os.fsync(self._descriptor)
 
     def close(self) -> None:
+        """Nothing more will be kept."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
 
-    def _load(self) -> Progress:
-        if self._descriptor < 0:
-            return Progress()
-        found = read_slots(os.pread(self._descriptor, 2 * _SLOT_BYTES, 0))
-        self._generation, progress = found
-        return progress
+    def _write(self, progress: Progress) -> None:
+        body = msgspec.json.encode(attrs.asdict(progress))
+        if len(body) > _SLOT_BYTES - _HEADER.size:
+            raise OSError(errno.EFBIG, "a cursor does not fit its slot")
+        generation = self._generation + 1
+        slot = _HEADER.pack(len(body), _checksum(generation, body), generation) + body
+        if os.pwrite(self._descriptor, slot, generation % 2 * _SLOT_BYTES) < len(slot):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._generation = generation  # only now: the next try must not touch the slot that is whole
+
+    def _load(self) -> None:
+        try:
+            data = os.pread(self._descriptor, 2 * _SLOT_BYTES, 0)
+        except OSError:
+            self.close()
+            raise
+        try:  # so that both slots have their room when the disk is full one day
+            os.pwrite(self._descriptor, bytes(2 * _SLOT_BYTES - len(data)), len(data))
+        except OSError:
+            pass
+        older, newer = read_slots(data)
+        self._generation, self.progress = newer
+        self._written, self.kept = newer.progress.sequence, older.progress.sequence
+
+
+class Slot(NamedTuple):
+    """What one slot holds."""
+
+    generation: int = 0
+    """0 if nothing whole."""
+    progress: Progress = Progress()
+
+
+def read_slots(data: bytes) -> tuple[Slot, Slot]:
+    """The older and the newer slot."""
+    one, other = _read_slot(data, 0), _read_slot(data, _SLOT_BYTES)
+    return (one, other) if one.generation < other.generation else (other, one)
 
 
 def added(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
@@ -90,15 +137,16 @@ def added(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
     return {**counts, **{name: counts.get(name, 0) + count for name, count in more.items()}}
 
 
-def read_slots(data: bytes) -> tuple[int, Progress]:
-    """The newest generation that is whole, and what it says; ``(0, Progress())`` if neither is."""
-    best = (0, Progress())
-    for start in (0, _SLOT_BYTES):
-        try:
-            length, crc, generation = _HEADER.unpack_from(data, start)
-            body = data[start + _HEADER.size : start + _HEADER.size + length]
-            if zlib.crc32(body, generation & 0xFFFFFFFF) == crc and generation > best[0]:
-                best = (generation, msgspec.json.decode(body, type=Progress))
-        except (struct.error, msgspec.MsgspecError):
-            continue
-    return best
+def _read_slot(data: bytes, start: int) -> Slot:
+    try:
+        length, crc, generation = _HEADER.unpack_from(data, start)
+        body = data[start + _HEADER.size : start + _HEADER.size + length]
+        if generation and crc == _checksum(generation, body):
+            return Slot(generation, msgspec.json.decode(body, type=Progress))
+    except (struct.error, msgspec.MsgspecError):
+        pass
+    return Slot()
+
+
+def _checksum(generation: int, body: bytes) -> int:
+    return zlib.crc32(body, zlib.crc32(_GENERATION.pack(generation)))

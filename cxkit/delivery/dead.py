@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
-from cxkit.codec.frame import Record, pack, unpack
+from cxkit.codec.frame import MAX_PAYLOAD_BYTES, Record, pack, unpack
+from cxkit.delivery.files import check_directory
 
-__all__ = ["DeadLetters", "read_dead"]
+__all__ = ["MAX_LETTER_BYTES", "DeadLetters", "read_dead"]
+
+_REASON_CHARS: Final = 1024
+MAX_LETTER_BYTES: Final = MAX_PAYLOAD_BYTES - 8192
+"""The most an interaction may take, so that it still fits its frame with a letter around it."""
+_MOST_BYTES: Final = 64 << 20
+"""What the letters of one exporter may take in all; a file's last letter may reach beyond."""
 
 
 class _Letter(msgspec.Struct):
@@ -29,23 +37,32 @@ class DeadLetters:
     def __init__(self, directory: Path | None, exporter: str, token: str) -> None:
         self._path = directory and directory / f"{exporter}-{token}.dead"
         self._exporter = exporter
+        self._others_bytes: int | None = None
 
     def add(self, record: Record, *, reason: str, at: str) -> None:
-        """Keep one.
+        """Keep one, as long as there is room.
 
         Raises:
             OSError: It could not be kept.
         """
         if self._path is None:
             return
-        letter = _Letter(self._exporter, reason[:1024], at, msgspec.Raw(record.payload))
+        letter = _Letter(self._exporter, reason[:_REASON_CHARS], at, msgspec.Raw(record.payload))
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_directory(self._path.parent)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(self._path, flags, 0o600)
         try:
-            os.write(descriptor, pack(record._replace(payload=msgspec.json.encode(letter))))
+            if os.fstat(descriptor).st_size + self._bytes_of_others(self._path) < _MOST_BYTES:
+                os.write(descriptor, pack(record._replace(payload=msgspec.json.encode(letter))))
         finally:
             os.close(descriptor)
+
+    def _bytes_of_others(self, path: Path) -> int:
+        if self._others_bytes is None:
+            files = path.parent.glob(f"{self._exporter}-*.dead")
+            self._others_bytes = sum(one.lstat().st_size for one in files if one != path)
+        return self._others_bytes
 
 
 def read_dead(path: Path) -> list[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""The engine: the threads of one process, and the spools they share.
+"""The engine: the threads of one process.
 
 One spool worker takes what was captured from the queue and appends it to this process's spool; a
 lane for each exporter reads it from there. Lanes read live and adopted spools in the same way,
@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -18,17 +18,19 @@ from typing import Final, Generic, Protocol, TypeVar
 
 import attrs
 
-from cxkit.codec.frame import MAX_PAYLOAD_BYTES, Record
-from cxkit.delivery.account import Account, Ledger, read_account, read_cursors, write_early
+from cxkit.codec.frame import Record
+from cxkit.delivery.account import Account
+from cxkit.delivery.dead import MAX_LETTER_BYTES
 from cxkit.delivery.lane import Lane
-from cxkit.delivery.spool import Spool, adopt
+from cxkit.delivery.shelf import Shelf, SpoolLimits
+from cxkit.delivery.spool import Spool
 
 __all__ = ["Engine", "Flushed", "SpoolLimits"]
 
 _GATHER_S: Final = 0.02
 _CHUNK: Final = 1000
 _RETRY_WRITE_S: Final = 1.0
-_ADOPT_EVERY_S: Final = 20.0
+_KEEP_HOUSE_EVERY_S: Final = 20.0
 _IDLE_S: Final = 5.0
 
 logger = logging.getLogger("cxkit")
@@ -60,16 +62,6 @@ LaneMaker = Callable[[Callable[[], Sequence[Spool]], Callable[[Spool], None], st
 
 
 @attrs.frozen(kw_only=True)
-class SpoolLimits:
-    """How much a spool may hold, and how soon it is safe from a power cut."""
-
-    max_bytes: int
-    max_age_s: float
-    segment_bytes: int
-    sync_interval_s: float
-
-
-@attrs.frozen(kw_only=True)
 class Flushed:
     """How a flush ended: truthfully, within its time."""
 
@@ -80,12 +72,12 @@ class Flushed:
 
 
 class Engine(Generic[ItemT]):
-    """Spools, lanes and their threads. Built in the process that uses it; never used across a fork.
+    """Lanes, the spool worker and their threads. Built in the process that uses it; never used across a fork.
 
     Args:
         root: Where spools live; None keeps them in memory.
         lanes: Makes the lanes, given what lanes need of the engine.
-        on_drop: Told, about once a second, what was given up since.
+        on_drop: Told, every now and then, what was given up since.
     """
 
     def __init__(
@@ -99,215 +91,249 @@ class Engine(Generic[ItemT]):
         on_drop: Callable[[str, int, str | None], None] | None = None,
     ) -> None:
         self._queue = queue
-        self._limits = limits
+        self._sync_interval_s = limits.sync_interval_s
         self._muted = muted
         self._on_drop = on_drop
-        self._guard = threading.RLock()
-        self._adopted: list[Spool] = []
-        self._root, self.spool = self._open(root)
-        self._ledger = Ledger(self._root)
-        self.lanes = lanes(lambda: (self.spool, *self._adopted), self._passed, self.spool.name)
-        for lane in self.lanes:
-            self.spool.cursor(lane.name)
+        self._shelf = Shelf(root, limits=limits)
+        self.lanes = lanes(lambda: self._shelf.spools, self._passed, self._shelf.own.name)
+        self._shelf.begin(lane.name for lane in self.lanes)
         self._held: list[ItemT] = []
         self._hurry = threading.Event()
         self._closing = False
+        self._deadline = 0.0
         self._written = threading.Condition()
+        self._released = 0
+        self._retry_write_at = 0.0
         self._unsynced_since: float | None = None
-        self._next_adoption = 0.0
+        self._keep_house_at = 0.0
         self._told: dict[tuple[str, str | None], int] = {}
+        self._troubles: set[str] = set()
+        self._inline = threading.Lock()
         self._worker = threading.Thread(target=self._run, name="cxkit-spool", daemon=True)
 
     def start(self) -> None:
-        """Start the threads.
-
-        Raises:
-            RuntimeError: No thread can be started (any more): use `drain_here`.
-        """
-        self._worker.start()
-        for lane in self.lanes:
-            lane.thread.start()
+        """Start the threads; where none can be started (any more), `flush` and `close` do their work."""
+        try:
+            self._worker.start()  # which starts the lanes
+        except RuntimeError as error:
+            self._in_trouble("thread", "no thread can be started", error)
 
     # --- from other threads ---
 
     def flush(self, timeout_s: float) -> Flushed:
         """Wait until all that was captured is handled everywhere, or the time is up."""
-        deadline = time.monotonic() + timeout_s
-        self._await_written(deadline)
-        for lane in self.lanes:
-            lane.hurry()
-        with self._written:
-            self._written.wait_for(lambda: self._queue.queued == 0 and all(lane.idle for lane in self.lanes),
-                                   max(0.0, deadline - time.monotonic()))  # fmt: skip
-        pending = {
-            lane.name: waiting
-            for lane in self.lanes
-            if (waiting := sum(spool.pending(lane.name) for spool in (self.spool, *self._adopted)))
-        }
-        return Flushed(complete=not pending and self._queue.queued == 0, pending=pending)
+        return self._flush(timeout_s, self.lanes)
 
     def settle(self, name: str, timeout_s: float) -> bool:
         """Wait until one lane has handled all that was captured; whether it has."""
-        deadline = time.monotonic() + timeout_s
-        self._await_written(deadline)
-        lane = next(lane for lane in self.lanes if lane.name == name)
-        lane.hurry()
-        with self._written:
-            return self._written.wait_for(lambda: lane.idle, max(0.0, deadline - time.monotonic()))
+        return self._flush(timeout_s, [lane for lane in self.lanes if lane.name == name]).complete
 
     def close(self, timeout_s: float) -> Flushed:
-        """Deliver what can be delivered in that time and leave the rest to the next start."""
-        deadline = time.monotonic() + timeout_s
+        """Deliver what can be delivered in that time and leave the rest to the next start. Idempotent."""
+        self._deadline = deadline = time.monotonic() + timeout_s
         self._closing = True
+        written = self._await_written(deadline)
         if self._worker.ident is None:
-            self._drain_here()
-        else:
-            self._await_written(deadline)
+            with self._inline:
+                self._wind_up()
+        elif not self._on_own_thread:
+            self._queue.nudge()
             self._worker.join(max(0.0, deadline - time.monotonic()))
-        started = [lane for lane in self.lanes if lane.thread.ident is not None]
-        for lane in started:
-            lane.stop(at=deadline)
-        for lane in started:
-            lane.thread.join(max(0.0, deadline - time.monotonic()))
-        pending = {lane.name: count for lane in self.lanes if (count := self.spool.pending(lane.name))}
-        if not any(lane.thread.is_alive() for lane in started):
-            self._leave()
-        return Flushed(complete=not pending and self._queue.queued == 0, pending=pending)
+        pending = self._shelf.pending()
+        return Flushed(complete=written and not pending, pending=pending)
 
     def abandon(self) -> None:
-        """In a forked child: let go of the parent's locks. Nothing else here may be touched."""
-        for spool in (self.spool, *self._adopted):
-            spool.abandon()
+        """In a forked child, whose parent's this is: nothing, for locks are let go of by themselves."""
 
     def account(self) -> Account:
-        """The account of this root, with this process's own counters."""
-        with self._guard:
-            return read_account(
-                self._root,
-                ledger=self._ledger,
-                own=self.spool,
-                dropped=dict(self._queue.dropped),
-                queued=self._queue.queued,
-            )
+        """The account of this root, with this process's own counters.
+
+        Raises:
+            OSError: It cannot be read now.
+        """
+        return self._shelf.account(dropped=dict(self._queue.dropped), queued=self._queue.queued)
+
+    def _flush(self, timeout_s: float, lanes: Sequence[Lane]) -> Flushed:
+        deadline = time.monotonic() + timeout_s
+        written = self._await_written(deadline)
+        # What is captured from here on is not waited for.
+        marks = [(spool, spool.next_sequence) for spool in self._shelf.spools]
+        for lane in lanes:
+            lane.hurry()
+
+        def pending() -> dict[str, int]:
+            names = {lane.name for lane in lanes}
+            return {name: count for name, count in self._shelf.pending(marks).items() if name in names}
+
+        with self._written:
+            self._written.wait_for(lambda: not pending(), self._left_of(deadline))
+        left = pending()
+        return Flushed(complete=written and not left, pending=left)
+
+    def _await_written(self, deadline: float) -> bool:
+        """Let the worker write what is queued, without gathering first; whether all of it is."""
+        if self._worker.ident is None:
+            self._write_here()
+        with self._written:
+            until = self._released + self._queue.queued
+            self._hurry.set()
+            self._queue.nudge()
+            done = self._written.wait_for(lambda: self._released >= until, self._left_of(deadline))
+        self._hurry.clear()
+        return done
+
+    def _left_of(self, deadline: float) -> float:
+        """How long to wait for the threads: not at all where there are none, or one of them asks."""
+        if self._on_own_thread or not self._worker.is_alive():
+            return 0.0
+        return max(0.0, deadline - time.monotonic())
+
+    @property
+    def _on_own_thread(self) -> bool:
+        return threading.current_thread() in (self._worker, *(lane.thread for lane in self.lanes))
+
+    def _write_here(self) -> None:
+        """Without a worker: straight from the queue to the spool."""
+        with self._inline, self._muted():
+            self._write(self._queue.take(0))
+            self._sync(now=True)
 
     # --- the worker ---
 
     def _run(self) -> None:
         with self._muted():
-            self._keep_house()
             while not (self._closing and self._queue.queued == 0 and not self._held):
+                self._keep_house()
                 taken = self._queue.take(self._patience())
                 if taken and not self._closing:
                     self._hurry.wait(_GATHER_S)
                     taken += self._queue.take(0)
                 self._write(taken)
                 self._sync()
-                self._keep_house()
-            self._sync(now=True)
+            self._wind_up()
+
+    def _wind_up(self) -> None:
+        """Let the lanes end; then close the spools, so that they can be adopted."""
+        self._sync(now=True)
+        self._shelf.note(self._queue.dropped)
+        started = [lane for lane in self.lanes if lane.thread.ident is not None]
+        for lane in started:
+            lane.stop(at=self._deadline)
+        # Where no thread could be started, as when the interpreter ends, lanes share what time is left.
+        unstarted = [lane for lane in self.lanes if lane not in started]
+        for place, lane in enumerate(unstarted):
+            now = time.monotonic()
+            lane.stop(at=now + (self._deadline - now) / (len(unstarted) - place))
+            lane.run()
+        for lane in started:
+            lane.thread.join()
+        self._write(self._queue.take(0))  # captured by a thread that had not heard of the end
+        self._shelf.leave(dropped=self._queue.dropped, written=self._queue.queued == 0)
 
     def _patience(self) -> float:
         if self._closing:
-            return 0
+            return _GATHER_S
         if self._held:
             return _RETRY_WRITE_S
-        return _IDLE_S if self._unsynced_since is None else self._limits.sync_interval_s
+        return _IDLE_S if self._unsynced_since is None else self._sync_interval_s
 
     def _write(self, taken: list[ItemT]) -> None:
         self._held += taken
-        while self._held:
-            chunk = self._held[:_CHUNK]
-            records = [
-                record for item in chunk if len((record := self._queue.record(item)).payload) <= MAX_PAYLOAD_BYTES
-            ]
-            try:
-                if records:
-                    self.spool.append(records)
-            except OSError as error:
-                if self._closing:
-                    self._queue.dropped["disk_error"] += len(self._held)
-                    self._queue.release(self._held)
-                    self._held = []
-                logger.warning(
-                    "cxkit: the spool cannot be written (%s); kept in memory", type(error).__name__
-                )
-                break
-            if len(records) < len(chunk):
-                self._queue.dropped["oversize"] += len(chunk) - len(records)
-            self._unsynced_since = self._unsynced_since or time.monotonic()
-            del self._held[: len(chunk)]
-            self._queue.release(chunk)
-            self._within_limits()
-        for lane in self.lanes if taken else ():
+        before = self._released
+        if time.monotonic() >= self._retry_write_at or self._hurry.is_set() or self._closing:
+            while self._held and self._write_chunk(self._held[:_CHUNK]):
+                pass
+        for lane in self.lanes if self._released > before else ():
             lane.wake()
-        with self._written:
-            self._written.notify_all()
 
-    def _within_limits(self) -> None:
-        limit = self._limits.max_bytes
-        while self.spool.bytes_held > limit and self.spool.give_up_oldest("spool_full"):
-            pass
+    def _write_chunk(self, chunk: list[ItemT]) -> bool:
+        """Append some to the spool; whether that could be done."""
+        records, unfit = self._records(chunk)
+        try:
+            if records:
+                self._shelf.own.append(records)
+        except (OSError, MemoryError) as error:
+            self._retry_write_at = time.monotonic() + _RETRY_WRITE_S
+            self._in_trouble("write", "the spool cannot be written; interactions are kept in memory", error)
+            if self._closing:
+                self._give_up("disk_error", len(self._held))
+            return False
+        self._troubles.discard("write")
+        for reason, count in unfit.items():
+            self._queue.dropped[reason] += count
+        self._unsynced_since = self._unsynced_since or time.monotonic()
+        self._release(len(chunk))
+        try:
+            self._shelf.within_limits()
+        except OSError as error:
+            self._in_trouble("limits", "the spool cannot be kept within its limits", error)
+        return True
+
+    def _records(self, chunk: list[ItemT]) -> tuple[list[Record], Counter[str]]:
+        """What is to be spooled, and why some of it is not."""
+        records: list[Record] = []
+        unfit: Counter[str] = Counter()
+        for item in chunk:
+            try:
+                record = self._queue.record(item)
+            except Exception:  # noqa: BLE001 - one interaction must not stop all others
+                unfit["internal_error"] += 1
+                continue
+            if len(record.payload) > MAX_LETTER_BYTES:
+                unfit["oversize"] += 1
+            else:
+                records.append(record)
+        return records, unfit
+
+    def _give_up(self, reason: str, count: int) -> None:
+        self._queue.dropped[reason] += count
+        self._release(count)
+
+    def _release(self, count: int) -> None:
+        """The first ``count`` of those held are written, or given up."""
+        done = self._held[:count]
+        del self._held[:count]
+        with self._written:
+            self._queue.release(done)
+            self._released += count
+            self._written.notify_all()
 
     def _sync(self, *, now: bool = False) -> None:
         since = self._unsynced_since
-        if since is None or not (now or time.monotonic() - since >= self._limits.sync_interval_s):
+        if since is None or not (now or time.monotonic() - since >= self._sync_interval_s):
             return
         self._unsynced_since = None
         try:
-            self.spool.sync()
+            self._shelf.own.sync()
+            self._troubles.discard("sync")
         except OSError as error:
-            logger.warning(
-                "cxkit: the spool cannot be synced (%s); a new segment is used", type(error).__name__
-            )
-
-    def _drain_here(self) -> None:
-        """Without a thread: straight from the queue to the spool."""
-        with self._muted():
-            self._write(self._queue.take(0))
-            self._sync(now=True)
-
-    def _await_written(self, deadline: float) -> None:
-        """Let the worker write what is queued, without gathering first."""
-        self._hurry.set()
-        self._queue.nudge()
-        with self._written:
-            self._written.wait_for(lambda: self._queue.queued == 0, max(0.0, deadline - time.monotonic()))
-        self._hurry.clear()
+            self._in_trouble("sync", "the spool cannot be synced; a new segment is used", error)
 
     # --- housekeeping, on the worker ---
 
     def _keep_house(self) -> None:
-        now = time.monotonic()
-        if now < self._next_adoption:
+        if time.monotonic() < self._keep_house_at:
             return
-        self._next_adoption = now + _ADOPT_EVERY_S
+        self._keep_house_at = time.monotonic() + _KEEP_HOUSE_EVERY_S
         try:
-            self._adopt_orphans()
-            for spool in (self.spool, *self._adopted):
-                spool.expire(before=time.time() - self._limits.max_age_s)
-            if self.spool.path is not None and self._queue.dropped:
-                write_early(self.spool.path, self._queue.dropped)
-        except OSError as error:
-            logger.warning("cxkit: the spool directory cannot be kept (%s)", type(error).__name__)
-        self._tell_drops()
-
-    def _adopt_orphans(self) -> None:
-        if self._root is None:
-            return
-        names = {lane.name for lane in self.lanes}
-        for path in (self._root / "spool").iterdir():
-            mine = {self.spool.name, *(spool.name for spool in self._adopted)}
-            # Another configuration's exporters are owed these records: only it may settle them.
-            if path.name in mine or not read_cursors(path).keys() <= names:
-                continue
-            spool = adopt(path, segment_bytes=self._limits.segment_bytes)
-            if spool is not None:
-                for lane in self.lanes:
-                    spool.cursor(lane.name)
-                with self._guard:
-                    self._adopted.append(spool)
-                self._passed(spool)
+            self._start_lanes()
+            if self._shelf.adopt_orphans():
                 for lane in self.lanes:
                     lane.wake()
+            self._shelf.expire()
+            self._shelf.note(self._queue.dropped)
+            self._tell_drops()
+            self._troubles.discard("house")
+        except Exception as error:  # noqa: BLE001 - whatever it is, what is captured must be written
+            self._in_trouble("house", "the spool directory cannot be kept", error)
+
+    def _start_lanes(self) -> None:
+        for lane in self.lanes:
+            if lane.thread.ident is None:
+                try:
+                    lane.thread.start()
+                except RuntimeError as error:
+                    self._in_trouble("thread", f"no thread can be started for exporter {lane.name}", error)
 
     def _tell_drops(self) -> None:
         if self._on_drop is None:
@@ -321,47 +347,13 @@ class Engine(Generic[ItemT]):
                 self._on_drop(cause[0], more, cause[1])
         self._told = found
 
-    # --- spools ---
-
-    def _open(self, root: Path | None) -> tuple[Path | None, Spool]:
-        try:
-            return root, Spool.create(root and root / "spool", segment_bytes=self._limits.segment_bytes)
-        except OSError as error:
-            logger.warning(
-                "cxkit: %s cannot hold a spool (%s); interactions are kept in memory and end with the process",
-                root, type(error).__name__,
-            )  # fmt: skip
-            return None, Spool.create(None, segment_bytes=self._limits.segment_bytes)
+    def _in_trouble(self, what: str, message: str, error: Exception) -> None:
+        """Say so once, until it is over."""
+        if what not in self._troubles:
+            self._troubles.add(what)
+            logger.warning("cxkit: %s (%s)", message, type(error).__name__)
 
     def _passed(self, spool: Spool) -> None:
-        """A lane has moved on: remove what nobody needs any more."""
-        with self._guard:
-            spool.release(min(spool.cursor(lane.name).progress.sequence for lane in self.lanes))
-            if spool in self._adopted and not any(spool.pending(lane.name) for lane in self.lanes):
-                self._adopted.remove(spool)
-                self._fold(spool)
+        self._shelf.passed(spool)
         with self._written:
             self._written.notify_all()
-
-    def _leave(self) -> None:
-        """Close the spools; what is settled to the last record goes into the ledger at once."""
-        with self._guard:
-            for spool in self._adopted:
-                spool.close()
-            self._adopted = []
-            if self._queue.queued == 0 and not any(self.spool.pending(lane.name) for lane in self.lanes):
-                self._fold(self.spool)
-                return
-            try:
-                if self.spool.path is not None:
-                    write_early(self.spool.path, self._queue.dropped)
-            finally:
-                self.spool.close()
-
-    def _fold(self, spool: Spool) -> None:
-        try:
-            self._ledger.fold(spool, self._queue.dropped)
-        except OSError:
-            spool.close()
-        else:
-            spool.remove()

@@ -6,12 +6,18 @@ a crash repeats at most one span, and the account never tears.
 
 Consent is asked again here, for every attempt: what was lawful to keep may no longer be lawful to
 hand on. The rule is ``rules.consent``; the answer comes through ``verdict``.
+
+A batch that is refused as it is gets halved until the one record at fault stands alone. What is
+left of a refused batch when half of it was accepted holds the fault: it is not tried as a whole.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
+import zlib
+from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -30,6 +36,8 @@ __all__ = ["Lane", "LaneLimits", "Verdict"]
 
 _IDLE_S: Final = 5.0
 _UNKNOWN_S: Final = 1.0
+
+logger = logging.getLogger("cxkit")
 
 Answer = Literal["allowed", "refused", "unknown"]
 
@@ -62,6 +70,10 @@ class _Span:
     behind: Progress
     rest: list[Record]
     counts: Counter[str]
+    suspects: int = 0
+    """How many at the head of the rest were refused together, so that one of them is at fault."""
+    accepted: int = 0
+    """The most that was accepted at once since."""
 
 
 class Lane:
@@ -104,7 +116,7 @@ class Lane:
         self._wake = threading.Event()
         self._hurry = False
         self._stop_at: float | None = None
-        self.thread = threading.Thread(target=self._run, name=f"cxkit-{name}", daemon=True)
+        self.thread = threading.Thread(target=self.run, name=f"cxkit-{name}", daemon=True)
 
     # --- from other threads ---
 
@@ -122,24 +134,23 @@ class Lane:
         self._stop_at = at
         self.hurry()
 
-    @property
-    def idle(self) -> bool:
-        """Whether everything spooled so far has been handled."""
-        return all(spool.pending(self.name) == 0 for spool in self._spools())
-
     # --- its own thread ---
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Work until stopped; on ``thread``, or where there can be none, on whichever calls."""
         with self._muted():
             while not self._over():
                 self._wake.clear()
-                worked = self._work() if self._may_try() else False
+                worked = self._may_try() and self._work_guarded()
                 if self._stop_at is not None and not worked:
                     break
                 if not worked:
                     self._wake.wait(self._patience())
             self._save()
-        self.exporter.close()
+        try:
+            self.exporter.close()
+        except Exception as error:  # noqa: BLE001 - a stranger's code
+            logger.warning("cxkit: exporter %s could not be closed (%s)", self.name, type(error).__name__)
 
     def _over(self) -> bool:
         return self._stop_at is not None and self._clock() >= self._stop_at
@@ -148,11 +159,19 @@ class Lane:
         hurry, self._hurry = self._hurry, False
         if self._clock() >= self.backoff.not_before:
             return True
-        return hurry and not self.backoff.asked_to_wait
+        return hurry and self._clock() >= self.backoff.asked_until
 
     def _patience(self) -> float:
         until = self.backoff.not_before - self._clock()
         return min(_IDLE_S, until) if until > 0 else _UNKNOWN_S if self._waiting_for_consent else _IDLE_S
+
+    def _work_guarded(self) -> bool:
+        try:
+            return self._work()
+        except Exception as error:  # noqa: BLE001 - a disk that cannot be read, an outcome that makes no sense
+            self._span = None  # nothing of it is committed: it is read again
+            self.backoff.failed(type(error).__name__, now=self._clock())
+            return False
 
     def _work(self) -> bool:
         """One attempt in one spool; whether more may be done at once."""
@@ -167,7 +186,7 @@ class Lane:
         if not span.rest:
             self._close(span)
             return True
-        return self.backoff.failures == failures and not self._waiting_for_consent
+        return self.backoff.failures <= failures and not self._waiting_for_consent
 
     def _next_span(self) -> _Span | None:
         """The next records of the spool whose turn it is: a backlog must not hold up what happens now."""
@@ -181,31 +200,32 @@ class Lane:
 
     def _span_of(self, spool: Spool) -> _Span | None:
         began = spool.cursor(self.name).progress
-        read = spool.read(began, max_records=self._limits.max_records, max_bytes=self._limits.max_bytes)
-        if read.progress.sequence > began.sequence:
-            return _Span(spool, began, read.progress, read.records, Counter())
-        if spool.live:
-            return None
-        # Nothing can be read of what a dead spool still owes: it is damaged, or has been given up.
-        behind = attrs.evolve(read.progress, sequence=spool.next_sequence)
-        return _Span(spool, began, behind, [], Counter({f"dropped.{spool.lost}": spool.pending(self.name)}))
+        if not spool.given_up:
+            read = spool.read(began, max_records=self._limits.max_records, max_bytes=self._limits.max_bytes)
+            if read.progress.sequence > began.sequence:
+                return _Span(spool, began, read.progress, read.records, Counter())
+            if spool.live:
+                return None
+        # Nothing can be read of what a dead spool still owes, or it has been given up.
+        behind = attrs.evolve(began, sequence=spool.next_sequence)
+        lost = Counter({f"dropped.{spool.given_up or 'corrupt'}": spool.pending(self.name)})
+        return _Span(spool, began, behind, [], lost)
 
     def _attempt(self, span: _Span) -> None:
         tried = self._lawful(span)
         if not tried:
             return
-        batch = Batch(f"{span.spool.name}-{tried[0].sequence}-{tried[-1].sequence}-{len(tried)}",
-                      tuple(record.payload for record in tried))  # fmt: skip
-        self._settle(span, tried, self._export(batch))
+        which = zlib.crc32(array("Q", (record.sequence for record in tried)).tobytes())
+        id = f"{span.spool.name}-{tried[0].sequence}-{tried[-1].sequence}-{which:08x}"
+        self._settle(span, tried, self._export(Batch(id, tuple(record.payload for record in tried))))
 
     def _lawful(self, span: _Span) -> list[Record]:
         """The first records of the span that may be handed on now; those that may not are dropped."""
         tried: list[Record] = []
         size = 0
+        most = min(self.backoff.size, (span.suspects + 1) // 2 or self.backoff.size)
         self._waiting_for_consent = False
-        while (
-            len(tried) < len(span.rest) and len(tried) < self.backoff.size and size < self._limits.max_bytes
-        ):
+        while len(tried) < min(most, len(span.rest)) and size < self._limits.max_bytes:
             record = span.rest[len(tried)]
             answer = self._judge(record)
             if answer == "unknown":
@@ -233,7 +253,7 @@ class Lane:
             deadline_s = max(0.05, min(deadline_s, self._stop_at - self._clock()))
         try:
             outcome: object = self.exporter.export(batch, deadline_s=deadline_s)
-        except Exception as error:  # noqa: BLE001 - the one guard around a stranger's code
+        except BaseException as error:  # noqa: BLE001 - a stranger's code may even exit; the thread is ours
             return Outcome.retry(type(error).__name__)
         return outcome if isinstance(outcome, Outcome) else Outcome.retry("no_outcome")
 
@@ -242,13 +262,16 @@ class Lane:
         if outcome.verdict == "delivered":
             self._done(span, count, {})
             self.backoff.succeeded()
+            self._cleared(span, count)
         elif outcome.verdict == "reject":
             self._rejected(span, tried, outcome)
+            span.suspects = 0
         elif outcome.verdict == "split" and count > 1:
-            self.backoff.too_large(count)
+            span.suspects, span.accepted = count, 0
         elif outcome.verdict == "split":
             self._done(span, count, {0: outcome.reason})
             self.backoff.succeeded()
+            span.suspects = 0
         else:
             self.backoff.failed(
                 outcome.reason,
@@ -256,6 +279,15 @@ class Lane:
                 retry_after_s=outcome.retry_after_s,
                 pause=outcome.verdict == "pause",
             )
+
+    def _cleared(self, span: _Span, count: int) -> None:
+        """So many of the suspects were accepted; if all were, each in a smaller batch, none is at fault."""
+        if not span.suspects:
+            return
+        span.accepted = max(span.accepted, count)
+        span.suspects = max(0, span.suspects - count)
+        if not span.suspects:
+            self.backoff.too_large(accepted=span.accepted)
 
     def _rejected(self, span: _Span, tried: list[Record], outcome: Outcome) -> None:
         again = [tried[place] for place in sorted(outcome.again) if 0 <= place < len(tried)]
@@ -291,9 +323,13 @@ class Lane:
     def _save(self) -> None:
         """Keep what was settled of an unfinished span, so that the next start does not repeat it."""
         span, self._span = self._span, None
-        if span is not None and span.counts and span.behind.counts == span.began.counts:
-            # The same place, but from a later record on: a reader passes over those before it.
-            self._commit(span, attrs.evolve(span.began, sequence=span.rest[0].sequence))
+        if span is None or not span.rest or span.behind.counts != span.began.counts:
+            return
+        # The same place, but from a later record on: a reader passes over those before it. Only if
+        # those are all that was settled; else position and counts would never agree again.
+        until = span.rest[0].sequence
+        if 0 < sum(span.counts.values()) == until - span.began.sequence:
+            self._commit(span, attrs.evolve(span.began, sequence=until))
 
     def _commit(self, span: _Span, progress: Progress) -> None:
         counts = {name: count for name, count in span.counts.items() if count}

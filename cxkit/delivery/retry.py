@@ -1,7 +1,8 @@
 """When to try again, and with how much: full jitter, Retry-After as a lower bound, and a breaker.
 
 The breaker is nothing but the size of what is tried: it shrinks with each failure, to a single
-record once the other side is taken to be down, and doubles with each success.
+record once the other side is taken to be down, and doubles with each success. What turned out to
+be too large lowers the most that is tried; it grows again slowly.
 Source of the jitter: M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.
 """
 
@@ -33,9 +34,9 @@ class Backoff:
         """When the next attempt may be made."""
         self.reason = ""
         """Why the last attempt failed."""
-        self.asked_to_wait = False
-        """Whether the other side itself set the time."""
-        self._max = max_records
+        self.asked_until = 0.0
+        """Until when the other side itself asked us to wait."""
+        self._max = self._most = max_records
         if random_float is None:
             from random import SystemRandom
 
@@ -51,8 +52,9 @@ class Backoff:
         self.failures = 0
         self.not_before = 0.0
         self.reason = ""
-        self.asked_to_wait = False
-        self.size = min(self._max, self.size * 2)
+        self.asked_until = 0.0
+        self._most = min(self._max, self._most + max(1, self._most // 16))
+        self.size = min(self._most, self.size * 2)
 
     def failed(
         self, reason: str, *, now: float, retry_after_s: float | None = None, pause: bool = False
@@ -65,12 +67,11 @@ class Backoff:
         wait = self._random.uniform(0, ceiling)
         if pause:
             wait += _PAUSE_S
-        self.asked_to_wait = retry_after_s is not None
-        if retry_after_s is not None:
-            wait = max(wait, min(retry_after_s, _RETRY_AFTER_CAP_S))
-        self.not_before = now + wait
+        # So written, what is no number is no wish either.
+        asked = min(retry_after_s, _RETRY_AFTER_CAP_S) if retry_after_s and retry_after_s > 0 else 0.0
+        self.asked_until = now + asked
+        self.not_before = now + max(wait, asked)
 
-    def too_large(self, tried: int) -> None:
-        """A batch was refused as it is: the next one is half of it, at once."""
-        self.size = max(1, tried // 2)
-        self.not_before = 0.0
+    def too_large(self, *, accepted: int) -> None:
+        """More than ``accepted`` at once was refused, and only for being more."""
+        self.size = self._most = max(1, accepted)

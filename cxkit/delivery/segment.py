@@ -1,23 +1,47 @@
 """A segment: a run of frames in a file, or in memory where no file can be had.
 
-A segment starts with 16 bytes: magic, format version, and the sequence number of its first record.
+A segment starts with 20 bytes: magic, format version, the sequence number of its first record, and
+a checksum of these; they mean the same in every version.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import struct
 import threading
 import time
+import zlib
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-__all__ = ["HEADER_BYTES", "FileSegment", "MemorySegment", "Segment"]
+from cxkit.codec.frame import HEADER_BYTES as FRAME_BYTES
+from cxkit.codec.frame import MAX_PAYLOAD_BYTES, Record, unpack
+
+__all__ = [
+    "HEADER_BYTES",
+    "READ_BYTES",
+    "FileSegment",
+    "LaterVersionError",
+    "MemorySegment",
+    "Segment",
+    "next_frame",
+    "open_segments",
+]
 
 _HEADER: Final = struct.Struct(">4sHxxQ")
+_CRC: Final = struct.Struct(">I")
 _MAGIC: Final = b"CXSP"
 _VERSION: Final = 1
-HEADER_BYTES: Final = _HEADER.size
+HEADER_BYTES: Final = _HEADER.size + _CRC.size
+READ_BYTES: Final = 2 * (FRAME_BYTES + MAX_PAYLOAD_BYTES)
+"""How much to read at once, so that any whole frame fits."""
+
+_fdatasync: Final[Any] = getattr(os, "fdatasync", os.fsync)  # macOS has only the other
+
+
+class LaterVersionError(OSError):
+    """A segment was written by a later version of cxkit: it is not ours to touch."""
 
 
 class Segment(Protocol):
@@ -67,7 +91,7 @@ class FileSegment:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         segment = cls(path, os.open(path, flags, 0o600), first=first, end=0)
         try:
-            segment.append(_HEADER.pack(_MAGIC, _VERSION, first))
+            segment.append(_header(first))
         except OSError:
             segment.unlink()
             raise
@@ -75,24 +99,35 @@ class FileSegment:
 
     @classmethod
     def open(cls, path: Path) -> FileSegment | None:
-        """One that another process wrote; None if it is no segment of a version we know."""
+        """One that another process wrote; None if it is gone, or nothing in it is a segment.
+
+        A damaged header costs nothing: the first whole record tells its number too.
+
+        Raises:
+            LaterVersionError: A later version wrote it.
+            OSError: It cannot be read now.
+        """
         try:
+            if not stat.S_ISREG(path.lstat().st_mode):
+                return None
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        except OSError:
+        except FileNotFoundError:
             return None
         try:
-            magic, version, first = _HEADER.unpack(os.pread(descriptor, HEADER_BYTES, 0))
-        except (struct.error, OSError):
-            magic, version, first = b"", 0, 0
-        if magic != _MAGIC or version != _VERSION:
+            first = _first_sequence(os.pread(descriptor, READ_BYTES, 0), path)
+            end = os.fstat(descriptor).st_size
+        except OSError:
+            os.close(descriptor)
+            raise
+        if first is None:
             os.close(descriptor)
             return None
-        return cls(path, descriptor, first=first, end=os.fstat(descriptor).st_size)
+        return cls(path, descriptor, first=first, end=end)
 
     @property
     def written_at(self) -> float:
         with self._guard:
-            return os.fstat(self._descriptor).st_mtime if self._descriptor >= 0 else 0.0
+            return os.fstat(self._descriptor).st_mtime if self._descriptor >= 0 else time.time()
 
     def append(self, data: bytes) -> None:
         """All of it or, if the disk fails, none of it.
@@ -117,7 +152,14 @@ class FileSegment:
             return os.pread(self._descriptor, max(0, min(size, self.end - offset)), offset)
 
     def sync(self) -> None:
-        os.fdatasync(self._descriptor)
+        with self._guard:
+            if self._descriptor < 0:
+                return
+            descriptor = os.dup(self._descriptor)  # readers need not wait for the disk
+        try:
+            _fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def unlink(self) -> None:
         self.path.unlink(missing_ok=True)
@@ -136,7 +178,7 @@ class MemorySegment:
     def __init__(self, number: int, *, first: int) -> None:
         self.number = number
         self.first = first
-        self._data = bytearray(_HEADER.pack(_MAGIC, _VERSION, first))
+        self._data = bytearray(_header(first))
         self.end = len(self._data)
         self.written_at = time.time()
 
@@ -156,3 +198,55 @@ class MemorySegment:
 
     def close(self) -> None:
         self._data = bytearray()
+
+
+def open_segments(directory: Path) -> list[FileSegment]:
+    """All segments in a spool's directory, in order; what else lies there is left alone.
+
+    Raises:
+        LaterVersionError: A later version wrote one.
+        OSError: One cannot be read now.
+    """
+    found: list[FileSegment] = []
+    try:
+        for path in sorted(directory.glob(f"{'[0-9]' * 8}.seg")):
+            segment = FileSegment.open(path)
+            if segment is not None:
+                found.append(segment)
+    except OSError:
+        for segment in found:
+            segment.close()
+        raise
+    return found
+
+
+def next_frame(data: bytes, offset: int, *, whole: bool) -> tuple[Record | None, int]:
+    """The frame at ``offset`` and where to go on; at ``offset`` again if it may be whole after more is read.
+
+    Args:
+        whole: Whether nothing follows ``data``: then what is not whole yet will never be.
+    """
+    record, end = unpack(data, offset)
+    return record, end if end > offset or not whole else offset + 1
+
+
+def _header(first: int) -> bytes:
+    fields = _HEADER.pack(_MAGIC, _VERSION, first)
+    return fields + _CRC.pack(zlib.crc32(fields))
+
+
+def _first_sequence(data: bytes, path: Path) -> int | None:
+    """The sequence number a segment begins with; None if these are no bytes of a segment."""
+    fields = data[: _HEADER.size]
+    if len(data) >= HEADER_BYTES and _CRC.unpack_from(data, _HEADER.size) == (zlib.crc32(fields),):
+        magic, version, first = _HEADER.unpack(fields)
+        if magic == _MAGIC and version > _VERSION:
+            raise LaterVersionError(f"{path.name} was written by a later version")
+        if magic == _MAGIC:
+            return int(first)
+    offset = 0
+    while offset < len(data):
+        record, offset = next_frame(data, offset, whole=True)
+        if record is not None:
+            return record.sequence
+    return None

@@ -2,31 +2,35 @@
 
 ``root/spool/TOKEN/`` belongs to the process that holds the lock on ``owner.lock`` in it; when that
 process is gone, however it went, the lock is free and another adopts the directory. Nothing is
-ever decided by a process id. A child must close its copy of the lock, or the orphan could never
-be adopted (`abandon`).
+ever decided by a process id.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-import stat
+import secrets
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import attrs
 
-from cxkit.codec.frame import HEADER_BYTES as FRAME_BYTES
-from cxkit.codec.frame import MAX_PAYLOAD_BYTES, Record, pack, unpack
+from cxkit.codec.frame import Record, pack
 from cxkit.delivery.cursor import Cursor, Progress, added
-from cxkit.delivery.segment import HEADER_BYTES, FileSegment, MemorySegment, Segment
+from cxkit.delivery.files import check_directory, lock, unlock
+from cxkit.delivery.segment import (
+    HEADER_BYTES,
+    READ_BYTES,
+    FileSegment,
+    MemorySegment,
+    Segment,
+    open_segments,
+)
+from cxkit.delivery.walk import Walk, count_records
 
-__all__ = ["Read", "Spool", "adopt", "check_directory", "count_records"]
+__all__ = ["Read", "Spool", "adopt", "cursor_names"]
 
 _LOCK: Final = "owner.lock"
-_READ_BYTES: Final = 2 * (FRAME_BYTES + MAX_PAYLOAD_BYTES)
-"""So that any whole frame fits in one read."""
 
 
 class Read(NamedTuple):
@@ -44,20 +48,31 @@ class Spool:
     """
 
     def __init__(
-        self, path: Path | None, lock: int, segments: list[Segment], *, next_sequence: int, segment_bytes: int
+        self,
+        path: Path | None,
+        held: int,
+        segments: Sequence[Segment],
+        *,
+        next_sequence: int,
+        segment_bytes: int,
     ) -> None:
         self.path = path
+        self.name = path.name if path else secrets.token_hex(8)
+        """Its token; no two spools share one, for batches are named after it."""
         self.next_sequence = next_sequence
         """The sequence number of the next record; so many were spooled here."""
         self.live = True
         """Whether more may be appended."""
-        self.lost = "corrupt"
-        """Why what cannot be read of it any more was lost."""
-        self._lock = lock
-        self._segments = segments
+        self.given_up: str | None = None
+        """Why all that is left of it is to be dropped, if it is."""
+        self._lock = held
+        self._segments = list(segments)
         self._segment_bytes = segment_bytes
+        self._unsynced: list[Segment] = []
+        self._suspect = False
         self._removed: dict[int, str] = {}
         self._cursors: dict[str, Cursor] = {}
+        self._guard = threading.RLock()  # which segments there are: the worker and all lanes change that
 
     @classmethod
     def create(cls, root: Path | None, *, segment_bytes: int) -> Spool:
@@ -70,21 +85,20 @@ class Spool:
             return cls(None, -1, [], next_sequence=0, segment_bytes=segment_bytes)
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_directory(root)
-        path = root / os.urandom(8).hex()
-        path.mkdir(mode=0o700)
-        lock = _try_lock(path)
-        assert lock is not None, "nobody else knows this name"
-        return cls(path, lock, [], next_sequence=0, segment_bytes=segment_bytes)
-
-    @property
-    def name(self) -> str:
-        """Its token."""
-        return self.path.name if self.path else "memory"
+        token = secrets.token_hex(8)
+        draft = root / f".{token}"  # until it is locked, others would take it for an orphan
+        draft.mkdir(mode=0o700)
+        held = lock(draft / _LOCK)
+        assert held is not None, "nobody else knows this name"
+        path = draft.rename(root / token)
+        return cls(path, held, [], next_sequence=0, segment_bytes=segment_bytes)
 
     @property
     def bytes_held(self) -> int:
-        """What its segments take."""
-        return sum(segment.end for segment in self._segments)
+        """What its segments take, but for what is given up."""
+        return 0 if self.given_up else sum(segment.end for segment in list(self._segments))
+
+    # --- for the owner's worker ---
 
     def append(self, records: Sequence[Record]) -> None:
         """All of these or, if the disk fails, none.
@@ -94,110 +108,168 @@ class Spool:
         """
         first = self.next_sequence
         data = b"".join([pack(record, first + place) for place, record in enumerate(records)])
-        self._room_for(len(data)).append(data)
+        segment = self._room_for(len(data))
+        segment.append(data)
+        if segment not in self._unsynced:
+            self._unsynced.append(segment)
         self.next_sequence += len(records)
 
     def sync(self) -> None:
         """Put on disk what was appended.
 
         Raises:
-            OSError: It is not known what is on disk: the segment is sealed, the next append opens a new one.
+            OSError: It is not known what is on disk: nothing more is appended to that segment.
         """
-        if self._segments:
-            try:
-                self._segments[-1].sync()
-            except OSError:
-                self._open_next()
-                raise
+        unsynced, self._unsynced = self._unsynced, []
+        try:
+            for segment in unsynced:
+                segment.sync()
+        except OSError:
+            self._suspect = True
+            raise
 
-    def seal(self) -> None:
-        """No more will be appended here."""
-        self.live = False
+    def give_up_oldest(self, reason: str) -> bool:
+        """Remove the oldest segment, handled or not; each lane counts what it misses, under ``reason``.
+
+        The only one left of a dead spool is given up, and removed when all have counted it; that
+        of a live one stays. Returns whether anything was done.
+        """
+        with self._guard:
+            if len(self._segments) > 1:
+                oldest = self._segments.pop(0)
+                self._removed[oldest.number] = reason
+                oldest.unlink()
+            elif self._segments and not self.live and not self.given_up:
+                self.given_up = reason
+            else:
+                return False
+            return True
+
+    def expire(self, *, before: float) -> None:
+        """Give up segments last written before that time (Unix seconds)."""
+        with self._guard:
+            while self._segments and not self.given_up and self._segments[0].written_at < before:
+                if self.live and len(self._segments) == 1:
+                    if self._segments[0].end <= HEADER_BYTES:
+                        return
+                    self._open_next()
+                self.give_up_oldest("expired")
+
+    # --- for lanes ---
+
+    def begin(self, exporter: str) -> None:
+        """Let an exporter take part: from where it was, else from what is still there.
+
+        Raises:
+            OSError: Its cursor cannot be opened.
+        """
+        if exporter in self._cursors:
+            return
+        cursor = Cursor(self.path / f"{exporter}.cursor" if self.path else None)
+        if cursor.new:
+            first = self._segments[0].first if self._segments else self.next_sequence
+            try:
+                cursor.commit(Progress(sequence=first, base=first))
+            except OSError:
+                pass  # it begins there all the same
+        self._cursors[exporter] = cursor
+
+    def cursor(self, exporter: str) -> Cursor:
+        """The cursor of an exporter that takes part."""
+        return self._cursors[exporter]
+
+    def positions(self) -> dict[str, Progress]:
+        """How far each exporter that takes part has come."""
+        return {name: cursor.progress for name, cursor in list(self._cursors.items())}
+
+    def pending(self, exporter: str, *, until: int | None = None) -> int:
+        """How many records an exporter has not handled, of all or of those before sequence ``until``."""
+        cursor = self._cursors.get(exporter)
+        end = self.next_sequence if until is None else until
+        return max(0, end - cursor.progress.sequence) if cursor else 0
 
     def read(self, progress: Progress, *, max_records: int, max_bytes: int) -> Read:
         """The next records from a position on, in order; none if there are none yet.
 
         What is missing in between (damaged, or removed for lack of room) is counted by the gap it
         leaves in the sequence.
+
+        Raises:
+            OSError: The disk fails.
         """
-        walk = _Walk(progress)
+        walk = Walk(progress)
         while len(walk.found) < max_records and walk.size < max_bytes:
             segment = self._segment_at(walk)
-            data = segment.read(walk.offset, _READ_BYTES) if segment else b""
-            if segment is None or not data:
+            if segment is None:
                 break
-            walk.through(data, walk.offset + len(data) >= segment.end, max_records, max_bytes)
+            data = segment.read(walk.offset, READ_BYTES)
+            if data:
+                walk.through(data, len(data) < READ_BYTES, max_records, max_bytes)
+            elif segment in self._segments:
+                walk.offset = segment.end  # empty, or cut off beneath us
         return Read(walk.found, walk.progress())
 
-    def cursor(self, exporter: str) -> Cursor:
-        """The cursor of that exporter, which begins at what is still there."""
-        cursor = self._cursors.get(exporter)
-        if cursor is None:
-            cursor = self._cursors[exporter] = Cursor(self.path / f"{exporter}.cursor" if self.path else None)
-            if cursor.new:
-                first = self._segments[0].first if self._segments else self.next_sequence
-                cursor.commit(Progress(sequence=first, base=first))
-        return cursor
-
-    def positions(self) -> dict[str, Progress]:
-        """How far each exporter has come."""
-        return {name: cursor.progress for name, cursor in list(self._cursors.items())}
-
-    def pending(self, exporter: str) -> int:
-        """How many records that exporter has not handled."""
-        return self.next_sequence - self.cursor(exporter).progress.sequence
-
-    def release(self, passed: int) -> None:
-        """Remove segments whose records all exporters have handled: those before sequence ``passed``."""
-        while len(self._segments) > 1 and self._segments[1].first <= passed:
-            self._segments.pop(0).unlink()
-
-    def give_up_oldest(self, reason: str) -> bool:
-        """Remove the oldest segment but the last, handled or not; each lane counts what it misses under ``reason``."""
-        if len(self._segments) < 2:
-            return False
-        oldest = self._segments.pop(0)
-        self._removed[oldest.number] = reason
-        oldest.unlink()
-        return True
-
-    def expire(self, *, before: float) -> None:
-        """Give up segments last written before that time (Unix seconds); of a dead spool, the last one too."""
-        while self._segments and self._segments[0].written_at < before:
-            if len(self._segments) == 1:
-                if not self.live:
-                    self.lost = "expired"
-                    self._segments.pop().unlink()
+    def release(self) -> None:
+        """Remove the segments that every exporter is through with, even by its older slot."""
+        with self._guard:
+            kept = min((cursor.kept for cursor in self._cursors.values()), default=0)
+            passed = sum(segment.first <= kept for segment in self._segments[1:])
+            if not passed:
                 return
-            self.give_up_oldest("expired")
+            try:  # or after a power cut the cursors could be older than what is left
+                for cursor in self._cursors.values():
+                    cursor.sync()
+            except OSError:
+                return
+            for segment in self._segments[:passed]:
+                segment.unlink()
+            del self._segments[:passed]
+
+    # --- its end ---
+
+    def seal(self) -> None:
+        """No more will be appended here."""
+        self.live = False
+
+    def count_lost(self, exporter: str) -> None:
+        """Count all that an exporter without a lane has not handled of a spool that is given up.
+
+        Raises:
+            OSError: It is not kept.
+        """
+        progress, lost = self.cursor(exporter).progress, self.pending(exporter)
+        if lost:
+            counts = added(progress.counts, {f"dropped.{self.given_up}": lost})
+            self.cursor(exporter).commit(attrs.evolve(progress, sequence=self.next_sequence, counts=counts))
 
     def remove(self) -> None:
         """Remove it altogether: everything in it has been accounted for elsewhere."""
-        self.close()
-        if self.path is not None:
-            import shutil
-
-            shutil.rmtree(self.path, ignore_errors=True)
+        with self._guard:
+            try:
+                for segment in self._segments:
+                    segment.unlink()  # before the cursors, or a crash in between would repeat everything
+                for file in self.path.iterdir() if self.path else ():
+                    file.unlink(missing_ok=True)
+                if self.path is not None:
+                    self.path.rmdir()
+            except OSError:
+                pass  # whoever finds it again removes it again
+            self.close()  # and only now the lock
 
     def close(self) -> None:
         """Let others adopt it."""
-        for cursor in self._cursors.values():
-            cursor.close()
-        for segment in self._segments:
-            segment.close()
-        self.abandon()
-
-    def abandon(self) -> None:
-        """Let go of the lock, and of nothing else: what a forked child does with its parent's spool."""
-        lock, self._lock = self._lock, -1
-        if lock >= 0:
-            os.close(lock)
+        with self._guard:
+            for cursor in self._cursors.values():
+                cursor.close()
+            for segment in self._segments:
+                segment.close()
+            unlock(self._lock)
 
     def _room_for(self, size: int) -> Segment:
-        last = self._segments[-1] if self._segments else None
-        if last is None or (last.end > HEADER_BYTES and last.end + size > self._segment_bytes):
-            return self._open_next()
-        return last
+        with self._guard:
+            last = self._segments[-1] if self._segments else None
+            full = last is not None and last.end > HEADER_BYTES and last.end + size > self._segment_bytes
+            return self._open_next() if last is None or full or self._suspect else last
 
     def _open_next(self) -> Segment:
         number = self._segments[-1].number + 1 if self._segments else 1
@@ -207,121 +279,58 @@ class Spool:
         else:
             segment = FileSegment.create(self.path, number, first=self.next_sequence)
         self._segments.append(segment)
+        self._suspect = False
         return segment
 
-    def _segment_at(self, walk: _Walk) -> Segment | None:
+    def _segment_at(self, walk: Walk) -> Segment | None:
         """The segment to read next, the walk moved to where it starts."""
+        why = "spool_full"
         for segment in list(self._segments):
             if segment.number == walk.segment and walk.offset < segment.end:
                 return segment
-            if segment.number > walk.segment and segment.end > HEADER_BYTES:
-                walk.skip_to(segment.first, self._removed.get(segment.number - 1, "spool_full"))
+            if segment.number > walk.segment:
+                walk.skip_to(segment.first, self._removed.get(segment.number - 1, why))
                 walk.segment, walk.offset = segment.number, HEADER_BYTES
                 return segment
+            why = "corrupt"  # what is missing behind a segment that is there was not removed
         return None
 
 
 def adopt(path: Path, *, segment_bytes: int) -> Spool | None:
-    """The spool of an owner who is gone; None if the owner lives, or it is not ours to touch."""
+    """The spool of an owner who is gone, all its exporters taking part; None if the owner lives.
+
+    Raises:
+        LaterVersionError: A later version wrote it.
+        OSError: It is not ours to touch, or cannot be read now.
+    """
     try:
         check_directory(path)
-        lock = _try_lock(path)
-        if lock is None:
-            return None
-        if not path.exists():  # removed by its last owner while we reached for the lock
-            os.close(lock)
-            return None
+        held = lock(path / _LOCK)
+    except FileNotFoundError:
+        return None
+    if held is None:
+        return None
+    try:
+        segments = open_segments(path)
     except OSError:
-        return None
-    opened = [FileSegment.open(one) for one in sorted(path.glob("[0-9]*.seg")) if one.stem.isdigit()]
-    segments: list[Segment] = [segment for segment in opened if segment is not None]
-    if len(segments) < len(opened):  # written by a later version: leave it for one that knows it
-        for segment in segments:
-            segment.close()
-        os.close(lock)
-        return None
-    spool = Spool(path, lock, segments, next_sequence=count_records(segments), segment_bytes=segment_bytes)
+        unlock(held)
+        raise
+    spool = Spool(path, held, segments, next_sequence=count_records(segments), segment_bytes=segment_bytes)
     spool.seal()
+    try:
+        for name in cursor_names(path):
+            spool.begin(name)
+    except OSError:
+        spool.close()
+        raise
+    if not path.exists():  # removed by its last owner while we reached for the lock
+        spool.close()
+        return None
+    # A power cut may have kept a cursor's last word and not the records it speaks of.
+    spool.next_sequence = max([spool.next_sequence, *(one.sequence for one in spool.positions().values())])
     return spool
 
 
-def check_directory(path: Path) -> None:
-    """Refuse a directory that is a link, or that others may write to.
-
-    Raises:
-        OSError: It is one.
-    """
-    found = path.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-        raise PermissionError(f"{path.name} is a link, or others may write to it")
-
-
-def _try_lock(path: Path) -> int | None:
-    descriptor = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def count_records(segments: Sequence[Segment]) -> int:
-    """The sequence number behind the last whole record."""
-    if not segments:
-        return 0
-    last = segments[-1]
-    data, offset, following = last.read(0, last.end), HEADER_BYTES, last.first
-    while offset + FRAME_BYTES <= len(data):
-        record, end = unpack(data, offset)
-        if record is not None:
-            following = record.sequence + 1
-        offset = end if end > offset else offset + 1
-    return following
-
-
-class _Walk:
-    """A position on its way through the segments."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.found: list[Record] = []
-        self.size = 0
-        self.segment = progress.segment
-        self.offset = progress.offset
-        self.sequence = progress.sequence
-        self._began = progress
-        self._missing: dict[str, int] = {}
-
-    def through(self, data: bytes, whole: bool, max_records: int, max_bytes: int) -> None:
-        """Take records from ``data``, which starts at the position; ``whole`` if nothing follows it."""
-        offset = 0
-        while offset < len(data) and len(self.found) < max_records and self.size < max_bytes:
-            record, end = unpack(data, offset)
-            if record is None and end == offset:
-                if not whole:
-                    break  # the frame goes on behind what was read
-                end = offset + 1  # damaged: nothing more of it will come
-            elif record is not None and record.sequence >= self.sequence:
-                self.skip_to(record.sequence, "corrupt")
-                self.found.append(record)
-                self.size += len(record.payload)
-                self.sequence += 1
-            offset = end
-        self.offset += offset
-
-    def skip_to(self, sequence: int, reason: str) -> None:
-        """Count what is missing before ``sequence``."""
-        if sequence > self.sequence:
-            self._missing[reason] = self._missing.get(reason, 0) + sequence - self.sequence
-            self.sequence = sequence
-
-    def progress(self) -> Progress:
-        return attrs.evolve(
-            self._began,
-            segment=self.segment,
-            offset=self.offset,
-            sequence=self.sequence,
-            counts=added(
-                self._began.counts, {f"dropped.{why}": count for why, count in self._missing.items()}
-            ),
-        )
+def cursor_names(path: Path) -> frozenset[str]:
+    """The exporters that take part in a spool."""
+    return frozenset(one.stem for one in path.glob("*.cursor") if one.is_file() and not one.is_symlink())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import hashlib
 import http.client
+import re
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
@@ -20,7 +22,7 @@ from cxkit.roles import Batch, Outcome
 from cxkit.settings import Settings
 from cxkit.testing.recorder import RecordingExporter
 
-__all__ = ["Answer", "Ask", "Browser", "Handler", "Reply", "Shop", "served"]
+__all__ = ["Answer", "Ask", "Browser", "Handler", "Reply", "Shop", "bare_app", "served"]
 
 _PATIENCE_S: Final = 20.0
 _CACHED: Final = (("Cache-Control", "public, max-age=60"),)
@@ -178,6 +180,48 @@ class Shop:
 
         threading.Thread(target=capture).start()
         return Answer()
+
+
+def bare_app(handlers: Iterable[Handler]) -> Callable[..., Awaitable[None]]:
+    """The handlers as an ASGI app without any framework; ``scope["bare.route"]`` is the route that was found."""
+    routes = [(re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", one.path)), one) for one in handlers]
+
+    async def app(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            raise NotImplementedError("there is neither a lifespan nor a websocket")
+        found = [(match, one) for path, one in routes if (match := path.fullmatch(scope["path"]))]
+        fitting = [pair for pair in found if pair[1].method == scope["method"]]
+        answer = Answer(status=405 if found else 404, body=b"")
+        if fitting:
+            match, handler = fitting[0]
+            scope["bare.route"] = handler.path
+            body = await _body(receive) if handler.reads else b""
+            answer = handler.answer(Ask(params=match.groupdict(), body=body))
+        await _send(answer, send)
+
+    return app
+
+
+async def _body(receive: Any) -> bytes:
+    pieces: list[bytes] = []
+    more = True
+    while more:
+        message = await receive()
+        pieces.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(pieces)
+
+
+async def _send(answer: Answer, send: Any) -> None:
+    headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    if not isinstance(answer.body, bytes):
+        pieces = iter(answer.body)
+        context = contextvars.copy_context()
+        while piece := await asyncio.to_thread(context.run, next, pieces, b""):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    body = answer.body if isinstance(answer.body, bytes) else b""
+    await send({"type": "http.response.body", "body": body})
 
 
 @contextmanager

@@ -162,9 +162,16 @@ class Visit:
             self._site.failed(error)
             route = None
         if route is None:
-            self.scope.on_first_use(self._on_page)  # routing may be yet to come
+            self.scope.on_first_use(self._on_page_at_last)
         page = _page(route, self._method)
         return page if context is _WEB else attrs.evolve(context, page=page.page)
+
+    def _on_page_at_last(self, facts: Facts, context: Context) -> Context:
+        """Asked before routing; so what is encoded of the scope has no route."""
+        context = self._on_page(facts, context)
+        if context.page is not None and context.page.route is not None:
+            self.scope.change(context=context)
+        return context
 
     # --- the response ---
 

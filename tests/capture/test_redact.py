@@ -113,6 +113,7 @@ def test_a_long_key_is_judged_at_both_ends() -> None:
     assert redactor.is_secret("x_" * 40_000 + "password")
     assert redactor.is_secret("password" + "_x" * 40_000)
     assert not redactor.is_secret("x_" * 40_000)
+    assert not redactor.is_secret("x_" * 200 + "password" + "_x" * 200)
 
 
 def test_clean_holds_only_what_may_be_encoded_as_it_is() -> None:
@@ -120,6 +121,12 @@ def test_clean_holds_only_what_may_be_encoded_as_it_is() -> None:
     for key in ("fine", "", "caf\xe9", "\ud800", "k" * 64, "k" * 65, "password"):
         redactor.is_secret(key)
     assert redactor.clean == {"fine", "", "caf\xe9", "k" * 64}
+
+
+def test_what_visitors_write_into_urls_is_not_remembered() -> None:
+    redactor = Redactor()
+    redactor.strip_url("https://shop.example/?utm_source=x&token=y")
+    assert redactor.clean == set()
 
 
 def test_what_is_remembered_is_bounded() -> None:

@@ -319,6 +319,19 @@ def test_no_method_of_a_subclass_is_called(base: type, arguments: tuple[Any, ...
     assert type(result) is type(expected)
 
 
+def test_B47_no_method_is_called_behind_a_proxy() -> None:
+    log: list[str] = []
+    behind = hostile(log, dict)({"a": 1})
+    values = [
+        types.MappingProxyType(behind),
+        collections.ChainMap(behind),
+        types.MappingProxyType(hostile(log)()),
+    ]
+    log.clear()
+    assert walked(values)[0] == [{"a": 1}, {"a": 1}, "$unreadable:mappingproxy"]
+    assert log == []
+
+
 def test_B23_hostile_text_as_a_key() -> None:
     log: list[str] = []
     kind = hostile(log, str, __hash__=str.__hash__, __eq__=str.__eq__)

@@ -34,6 +34,11 @@ class Block:
         return named and named[1]
 
     @property
+    def more(self) -> bool:
+        """Whether that file goes on: its lead begins with "Add"."""
+        return self.lead.startswith("Add ")
+
+    @property
     def untested(self) -> str | None:
         """Why it is not run, in the words of the page."""
         said = re.search(r"Not tested: (.+?)\.", self.lead)

@@ -2,7 +2,8 @@
 
 In a folder of its own for each page:
 
-- a block under a line that ends in a file's name (```shop.py`:``) is written to that file;
+- a block under a line that ends in a file's name (```shop.py`:``) is written to that file, at its end if the
+  line begins with "Add";
 - other Python runs in one namespace; what ``>>>`` prints must be what the page says;
 - in ``console`` blocks each ``$ command`` is run and must print what is shown (``...`` is anything).
   "leave it running" starts it in the background until the page ends; "Ctrl-C" ends the one started last.
@@ -26,6 +27,7 @@ import threading
 import tomllib
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -62,8 +64,8 @@ class Terminal:
         text = _PORT.sub(lambda found: self._ports.setdefault(found[0], free_port()), block.text)
         if block.file:
             path = self.folder / block.file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, "utf-8")
+            before = path.read_text("utf-8") + "\n\n" if block.more else ""
+            path.write_text(before + text, "utf-8")
         elif block.language == "python" and ">>> " in text:
             self.prompt(text, where, block.line)
         elif block.language == "python":
@@ -128,6 +130,14 @@ class Terminal:
             running.communicate()
             raise
 
+    def close(self) -> None:
+        """Close the terminal: what was started and what the prompt holds ends."""
+        while self.running:
+            self.interrupt()
+        for value in self.namespace.values():
+            if callable(getattr(value, "close", None)) and not isinstance(value, (ModuleType, type)):
+                value.close()
+
     def _popen(self, command: str) -> subprocess.Popen[str]:
         words = shlex.split(command)
         assert words[0] in _PROGRAMS, f"nobody knows how to run: {command}"
@@ -185,8 +195,7 @@ def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[n
     before = set(sys.modules)
     opened = Terminal(tmp_path)
     yield opened
-    while opened.running:
-        opened.interrupt()
+    opened.close()
     for name in set(sys.modules) - before:  # a page's own modules; another page may name one alike
         if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
             del sys.modules[name]

@@ -1,0 +1,98 @@
+"""Small files that outlive a crash: locked, replaced as a whole, read without trusting them."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import time
+from pathlib import Path
+from typing import Final
+
+__all__ = ["check_directory", "lock", "read_small", "unlock", "write_whole"]
+
+_SMALL_BYTES: Final = 1 << 20
+_WAIT_STEP_S: Final = 0.005
+
+_locks: set[int] = set()
+
+
+def lock(path: Path, *, wait_s: float = 0.0) -> int | None:
+    """What holds the lock on this file until `unlock` or the end of the process; None if another has it.
+
+    Raises:
+        OSError: The file cannot be opened.
+    """
+    deadline = time.monotonic() + wait_s
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    _locks.add(descriptor)
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() >= deadline:
+                unlock(descriptor)
+                return None
+            time.sleep(_WAIT_STEP_S)
+        else:
+            return descriptor
+
+
+def unlock(descriptor: int) -> None:
+    """Let go of a lock; idempotent."""
+    if descriptor in _locks:
+        _locks.discard(descriptor)
+        os.close(descriptor)
+
+
+def _let_go_of_all() -> None:
+    for descriptor in list(_locks):
+        unlock(descriptor)
+
+
+# A child's copies would keep its parent's locks for as long as it lives. Here, not with whoever took a
+# lock: a fork may come when nobody has noted it yet.
+os.register_at_fork(after_in_child=_let_go_of_all)
+
+
+def check_directory(path: Path) -> None:
+    """Refuse a directory that is a link, or that others may write to.
+
+    Raises:
+        OSError: It is one.
+    """
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise PermissionError(f"{path.name} is a link, or others may write to it")
+
+
+def read_small(path: Path) -> bytes:
+    """What a small file holds; nothing, if it is a pipe.
+
+    Raises:
+        FileNotFoundError: There is none.
+        OSError: It cannot be read now.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        return os.read(descriptor, _SMALL_BYTES)
+    finally:
+        os.close(descriptor)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace a small file; for one writer at a time.
+
+    Raises:
+        OSError: It is as it was.
+    """
+    draft = path.with_name(f".{path.name}.draft")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        if os.write(descriptor, data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(descriptor)  # or a power cut may leave an empty file where the old one was
+    finally:
+        os.close(descriptor)
+    draft.replace(path)

@@ -1,0 +1,232 @@
+"""The shelf: the spools one process looks after, its own and those adopted from owners who are gone.
+
+A spool is adopted by whoever has something to do in it, and goes into the ledger when no exporter,
+not even one of another configuration, is owed anything of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from cxkit.delivery.account import Account, Ledger, read_account, read_early, write_early
+from cxkit.delivery.spool import Spool, adopt
+
+__all__ = ["Shelf", "SpoolLimits"]
+
+_MEMORY_BYTES: Final = 64 << 20
+"""What a spool may take that has no disk."""
+_LOOK_AGAIN_S: Final = 600.0
+
+logger = logging.getLogger("cxkit")
+
+
+@attrs.frozen(kw_only=True)
+class SpoolLimits:
+    """How much a spool may hold, and how soon it is safe from a power cut."""
+
+    max_bytes: int
+    max_age_s: float
+    segment_bytes: int
+    sync_interval_s: float
+
+
+class Shelf:
+    """The spools of one process.
+
+    Args:
+        root: Where spools live; None keeps them in memory.
+    """
+
+    def __init__(self, root: Path | None, *, limits: SpoolLimits) -> None:
+        self._limits = limits
+        self._guard = threading.RLock()
+        self._exporters: frozenset[str] = frozenset()
+        self._adopted: list[Spool] = []
+        self._not_ours: dict[str, float] = {}
+        self._warned: set[str] = set()
+        self._left = False
+        self._noted: Mapping[str, int] = {}
+        try:
+            self.root, self.own = root, self._create(root)
+        except OSError as error:
+            self._in_memory(root, error)
+        self._ledger = Ledger(self.root)
+
+    def begin(self, exporters: Iterable[str]) -> None:
+        """Say who takes part, before anything is spooled."""
+        self._exporters = frozenset(exporters)
+        try:
+            for name in self._exporters:
+                self.own.begin(name)
+        except OSError as error:
+            self.own.close()
+            self._in_memory(self.root, error)
+            self._ledger = Ledger(None)
+            self.begin(self._exporters)
+
+    @property
+    def spools(self) -> tuple[Spool, ...]:
+        """All of them, its own first."""
+        return (self.own, *self._adopted)
+
+    def pending(self, marks: Iterable[tuple[Spool, int]] | None = None) -> dict[str, int]:
+        """Exporter to how many records it has not handled, of all or of those before these marks."""
+        if marks is None:
+            marks = [(spool, spool.next_sequence) for spool in self.spools]
+        marks = list(marks)
+        found = {
+            name: sum(spool.pending(name, until=mark) for spool, mark in marks) for name in self._exporters
+        }
+        return {name: count for name, count in found.items() if count}
+
+    def passed(self, spool: Spool) -> None:
+        """A lane has moved on: remove what nobody needs any more."""
+        with self._guard:
+            spool.release()
+            if spool in self._adopted and not any(spool.pending(name) for name in self._exporters):
+                self._adopted.remove(spool)
+                self._put_away(spool)
+
+    # --- for the worker ---
+
+    def within_limits(self) -> None:
+        """Give up what is more than all spools may hold, the oldest first."""
+        most = self._limits.max_bytes if self.root else min(self._limits.max_bytes, _MEMORY_BYTES)
+        for spool in (*self._adopted, self.own):
+            while sum(one.bytes_held for one in self.spools) > most and spool.give_up_oldest("spool_full"):
+                pass
+
+    def expire(self) -> None:
+        """Give up what is older than anything may be.
+
+        Raises:
+            OSError: The disk fails.
+        """
+        for spool in self.spools:
+            self._expire(spool)
+
+    def adopt_orphans(self) -> bool:
+        """Look for spools whose owner is gone; whether one was found.
+
+        Raises:
+            OSError: The directory cannot be read.
+        """
+        found = False
+        if self.root is not None and not self._left:
+            mine = {spool.name for spool in self.spools}
+            for path in sorted((self.root / "spool").glob("[!.]*/")):
+                if path.name not in mine:
+                    found |= self._adopt(path)
+        return found
+
+    def note(self, dropped: Mapping[str, int]) -> None:
+        """Leave word of what was given up before the spool."""
+        if self.own.path is None or dropped == self._noted or self._left:
+            return
+        try:
+            write_early(self.own.path, dropped)
+            self._noted = dict(dropped)
+        except OSError as error:
+            self._warn("drops", "cxkit: what was dropped cannot be noted (%s)", error)
+
+    # --- its account and its end ---
+
+    def account(self, *, dropped: Mapping[str, int], queued: int) -> Account:
+        """The account of the root, with this process's own counters.
+
+        Raises:
+            OSError: It cannot be read now.
+        """
+        with self._guard:
+            own = None if self._left else self.own
+            if self._left:  # files say the rest
+                dropped = Counter(dropped) - Counter(self._noted)
+            return read_account(self.root, ledger=self._ledger, own=own, dropped=dropped, queued=queued)
+
+    def leave(self, *, dropped: Mapping[str, int], written: bool) -> None:
+        """Close the spools; what is settled to the last record goes into the ledger at once.
+
+        Args:
+            written: Whether all that was captured is in the spool.
+        """
+        with self._guard:
+            if self._left:
+                return
+            self.note(dropped)
+            for spool in self._adopted:
+                spool.close()
+            if written and not any(self.own.pending(name) for name in self._exporters):
+                self._noted = dict(dropped)
+                self._put_away(self.own)
+            elif self.own.path is not None:
+                self.own.close()
+            self._left = self.root is not None or self.own.name in self._ledger.sums().folded
+
+    # --- inside ---
+
+    def _create(self, root: Path | None) -> Spool:
+        return Spool.create(root and root / "spool", segment_bytes=self._limits.segment_bytes)
+
+    def _in_memory(self, root: Path | None, error: OSError) -> None:
+        logger.warning(
+            "cxkit: %s cannot hold a spool (%s); interactions are kept in memory and end with the process",
+            root, type(error).__name__,
+        )  # fmt: skip
+        self.root, self.own = None, self._create(None)
+
+    def _adopt(self, path: Path) -> bool:
+        """Adopt a spool if its owner is gone and any of our exporters has something to do there."""
+        if time.monotonic() < self._not_ours.get(path.name, 0.0):
+            return False
+        spool = None
+        try:
+            spool = adopt(path, segment_bytes=self._limits.segment_bytes)
+            if spool is None:
+                return False
+            if spool.positions().keys() <= self._exporters:
+                for name in self._exporters:
+                    spool.begin(name)
+            self._expire(spool)
+        except OSError as error:
+            if spool is not None:
+                spool.close()
+            self._warn(path.name, f"cxkit: the spool {path.name} is left alone (%s)", error)
+            return False
+        with self._guard:
+            self._adopted.append(spool)
+        self.passed(spool)
+        return True
+
+    def _expire(self, spool: Spool) -> None:
+        spool.expire(before=time.time() - self._limits.max_age_s)
+        if spool.given_up:
+            for name in spool.positions().keys() - self._exporters:
+                spool.count_lost(name)
+
+    def _put_away(self, spool: Spool) -> None:
+        """Into the ledger, unless somebody else is still owed something."""
+        if any(spool.pending(name) for name in spool.positions()):
+            self._not_ours[spool.name] = time.monotonic() + _LOOK_AGAIN_S
+            spool.close()
+            return
+        dropped = self._noted if spool is self.own else read_early(spool.path)
+        try:
+            self._ledger.fold(spool, dropped)
+        except OSError as error:
+            self._warn("ledger", "cxkit: the ledger cannot be written (%s)", error)
+            spool.close()
+        else:
+            spool.remove()
+
+    def _warn(self, what: str, message: str, error: OSError) -> None:
+        if what not in self._warned:
+            self._warned.add(what)
+            logger.warning(message, type(error).__name__)

@@ -1,0 +1,167 @@
+"""Apps without a framework, driven without a server; and kits with a clock and keys of one's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from cxkit import Interaction, Kit
+from cxkit.capture.stamp import Stamper
+from cxkit.settings import Settings
+from cxkit.testing import FakeClock, RecordingExporter
+
+Pairs = Iterable[tuple[bytes, bytes]]
+
+
+@attrs.define
+class Sent:
+    """What came out of one request."""
+
+    messages: list[dict[str, Any]] = attrs.field(factory=list)
+    error: BaseException | None = None
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        return list(self.messages[0]["headers"])
+
+    def all(self, name: str) -> list[str]:
+        return [value.decode("latin-1") for key, value in self.headers if key.lower() == name.encode()]
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """Name to value of what is set; "" of what is deleted."""
+        return dict(one.split(";")[0].split("=", 1) for one in self.all("set-cookie"))
+
+
+class Client:
+    """Drives an ASGI app, and keeps cookies if told to."""
+
+    def __init__(self, app: Any, *, scheme: str = "http", kit: Kit | None = None) -> None:
+        self._app = app
+        self._scheme = scheme
+        self._kit = kit
+        self.cookies: dict[str, str] = {}
+
+    def scope(
+        self, path: str = "/", *, method: str = "GET", headers: Pairs = (), **fields: Any
+    ) -> dict[str, Any]:
+        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items()).encode("latin-1")
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": self._scheme,
+            "path": path,
+            "raw_path": path.encode("utf-8", "surrogatepass"),
+            "query_string": b"",
+            "headers": [(b"host", b"shop.example"), *([(b"cookie", cookie)] if cookie else []), *headers],
+            "client": ("192.0.2.7", 4711),
+            "server": ("127.0.0.1", 80),
+            **fields,
+        }
+
+    def ask(self, path: str = "/", *, received: Iterable[dict[str, Any]] = (), **fields: Any) -> Sent:
+        """One request in a task of its own; whatever it raises is kept."""
+        sent = Sent()
+        incoming = iter(received)
+
+        async def receive() -> dict[str, Any]:
+            return next(incoming, {"type": "http.disconnect"})
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.messages.append(message)
+
+        async def run() -> None:
+            try:
+                await self._app(self.scope(path, **fields), receive, send)
+            except BaseException as error:  # noqa: BLE001 - the test looks at it
+                sent.error = error
+
+        asyncio.run(run())
+        if sent.messages and "headers" in sent.messages[0]:
+            for name, value in sent.cookies.items():
+                self.cookies[name] = value
+                if not value:
+                    del self.cookies[name]
+        return sent
+
+
+@pytest.fixture
+def client() -> type[Client]:
+    return Client
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@attrs.define
+class Kept:
+    """A kit, and what it exported."""
+
+    kit: Kit
+    exporter: RecordingExporter
+
+    @property
+    def interactions(self) -> list[Interaction]:
+        assert self.kit.flush(timeout_s=10).complete
+        return list(self.exporter.interactions)
+
+    def named(self, name: str) -> list[Interaction]:
+        return [one for one in self.interactions if one.name == name]
+
+    @property
+    def viewed(self) -> Interaction:
+        """The only visit."""
+        (viewed,) = self.named("page.viewed")
+        return viewed
+
+
+@pytest.fixture
+def make(tmp_path: Path, clock: FakeClock) -> Iterator[Callable[..., Kept]]:
+    """Makes kits on disk, under the test's clock, strict unless told."""
+    made: list[Kit] = []
+
+    def make(
+        settings: Mapping[str, Any] = {}, *, time_ns: Callable[[], int] | None = None, **parts: Any
+    ) -> Kept:
+        exporter = RecordingExporter()
+        kit = Kit(
+            Settings(**{"directory": tmp_path / ".cxkit", "strict": True, **settings}),
+            exporters={"recorder": exporter},
+            stamper=Stamper(time_ns=time_ns or clock.time_ns),
+            **parts,
+        )
+        made.append(kit)
+        return Kept(kit, exporter)
+
+    yield make
+    for kit in made:
+        kit.close()
+
+
+@pytest.fixture
+def kept(make: Callable[..., Kept]) -> Kept:
+    return make()
+
+
+@pytest.fixture
+def answering() -> Callable[..., Any]:
+    """Makes an app that does something and then answers."""
+
+    def answering(act: Callable[[], object] = lambda: None, *, status: int = 200, headers: Pairs = ()) -> Any:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            act()
+            await send({"type": "http.response.start", "status": status, "headers": list(headers)})
+            await send({"type": "http.response.body", "body": b"ok"})
+
+        return app
+
+    return answering
