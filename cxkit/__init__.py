@@ -11,8 +11,15 @@ and ``roles`` what plugins fill; ``settings``, ``transport``, ``keyring``; ``cod
 from __future__ import annotations
 
 from cxkit.api import (
+    CXError,
+    Decision,
     Experience,
+    Feedback,
+    Interaction,
+    Kit,
+    Money,
     Touchpoint,
+    Variant,
     carry,
     close,
     configure,
@@ -28,9 +35,6 @@ from cxkit.api import (
     touchpoint,
     withdraw,
 )
-from cxkit.errors import CXError
-from cxkit.kit import Kit
-from cxkit.model import Decision, Feedback, Interaction, Money, Variant
 
 __all__ = [
     "CXError",

@@ -37,6 +37,7 @@ from cxkit.model import (
     ExperienceSpec,
     Feedback,
     Identity,
+    Interaction,
     Money,
     Profile,
     TouchpointSpec,
@@ -48,6 +49,32 @@ from cxkit.model.touchpoint import Direction, Kind, Nature, Presence, Priority, 
 from cxkit.rules.experience import check
 from cxkit.rules.identity import join
 from cxkit.settings import Settings, load
+
+__all__ = [
+    "CXError",
+    "Decision",
+    "Experience",
+    "Feedback",
+    "Interaction",
+    "Kit",
+    "Money",
+    "Touchpoint",
+    "Variant",
+    "carry",
+    "close",
+    "configure",
+    "experience",
+    "flush",
+    "grant",
+    "identify",
+    "money",
+    "profile",
+    "scope",
+    "settled",
+    "stats",
+    "touchpoint",
+    "withdraw",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")

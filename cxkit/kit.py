@@ -42,7 +42,7 @@ from cxkit.registry import Registry, build
 from cxkit.roles import Exporter, Factory, Store
 from cxkit.rules.consent import STRICT, allowed
 from cxkit.rules.experience import check
-from cxkit.settings import ExporterTable, Settings, load, structure
+from cxkit.settings import ExporterTable, RawTable, Settings, StoreTable, load, structure
 
 __all__ = ["Kit"]
 
@@ -222,8 +222,7 @@ class Kit:
         keys = self.settings.keys
         if self._in_memory:
             return Keyring(signing=[os.urandom(32)], identifier=os.urandom(32), generated=True)
-        store = self._given_store
-        if store is not None and store.remote and not (keys.identifier and keys.signing):
+        if self._open_store().remote and not (keys.identifier and keys.signing):
             raise ConfigurationError(
                 "the store is shared, but no keys are configured",
                 fix="set keys.signing and keys.identifier to the same values in every process",
@@ -289,16 +288,17 @@ class Kit:
     def _open_store(self) -> Store:
         with self._store_guard:
             if self._store is None:
-                table = self.settings.store
-                kind = "memory" if self._in_memory else table.type
-                factories = self.registry.stores()
-                options = {} if self._in_memory else dict(table.options)
-                if kind == "sqlite":
-                    options.setdefault("path", str(self.settings.directory.absolute() / "state.db"))
-                self._store = build(
-                    factories, kind, partial(structure, table=options, where="store"), where="store"
-                )
+                self._store = self._build_store()
             return self._store
+
+    def _build_store(self) -> Store:
+        table = StoreTable(type="memory") if self._in_memory else self.settings.store
+        options = table.options
+        if table.type == "sqlite" and "path" not in options:
+            path = str(self.settings.directory.absolute() / "state.db")
+            options = RawTable({**options, "path": path}, origins=options.origins, also=options.also)
+        settings = partial(structure, table=options, where="store")
+        return build(self.registry.stores(), table.type, settings, where="store")
 
     def _prepare(self, spec: TouchpointSpec, scope: Scope) -> Prepared:
         return prepare(
@@ -421,6 +421,7 @@ class Kit:
             _abandoned.append(engine)
         self._boot_guard = threading.Lock()
         self._store_guard = threading.Lock()
+        self._store = self._given_store
         self.desk.intake.reset()
         self.desk.intake.stamper.reseed()
         self.desk.view.reset()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from cxkit import Interaction, Kit
 from cxkit.capture.stamp import Stamper
+from cxkit.kit import install
 from cxkit.settings import Settings
 from cxkit.testing import FakeClock, RecordingExporter
 
@@ -150,6 +152,21 @@ def make(tmp_path: Path, clock: FakeClock) -> Iterator[Callable[..., Kept]]:
 @pytest.fixture
 def kept(make: Callable[..., Kept]) -> Kept:
     return make()
+
+
+@pytest.fixture
+def as_default() -> Callable[[Kit], AbstractContextManager[None]]:
+    """Makes a kit the default one for the time of a block."""
+
+    @contextmanager
+    def as_default(kit: Kit | None) -> Iterator[None]:
+        before = install(kit)
+        try:
+            yield
+        finally:
+            install(before)
+
+    return as_default
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from cxkit.api import Experience, Touchpoint
 from cxkit.capture.scope import current_scope
 from cxkit.codec import encode
 from cxkit.errors import ConfigurationError
-from cxkit.kit import install
 from cxkit.model import Context, ExperienceSpec, Facts, TouchpointSpec, Variant
 from cxkit.testing.web_shop import bare_app
 from cxkit.testing.web_suite import Handler, WebSuite, served
@@ -330,9 +329,10 @@ def test_a_scope_around_a_request_is_there_again_afterwards(kept: Any, client: A
     assert after.identity.get("user_id").value == "nancy"
 
 
-def test_a_request_that_begins_within_anothers_context_is_not_that_visitors(kept: Any, client: Any) -> None:
+def test_a_request_that_begins_within_anothers_is_not_that_visitors(
+    kept: Any, client: Any, as_default: Any
+) -> None:
     """As servers do with pipelined requests: the second starts while the first one's scope is open."""
-    install(kept.kit)
     held: list[contextvars.Context] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -347,8 +347,8 @@ def test_a_request_that_begins_within_anothers_context_is_not_that_visitors(kept
 
     around = ASGIMiddleware(app, kit=kept.kit)
     visitor = client(around)
-    assert visitor.ask("/first").error is None
-    install(None)
+    with as_default(kept.kit):
+        assert visitor.ask("/first").error is None
     during, after = kept.named("web.seen")
     assert not during.identity
     assert not after.identity
@@ -440,7 +440,9 @@ def broken_route(scope: Any) -> str:
 
 
 @pytest.mark.parametrize("what", ["clock", "store", "route", "closed"])
-def test_in_production_the_app_never_notices(make: Any, client: Any, answering: Any, what: str) -> None:
+def test_in_production_the_app_never_notices(
+    make: Any, client: Any, answering: Any, as_default: Any, what: str
+) -> None:
     whole = make({"strict": False})
     visitor = client(
         ASGIMiddleware(answering(lambda: cxkit.grant("analytics", "personalization")), kit=whole.kit)
@@ -461,11 +463,8 @@ def test_in_production_the_app_never_notices(make: Any, client: Any, answering: 
     route = broken_route if what == "route" else lambda scope: None
     broken = client(ASGIMiddleware(app, kit=kit, route=route))
     broken.cookies = dict(visitor.cookies)
-    before = install(kit)
-    try:
+    with as_default(kit):
         sent = broken.ask()
-    finally:
-        install(before)
     assert sent.error is None
     assert [one["type"] for one in sent.messages] == ["http.response.start", "http.response.body"]
     assert (sent.messages[0]["status"], sent.headers[0], sent.messages[1]["body"]) == (
@@ -489,16 +488,12 @@ def test_an_error_of_the_app_goes_before_ours(make: Any, client: Any) -> None:
 
 
 def test_without_a_configuration_the_app_runs(
-    client: Any, answering: Any, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    client: Any, answering: Any, as_default: Any, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     (tmp_path / "cxkit.toml").write_text("nonsense = 1\n")
-    before = install(None)
-    try:
-        app = client(ASGIMiddleware(answering()))
-        with caplog.at_level(logging.DEBUG, logger="cxkit"):
-            assert [app.ask().messages[1]["body"] for _ in range(3)] == [b"ok"] * 3
-    finally:
-        install(before)
+    app = client(ASGIMiddleware(answering()))
+    with as_default(None), caplog.at_level(logging.DEBUG, logger="cxkit"):
+        assert [app.ask().messages[1]["body"] for _ in range(3)] == [b"ok"] * 3
     (record,) = caplog.records
     assert ConfigurationError.default_code[:4] in record.getMessage()
     assert not (tmp_path / ".cxkit").exists()
