@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from cxkit import api
+from cxkit.api.declared import declared
 from cxkit.capture.stamp import Stamper
 from cxkit.delivery.account import Account
 from cxkit.kit import Kit, install
@@ -156,7 +156,7 @@ def recorder(*, strict: bool = True, clock: FakeClock | None = None) -> Iterator
         settings = Settings(strict=strict)
         return Kit(settings, exporters={"recorder": exporter}, stamper=stamper, in_memory=True)
 
-    api._declared.clear()  # another test module may declare the same names
+    declared.clear()  # another test module may declare the same names
     record = Recorder(make)
     before = install(lambda: record.kit)
     try:

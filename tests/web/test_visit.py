@@ -438,11 +438,11 @@ def test_no_raw_value_is_kept_anywhere(
 ) -> None:
     """Address, user agent, query, host, referer, cookies, credentials: in no file, log or export."""
     canary = b"canary"
-    headers = [
-        (name, canary)
-        for name in (b"user-agent", b"referer", b"x-forwarded-for", b"x-real-ip", b"forwarded", b"authorization",
-                     b"proxy-authorization", b"accept-language", b"origin", b"x-api-key", b"from", b"dnt")
-    ]  # fmt: skip
+    names = (
+        "user-agent referer origin from forwarded x-forwarded-for x-real-ip authorization "
+        "proxy-authorization accept-language x-api-key dnt"
+    )
+    headers = [(name.encode(), canary) for name in names.split()]
     kept = make({"strict": False})
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

@@ -1,0 +1,44 @@
+"""What an app uses: handles declared once, and functions for the scope it is in.
+
+Nothing here raises into the app in production, or blocks it. Kits are found when something is
+captured: the scope's, else the default one. ``touchpoints`` and ``experiences`` hold the handles,
+``scopes`` what acts on the current scope, ``controls`` what acts on the kit.
+"""
+
+from __future__ import annotations
+
+from cxkit.api.controls import close, configure, flush, settled, stats
+from cxkit.api.experiences import Experience, experience
+from cxkit.api.scopes import carry, grant, identify, profile, scope, withdraw
+from cxkit.api.touchpoints import Occurrence, Ongoing, Touchpoint, money, touchpoint
+from cxkit.errors import CXError
+from cxkit.kit import Kit
+from cxkit.model import Decision, Feedback, Interaction, Money, Variant
+
+__all__ = [
+    "CXError",
+    "Decision",
+    "Experience",
+    "Feedback",
+    "Interaction",
+    "Kit",
+    "Money",
+    "Occurrence",
+    "Ongoing",
+    "Touchpoint",
+    "Variant",
+    "carry",
+    "close",
+    "configure",
+    "experience",
+    "flush",
+    "grant",
+    "identify",
+    "money",
+    "profile",
+    "scope",
+    "settled",
+    "stats",
+    "touchpoint",
+    "withdraw",
+]

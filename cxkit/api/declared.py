@@ -1,0 +1,43 @@
+"""What is declared in this process, and what happens where cxkit cannot be configured."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Literal
+
+from cxkit.errors import DeclarationError
+
+__all__ = ["declare", "declared", "unconfigured"]
+
+logger = logging.getLogger("cxkit")
+
+declared: dict[tuple[str, str], str] = {}
+"""Kind and name to the module that declared it; a module may do so again (reload, notebooks)."""
+
+
+def declare(kind: Literal["touchpoint", "experience"], name: str) -> None:
+    """Note who declares what.
+
+    Raises:
+        DeclarationError: Another module has declared this name.
+    """
+    module = sys._getframe(2).f_globals.get("__name__", "?")
+    owner = declared.setdefault((kind, name), module)
+    if owner != module:
+        raise DeclarationError(
+            f'{kind} "{name}" is already declared in {owner}',
+            fix="import it from there, or name this one differently",
+            code="CX3008",
+        )
+
+
+_warned = False
+
+
+def unconfigured(error: Exception) -> None:
+    """The default kit cannot be built: say so once, and let the app run on."""
+    global _warned
+    if not _warned:
+        _warned = True
+        logger.error("cxkit: nothing is captured, for cxkit cannot be configured: %s", error)

@@ -1,0 +1,178 @@
+"""The scope: whom what happens here and now is about."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
+
+from cxkit.api.declared import unconfigured
+from cxkit.capture.scope import Scope, current_scope, enter
+from cxkit.errors import StateError
+from cxkit.flows.consent import choose
+from cxkit.flows.identify import identifiers_of
+from cxkit.flows.identify import identify as identify_flow
+from cxkit.kit import Kit, current_kit, default_kit
+from cxkit.model import JSON, Context, Evidence, Identity, Person, Profile
+from cxkit.rules.identity import join
+
+__all__ = ["carry", "grant", "identify", "profile", "scope", "withdraw"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@contextmanager
+def scope(
+    *,
+    channel: str | None = None,
+    locale: str | None = None,
+    timezone: str | None = None,
+    session: str | None = None,
+    evidence: Evidence = "claim",
+    kit: Kit | None = None,
+    **identifiers: str | int,
+) -> Iterator[None]:
+    """A unit of work with a customer of its own: a call, a job, a message.
+
+    Args:
+        channel: Where it happens: ``phone``, ``store``, ...
+        evidence: How surely the identifiers are known.
+        kit: Another kit than the current one.
+        identifiers: Who it is about, by type: ``phone="+33..."``, ``user_id="nancy"``. Contacts are hashed.
+
+    Example:
+        >>> from cxkit.testing import recorder
+        >>> CALLED = touchpoint("call.answered", purpose="necessary")
+        >>> with recorder() as record, scope(channel="phone", phone="+33 1 23 45 67 89"):
+        ...     _ = CALLED.capture(topic="discounts")
+        >>> record.one("call.answered").channel
+        'phone'
+    """
+    context = Context(channel=channel, locale=locale, timezone=timezone, session=session)
+    opened = _open(kit, context, identifiers, evidence)
+    if opened is None:
+        yield
+        return
+    enter(opened)
+    try:
+        yield
+    finally:
+        opened.close()
+
+
+def _open(
+    kit: Kit | None, context: Context, identifiers: Mapping[str, str | int], evidence: Evidence
+) -> Scope | None:
+    try:
+        kit = kit or current_kit()
+    except Exception as error:  # noqa: BLE001 - the guest's promise
+        unconfigured(error)
+        return None
+    outer = current_scope()
+    opened = kit.open_scope(context, parent=outer)
+    try:
+        found = identifiers_of(kit.desk.keyring, identifiers, evidence=evidence)
+        opened.change(identity=join(Identity(), found))
+        kit.desk.recall(opened, wait=kit.may_wait())
+    except Exception as error:  # noqa: BLE001 - the guest's promise
+        kit.intake.failed(error)
+    return opened
+
+
+def carry(work: Callable[P, R]) -> Callable[P, R]:
+    """``work``, to be done elsewhere (a thread, an executor) in the scope of here and now.
+
+    Example:
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> from cxkit.testing import recorder
+        >>> SERVED = touchpoint("doc.served")
+        >>> with recorder() as record, scope(channel="store"), ThreadPoolExecutor() as pool:
+        ...     _ = pool.submit(carry(SERVED.capture)).result()
+        >>> record.one("doc.served").channel
+        'store'
+    """
+    here = current_scope()
+    taken = None if here is None else here.child()
+
+    @functools.wraps(work)
+    def carried(*args: P.args, **kwargs: P.kwargs) -> R:
+        there = current_scope()
+        own = None if taken is None else taken.child()
+        if own is not None:
+            own.parent = there
+            enter(own)
+        try:
+            return work(*args, **kwargs)
+        finally:
+            if own is not None:
+                own.close()
+
+    return carried
+
+
+def identify(*, traits: Mapping[str, JSON] | None = None, **identifiers: str | int) -> None:
+    """The customer of this scope proved who they are, by a login: the scope so far is theirs.
+
+    Args:
+        traits: What they said of themselves: ``{"plan": "gold"}``.
+        identifiers: ``user_id="nancy"``, ``email=...``: as few as needed.
+    """
+    _in_scope(
+        lambda kit, here: identify_flow(
+            kit.desk, here, identifiers=identifiers, traits=traits or {}, wait=kit.may_wait()
+        )
+    )
+
+
+def grant(*purposes: str, method: str = "api") -> None:
+    """The customer of this scope allows these purposes, from now on."""
+    _in_scope(lambda kit, here: choose(kit.desk, here, purposes, "granted", method=method))
+
+
+def withdraw(*purposes: str, method: str = "api") -> None:
+    """The customer of this scope refuses these purposes, from now on; what is still unsent is not sent."""
+    _in_scope(lambda kit, here: choose(kit.desk, here, purposes, "denied", method=method))
+
+
+def profile() -> Profile:
+    """What is known of the customer of this scope: their traits and choices. Empty if that is nobody."""
+    here = current_scope()
+    if here is None:
+        return Profile()
+    kit: Kit = here.kit
+    known = kit.desk.known(here, wait=kit.may_wait())
+    if known is None or not here.identity:
+        return Profile()
+    return Profile(
+        person=None if known.person is None else Person(id=known.person),
+        traits=known.traits,
+        choices={purpose: choice for purpose, (choice, _) in known.choices.items()},
+    )
+
+
+def _in_scope(act: Callable[[Kit, Scope], object]) -> None:
+    here = current_scope()
+    if here is None:
+        _out_of_scope()
+        return
+    kit: Kit = here.kit
+    try:
+        act(kit, here)
+    except Exception as error:  # noqa: BLE001 - the guest's promise
+        kit.intake.failed(error)
+
+
+def _out_of_scope() -> None:
+    error = StateError(
+        "there is no scope, so there is no customer to act for",
+        fix="add the middleware, or open one with `with cxkit.scope(...)`",
+        code="CX7002",
+    )
+    try:
+        intake = default_kit().intake
+    except Exception as wrong:  # noqa: BLE001 - the guest's promise
+        unconfigured(wrong)
+    else:
+        intake.failed(error)
