@@ -89,13 +89,7 @@ class Demo:
                     self.wrong.append(f"a customer met {type(error).__name__}: {error}")
                 self._look_after(shop, receiver)
         self._print_arrivals()
-        account = self._account()
-        say("What became of it", heading=True)
-        for line in table(account):
-            say(line)
-        if not (account.captured or browse):
-            self.wrong.append("nothing was captured")
-        self._judge(account)
+        self._conclude(visited=not browse)
 
     def _play(self, shop: Shop) -> None:
         for visit in (nancy(shop.url, shop.call), otto(shop.url), gita(shop.url)):
@@ -146,6 +140,20 @@ class Demo:
     def _account(self) -> Account:
         """As it lies in the shop's directory; ``cxkit stats`` prints the same."""
         return read_account(self._directory / ".cxkit")
+
+    def _conclude(self, *, visited: bool) -> None:
+        """Print the account, and look for what is wrong with it."""
+        say("What became of it", heading=True)
+        try:
+            account = self._account()
+        except (OSError, cxkit.CXError) as error:
+            self.wrong.append(f"the account cannot be read: {error}")
+            return
+        for line in table(account):
+            say(line)
+        if visited and not account.captured:
+            self.wrong.append("nothing was captured")
+        self._judge(account)
 
     def _judge(self, account: Account) -> None:
         files = {"receiver": "receiver.jsonl", "ads": "ads.jsonl"}

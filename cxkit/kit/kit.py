@@ -18,37 +18,42 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from cxkit.capture.enrich import Enrichment
 from cxkit.capture.gate import Prepared, prepare
 from cxkit.capture.intake import Captured, Intake
 from cxkit.capture.redact import Redactor
-from cxkit.capture.scope import Scope, current_scope, enter
+from cxkit.capture.scope import Scope, enter
 from cxkit.capture.stamp import Stamper, clock_text
 from cxkit.delivery.account import Account, read_account
-from cxkit.delivery.dead import DeadLetters
 from cxkit.delivery.engine import Engine, Flushed, SpoolLimits
-from cxkit.delivery.lane import Answer, Lane, LaneLimits
+from cxkit.delivery.lane import Answer, Lane
 from cxkit.delivery.spool import Spool
-from cxkit.errors import ConfigurationError, nearest
 from cxkit.flows.apply import Applier
 from cxkit.flows.bus import Bus, Committed
 from cxkit.flows.desk import Desk
 from cxkit.flows.view import View, refuses
-from cxkit.keyring import Keyring
-from cxkit.model import PURPOSES, Context, ExperienceSpec, Facts, TouchpointSpec, purpose_bits
-from cxkit.registry import Registry, build
-from cxkit.roles import Exporter, Factory, Store
-from cxkit.rules.consent import STRICT, allowed
-from cxkit.rules.experience import check
-from cxkit.settings import ExporterTable, RawTable, Settings, StoreTable, load, structure
+from cxkit.kit.assembly import (
+    STORE_LANE,
+    build_experiences,
+    build_exporters,
+    build_lanes,
+    build_plugins,
+    build_store,
+    claim_tables,
+    open_keyring,
+    policy_of,
+)
+from cxkit.model import PURPOSES, Context, Facts, TouchpointSpec
+from cxkit.registry import Registry
+from cxkit.roles import Exporter, Store
+from cxkit.rules.consent import allowed
+from cxkit.settings import Settings, load
 
 __all__ = ["Kit"]
 
 T = TypeVar("T")
-_STORE_LANE: Final = "_store"
-_POLICIES: Final = {"strict": STRICT}
 
 logger = logging.getLogger("cxkit")
 _kits: weakref.WeakSet[Kit] = weakref.WeakSet()
@@ -92,11 +97,12 @@ class Kit:
         self._given = dict(exporters or {})
         self._given_store = store
         self._pid = os.getpid()
-        self._exporters = self._build_exporters()
+        self._routes = build_exporters(self.registry, self.settings, self._given)
         self._store_guard = threading.Lock()
         self._store: Store | None = store
-        keyring = self._open_keyring()
-        intake = Intake(
+        self.tables = claim_tables(self.registry, settings)
+        self.experiences = build_experiences(settings)
+        self.intake = Intake(
             stamper=stamper or Stamper(),
             redactor=Redactor(extra=settings.redact.extra, keep=settings.redact.keep),
             prepare=self._prepare,
@@ -104,27 +110,18 @@ class Kit:
             max_bytes=settings.queue.max_bytes,
             strict=settings.strict,
         )
-        self.intake = intake
         view = View(self._open_store)
         self.bus.subscribe(view.committed)
-        self.tables = self._claim_tables()
-        policy = _POLICIES.get(settings.consent.policy)
-        if policy is None:
-            raise ConfigurationError(
-                f'consent.policy "{settings.consent.policy}" is not known',
-                fix=nearest(settings.consent.policy, _POLICIES),
-                code="CX1031",
-            )
         self.desk = Desk(
             source=f"/{settings.service}",
-            policy=policy,
-            keyring=keyring,
-            intake=intake,
+            policy=policy_of(settings),
+            keyring=open_keyring(settings, in_memory=in_memory, shared=self._open_store().remote),
+            intake=self.intake,
             view=view,
-            deciders=tuple(self._own_table(self.registry.deciders()).values()),
+            deciders=tuple(build_plugins(self.registry.deciders(), self.tables).values()),
         )
-        self.enrich = self._enrichment(intake)
-        self.experiences = self._configured_experiences()
+        enrichers = build_plugins(self.registry.enrichers(), self.tables)
+        self.enrich = Enrichment(enrichers, count=self._note) if enrichers else None
         self.root_scope = self.open_scope(Context())
         self._engine: Engine[Captured] | None = None
         self._boot_guard = threading.Lock()
@@ -170,7 +167,7 @@ class Kit:
         deadline = time.monotonic() + timeout_s
         engine = self._await_engine(deadline)
         if engine is None:
-            return Flushed(complete=self.desk.intake.queued == 0, pending={})
+            return Flushed(complete=self.intake.queued == 0, pending={})
         return engine.flush(max(0.0, deadline - time.monotonic()))
 
     async def aflush(self, *, timeout_s: float = 5.0) -> Flushed:
@@ -182,10 +179,14 @@ class Kit:
         return await _beside(self._settle, timeout_s)
 
     def close(self, *, timeout_s: float | None = None) -> Flushed:
-        """Deliver what can be delivered in time (default: ``exit_timeout_s``); the rest waits in the spool. Idempotent."""
+        """Deliver what can be delivered in time; the rest waits in the spool. Idempotent.
+
+        Args:
+            timeout_s: By default the setting ``exit_timeout_s``.
+        """
         deadline = time.monotonic() + (self.settings.exit_timeout_s if timeout_s is None else timeout_s)
         already, self._closed = self._closed, True
-        self.desk.intake.closed = True
+        self.intake.closed = True
         atexit.unregister(self._exit)
         engine = self._await_engine(deadline) or (self._late_engine() if not already else None)
         flushed = Flushed(complete=True, pending={})
@@ -203,7 +204,7 @@ class Kit:
 
     def account(self) -> Account:
         """What became of everything captured under this kit's directory, per exporter."""
-        intake = self.desk.intake
+        intake = self.intake
         if self._engine is not None:
             return self._engine.account()
         return read_account(self._root, dropped=dict(intake.dropped), queued=intake.queued)
@@ -218,87 +219,14 @@ class Kit:
     def _root(self) -> Path | None:
         return None if self._in_memory else self.settings.directory.absolute()
 
-    def _open_keyring(self) -> Keyring:
-        keys = self.settings.keys
-        if self._in_memory:
-            return Keyring(signing=[os.urandom(32)], identifier=os.urandom(32), generated=True)
-        if self._open_store().remote and not (keys.identifier and keys.signing):
-            raise ConfigurationError(
-                "the store is shared, but no keys are configured",
-                fix="set keys.signing and keys.identifier to the same values in every process",
-                code="CX1022",
-            )
-        return Keyring.open(
-            self.settings.directory.absolute(),
-            signing=[one.reveal() for one in keys.signing],
-            identifier=keys.identifier.reveal() if keys.identifier else None,
-        )
-
-    def _build_exporters(self) -> dict[str, tuple[Exporter, ExporterTable]]:
-        factories = self.registry.exporters()
-        built: dict[str, tuple[Exporter, ExporterTable]] = {}
-        for name, table in self.settings.exporters.items():
-            where = f"exporters.{name}"
-            options = partial(structure, table=table.options, where=where)
-            built[name] = (build(factories, table.type, options, where=where), table)
-        for name, exporter in self._given.items():
-            built[name] = (exporter, ExporterTable(type=type(exporter).__name__))
-        for name, (exporter, table) in built.items():
-            if not (table.purposes or exporter.purposes):
-                raise ConfigurationError(
-                    f'exporter "{name}" declares no purposes',
-                    fix=f'set exporters.{name}.purposes to what it is for, e.g. ["analytics"]',
-                    code="CX1032",
-                )
-        return built
-
-    def _claim_tables(self) -> dict[str, Any]:
-        claimed: dict[str, type] = {**self.registry.tables()}
-        for role in (self.registry.enrichers(), self.registry.deciders(), self.registry.channels()):
-            claimed.update({name: factory.settings for name, factory in role.items()})
-        tables = self.settings.tables
-        for name in tables:
-            if name not in claimed:
-                raise ConfigurationError(
-                    f'there is no setting or table "{name}"',
-                    fix=nearest(name, [*claimed, *Settings.__annotations__]),
-                    code="CX1002",
-                )
-        return {name: structure(kind, tables.get(name, {}), where=name) for name, kind in claimed.items()}
-
-    def _configured_experiences(self) -> dict[str, ExperienceSpec]:
-        specs = {}
-        for name, table in self.settings.experiences.items():
-            spec = structure(ExperienceSpec, {"name": name, **table}, where=f"experiences.{name}")
-            check(spec)
-            specs[name] = spec
-        return specs
-
-    def _own_table(self, factories: Mapping[str, Factory[T]]) -> dict[str, T]:
-        """Each built from the table of its plugin's name."""
-        return {name: factory.build(self.tables[name]) for name, factory in factories.items()}
-
-    def _enrichment(self, intake: Intake) -> Enrichment | None:
-        def count(what: str) -> None:
-            intake.noted[what] += 1
-
-        enrichers = self._own_table(self.registry.enrichers())
-        return Enrichment(enrichers, count=count) if enrichers else None
+    def _note(self, what: str) -> None:
+        self.intake.noted[what] += 1
 
     def _open_store(self) -> Store:
         with self._store_guard:
             if self._store is None:
-                self._store = self._build_store()
+                self._store = build_store(self.registry, self.settings, in_memory=self._in_memory)
             return self._store
-
-    def _build_store(self) -> Store:
-        table = StoreTable(type="memory") if self._in_memory else self.settings.store
-        options = table.options
-        if table.type == "sqlite" and "path" not in options:
-            path = str(self.settings.directory.absolute() / "state.db")
-            options = RawTable({**options, "path": path}, origins=options.origins, also=options.also)
-        settings = partial(structure, table=options, where="store")
-        return build(self.registry.stores(), table.type, settings, where="store")
 
     def _prepare(self, spec: TouchpointSpec, scope: Scope) -> Prepared:
         return prepare(
@@ -327,14 +255,14 @@ class Kit:
                 engine = self._make_engine()
                 engine.start()
                 self._engine = engine
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a thread of ours must say why it ends
             logger.error("cxkit: delivery could not start (%s)", error)
         finally:
             self._boot_guard.release()
 
     def _late_engine(self) -> Engine[Captured] | None:
-        """At the end, where nothing was started or no thread can be: an engine that only writes down what is queued."""
-        return self._make_engine() if self.desk.intake.queued else None
+        """Where nothing was started, or no thread can be any more: one that only writes down what is queued."""
+        return self._make_engine() if self.intake.queued else None
 
     def _await_engine(self, deadline: float) -> Engine[Captured] | None:
         if self._engine is None and self._boot_guard.acquire(timeout=max(0.0, deadline - time.monotonic())):
@@ -344,10 +272,10 @@ class Kit:
     def _make_engine(self) -> Engine[Captured]:
         if os.getpid() != self._pid:  # inherited connections belong to the parent
             self._pid = os.getpid()
-            self._exporters = self._build_exporters()
+            self._routes = build_exporters(self.registry, self.settings, self._given)
         spool = self.settings.spool
         return Engine(
-            self.desk.intake,
+            self.intake,
             root=self._root,
             limits=SpoolLimits(
                 max_bytes=spool.max_bytes,
@@ -362,34 +290,17 @@ class Kit:
 
     def _make_lanes(
         self, spools: Callable[[], Sequence[Spool]], passed: Callable[[Spool], None], token: str
-    ) -> list[Lane]:
+    ) -> Sequence[Lane]:
         make = partial(
             Lane,
             verdict=self._verdict,
             spools=spools,
             passed=passed,
-            now_text=lambda: clock_text(self.desk.intake.stamper.stamp()[1]),
+            now_text=lambda: clock_text(self.intake.stamper.stamp()[1]),
             muted=self._muted,
         )
-        dead = self._root and self._root / "dead"
         applier = Applier(self._open_store, self.desk.keyring, self.bus)
-        lanes = [
-            make(
-                _STORE_LANE,
-                applier,
-                limits=LaneLimits(purposes=0, commands_only=True),
-                dead=DeadLetters(dead, _STORE_LANE, token),
-            )
-        ]
-        for name, (exporter, table) in self._exporters.items():
-            limits = LaneLimits(
-                purposes=purpose_bits(table.purposes or exporter.purposes),
-                deadline_s=table.deadline_s,
-                max_records=table.max_batch_records,
-                max_bytes=table.max_batch_bytes,
-            )
-            lanes.append(make(name, exporter, limits=limits, dead=DeadLetters(dead, name, token)))
-        return lanes
+        return build_lanes(make, self._routes, applier, self._root and self._root / "dead", token)
 
     def _verdict(self, subject: bytes, purposes: int) -> Answer:
         named = [purpose for place, purpose in enumerate(PURPOSES) if purposes >> place & 1]
@@ -400,8 +311,8 @@ class Kit:
         deadline = time.monotonic() + timeout_s
         engine = self._await_engine(deadline)
         if engine is None:
-            return self.desk.intake.queued == 0
-        return engine.settle(_STORE_LANE, max(0.0, deadline - time.monotonic()))
+            return self.intake.queued == 0
+        return engine.settle(STORE_LANE, max(0.0, deadline - time.monotonic()))
 
     @contextmanager
     def _muted(self) -> Iterator[None]:
@@ -422,8 +333,8 @@ class Kit:
         self._boot_guard = threading.Lock()
         self._store_guard = threading.Lock()
         self._store = self._given_store
-        self.desk.intake.reset()
-        self.desk.intake.stamper.reseed()
+        self.intake.reset()
+        self.intake.stamper.reseed()
         self.desk.view.reset()
 
 
@@ -444,8 +355,6 @@ _abandoned: list[Engine[Captured]] = []
 
 
 def _after_fork_in_child() -> None:
-    global _default_guard
-    _default_guard = threading.Lock()
     for kit in list(_kits):
         kit._forget_parent()
 
@@ -457,46 +366,3 @@ def _close_at_exit(reference: weakref.ref[Kit]) -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)
-
-_default: Kit | Callable[[], Kit] | None = None
-_default_guard = threading.Lock()
-
-
-def default_kit() -> Kit:
-    """The kit of whoever names none: configured from files and environment on first use.
-
-    Raises:
-        ConfigurationError: A setting is wrong.
-    """
-    global _default
-    kit = _default
-    if not isinstance(kit, Kit):
-        with _default_guard:
-            kit = _default
-            if not isinstance(kit, Kit):
-                kit = _default = Kit() if kit is None else kit()
-    return kit
-
-
-def install(kit: Kit | Callable[[], Kit] | None) -> Kit | Callable[[], Kit] | None:
-    """Make ``kit``, or what this makes on first use, the default one; returns the one that was.
-
-    None: it is configured from files and environment on the next use.
-    """
-    global _default
-    with _default_guard:
-        before, _default = _default, kit
-    return before
-
-
-def current_kit() -> Kit:
-    """The kit of the current scope, else the default one.
-
-    Raises:
-        ConfigurationError: There is none yet, and it cannot be configured.
-    """
-    scope = current_scope()
-    if scope is None:
-        return default_kit()
-    kit: Kit = scope.kit
-    return kit
