@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 
 from cxkit.api.declared import unconfigured
 from cxkit.capture.scope import Scope, current_scope, enter
+from cxkit.codec.wire import check_context
 from cxkit.errors import StateError
 from cxkit.flows.consent import choose
 from cxkit.flows.identify import identifiers_of
@@ -70,9 +71,10 @@ def _open(
     except Exception as error:  # noqa: BLE001 - the guest's promise
         unconfigured(error)
         return None
-    outer = current_scope()
-    opened = kit.open_scope(context, parent=outer)
+    opened = kit.open_scope(Context(), parent=current_scope())
     try:
+        check_context(context)
+        opened.change(context=context)
         found = identifiers_of(kit.desk.keyring, identifiers, evidence=evidence)
         opened.change(identity=join(Identity(), found))
         kit.desk.recall(opened, wait=kit.may_wait())

@@ -40,7 +40,7 @@ class Touchpoint(Generic[P]):
     def __repr__(self) -> str:
         return f"<Touchpoint {self.spec.name}>"
 
-    def capture(self, *args: P.args, **kwargs: P.kwargs) -> str | None:
+    def capture(self, /, *args: P.args, **kwargs: P.kwargs) -> str | None:
         """One interaction happened, with these properties.
 
         Returns:
@@ -130,7 +130,7 @@ class Occurrence(Generic[P]):
         self._touchpoint = touchpoint
         self._extra = extra
 
-    def capture(self, *args: P.args, **kwargs: P.kwargs) -> str | None:
+    def capture(self, /, *args: P.args, **kwargs: P.kwargs) -> str | None:
         """As `Touchpoint.capture`."""
         return self._touchpoint._capture(args, kwargs, self._extra)
 
@@ -143,7 +143,7 @@ class Ongoing:
         self._properties: dict[str, Any] = {}
         self._began = 0.0
 
-    def set(self, **properties: Any) -> None:
+    def set(self, /, **properties: Any) -> None:
         """Add properties, as they become known."""
         self._properties.update(properties)
 

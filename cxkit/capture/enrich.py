@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import attrs
 
+from cxkit.codec.wire import check_context
 from cxkit.model import Context, Facts
 from cxkit.roles import Enricher
 
@@ -43,10 +44,12 @@ class Enrichment:
         for name, enricher in list(self._enrichers.items()):
             began = self._clock()
             try:
-                context = _merged(context, enricher.enrich(facts, context))
+                merged = _merged(context, enricher.enrich(facts, context))
+                check_context(merged)
             except Exception:
                 self._strike(name, "enricher_failed")
             else:
+                context = merged
                 if self._clock() - began > _BUDGET_S:
                     self._strike(name, "enricher_slow")
         return context

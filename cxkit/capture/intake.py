@@ -162,7 +162,8 @@ class Intake:
 
     def release(self, taken: list[Captured]) -> None:
         """What was taken is written, or given up."""
-        self.queued_bytes -= sum(len(one[3]) + len(one[4]) + _ITEM_BYTES for one in taken)
+        freed = sum(len(one[3]) + len(one[4]) + _ITEM_BYTES for one in taken)
+        self.queued_bytes -= freed  # on a line of its own: threads switch while it is summed up
         self._released += len(taken)
 
     def record(self, captured: Captured) -> Record:

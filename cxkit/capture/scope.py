@@ -46,12 +46,13 @@ class Scope:
         pending: Whether what the store knows of this person is still on its way.
         shown: Experience to the decision that was exposed in this scope.
         circumstances: Mode of capture to what is encoded of it, for this version of the scope.
+        muted: Whether nothing captured here is kept: an exporter must not observe itself.
         prepared: Touchpoint name to what capture needs of it, likewise.
     """
 
     __slots__ = (
         "_enrich", "allowed", "ceiling", "choices", "circumstances", "closed", "context", "despite_gpc", "facts", "gpc", "identity",
-        "intake", "issue_visitor", "kit", "parent", "pending", "prepared", "shown", "version",
+        "intake", "issue_visitor", "kit", "muted", "parent", "pending", "prepared", "shown", "version",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +79,7 @@ class Scope:
         self.facts = facts
         self.gpc = gpc
         self.parent = parent
+        self.muted: bool = parent is not None and parent.muted
         self.closed = False
         self.pending = False
         self.version = 0

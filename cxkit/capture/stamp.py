@@ -16,6 +16,7 @@ __all__ = ["Stamper", "clock_text"]
 
 _DIGITS: Final = tuple(f"{number:03d}" for number in range(1000))
 _DRAWN_AT_ONCE: Final = 256
+_ALWAYS_13_DIGITS: Final = 1 << 48
 
 
 class Stamper:
@@ -40,14 +41,14 @@ class Stamper:
 
     def stamp(self) -> tuple[str, int]:
         """A new id and the time in microseconds."""
-        us = self.time_ns() // 1000
-        milliseconds = hex(us // 1000)
+        us = max(0, self.time_ns() // 1000)
+        milliseconds = hex(_ALWAYS_13_DIGITS + us // 1000)
         try:
             tail = next(self._drawn)
         except StopIteration:
             tail = self._draw()
         return (
-            f"0{milliseconds[2:9]}-{milliseconds[9:]}-7{_DIGITS[us % 1000]}-{self._process}-{tail}",
+            f"{milliseconds[3:11]}-{milliseconds[11:]}-7{_DIGITS[us % 1000]}-{self._process}-{tail}",
             us,
         )
 

@@ -22,7 +22,7 @@ from typing import Any, Final
 import attrs
 import msgspec
 
-from cxkit.errors import CodecError, CXError
+from cxkit.errors import CodecError, CXError, InvalidInteractionError
 from cxkit.model import (
     Acquisition,
     Context,
@@ -44,6 +44,7 @@ __all__ = [
     "CONTENT_TYPE",
     "SCHEMA",
     "assemble",
+    "check_context",
     "circumstances",
     "declaration",
     "decode",
@@ -58,6 +59,8 @@ BATCH_CONTENT_TYPE: Final = "application/cloudevents-batch+json"
 SCHEMA: Final = "urn:cxkit:interaction:1"
 """The version of this form. A reader refuses another major version."""
 
+_MAX_TEXT_CHARS: Final = 256
+_MAX_CONTEXT_BYTES: Final = 16_384
 _TYPE_PREFIX: Final = "io.cxkit."
 _EMPTY_HEAD: Final = b'{"specversion":"1.0","id":"","time":""'
 
@@ -126,7 +129,7 @@ def decode(payload: bytes) -> Interaction:
         return _from_event(_event_decoder.decode(payload))
     except CodecError:
         raise
-    except (msgspec.MsgspecError, CXError, TypeError, ValueError, OverflowError, RecursionError) as error:
+    except (CXError, msgspec.MsgspecError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
         raise CodecError(
             f"a CloudEvent could not be read ({type(error).__name__})",
             fix="send CloudEvents 1.0 JSON as cxkit writes it",
@@ -150,7 +153,7 @@ def split_batch(body: bytes) -> list[msgspec.Raw]:
     """
     try:
         return _batch_decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise CodecError("a batch is no JSON array", fix="send a CloudEvents batch", code="CX4002") from error
 
 
@@ -180,7 +183,17 @@ def occurrence(
     case: str | None = None,
     trimmed: Mapping[str, str] | None = None,
 ) -> bytes:
-    """What one occurrence adds to its fragment, ready for `assemble`."""
+    """What one occurrence adds, ready for `assemble`.
+
+    Raises:
+        InvalidInteractionError: A field is of another type, or too long.
+    """
+    _check(value, Money, "value")
+    _check(feedback, Feedback, "feedback")
+    for name, text in (("cause", cause), ("case", case)):
+        _check(text, str, name)
+        if text is not None and len(text) > _MAX_TEXT_CHARS:
+            raise _invalid(name, f"is longer than {_MAX_TEXT_CHARS} characters")
     fields = _Data(
         outcome=outcome,
         error=error,
@@ -193,6 +206,22 @@ def occurrence(
         trimmed=dict(trimmed) if trimmed else None,
     )
     return _inner(fields)
+
+
+def check_context(context: Context) -> None:
+    """Refuse a context that no reader would understand.
+
+    Raises:
+        InvalidInteractionError: A field is of another type, or too long.
+    """
+    try:
+        plain = _plain(context)
+        encoded = _encoder.encode(plain)
+        msgspec.convert(plain, Context)
+    except (msgspec.MsgspecError, TypeError, ValueError) as error:
+        raise _invalid("context", f"holds what it may not ({type(error).__name__})") from error
+    if len(encoded) > _MAX_CONTEXT_BYTES:
+        raise _invalid("context", f"is longer than {_MAX_CONTEXT_BYTES} bytes")
 
 
 def assemble(id: str, time: str, shared: bytes, occurrence: bytes, properties: bytes) -> bytes:
@@ -280,6 +309,15 @@ def _to_event(one: Interaction) -> _Event:
     return event
 
 
+def _check(value: object, kind: type, name: str) -> None:
+    if value is not None and not isinstance(value, kind):
+        raise _invalid(name, f"is a {type(value).__name__}, not a {kind.__name__}")
+
+
+def _invalid(name: str, what: str) -> InvalidInteractionError:
+    return InvalidInteractionError(f"{name} {what}", fix="give what its type says", code="CX3115")
+
+
 def _milliseconds(duration: timedelta | None) -> float | None:
     return None if duration is None else duration / timedelta(milliseconds=1)
 
@@ -334,7 +372,10 @@ def _from_event(event: _Event) -> Interaction:
 
 
 def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
+    time = datetime.fromisoformat(text)
+    if time.utcoffset() is None:
+        raise ValueError("a time has no offset")
+    return time.astimezone(UTC)
 
 
 def _decision(fields: dict[str, Any]) -> Decision:

@@ -194,23 +194,22 @@ class Engine(Generic[ItemT]):
 
     def _write_here(self) -> None:
         """Without a worker: straight from the queue to the spool."""
-        with self._inline, self._muted():
+        with self._inline:
             self._write(self._queue.take(0))
             self._sync(now=True)
 
     # --- the worker ---
 
     def _run(self) -> None:
-        with self._muted():
-            while not (self._closing and self._queue.queued == 0 and not self._held):
-                self._keep_house()
-                taken = self._queue.take(self._patience())
-                if taken and not self._closing:
-                    self._hurry.wait(_GATHER_S)
-                    taken += self._queue.take(0)
-                self._write(taken)
-                self._sync()
-            self._wind_up()
+        while not (self._closing and self._queue.queued == 0 and not self._held):
+            self._keep_house()
+            taken = self._queue.take(self._patience())
+            if taken and not self._closing:
+                self._hurry.wait(_GATHER_S)
+                taken += self._queue.take(0)
+            self._write(taken)
+            self._sync()
+        self._wind_up()
 
     def _wind_up(self) -> None:
         """Let the lanes end; then close the spools, so that they can be adopted."""
@@ -344,7 +343,8 @@ class Engine(Generic[ItemT]):
         for cause, count in found.items():
             more = count - self._told.get(cause, 0)
             if more > 0:
-                self._on_drop(cause[0], more, cause[1])
+                with self._muted():
+                    self._on_drop(cause[0], more, cause[1])
         self._told = found
 
     def _in_trouble(self, what: str, message: str, error: Exception) -> None:

@@ -82,7 +82,8 @@ class Lane:
     Args:
         spools: The spools to drain, now; the lane asks each time.
         passed: Called after a cursor has moved.
-        muted: Entered by the thread, so that what the exporter itself captures is not captured.
+        muted: Entered around a stranger's code, so that what it captures is not captured. Not around
+            the whole thread: the app's finalisers may run on it.
     """
 
     def __init__(
@@ -138,17 +139,17 @@ class Lane:
 
     def run(self) -> None:
         """Work until stopped; on ``thread``, or where there can be none, on whichever calls."""
-        with self._muted():
-            while not self._over():
-                self._wake.clear()
-                worked = self._may_try() and self._work_guarded()
-                if self._stop_at is not None and not worked:
-                    break
-                if not worked:
-                    self._wake.wait(self._patience())
-            self._save()
+        while not self._over():
+            self._wake.clear()
+            worked = self._may_try() and self._work_guarded()
+            if self._stop_at is not None and not worked:
+                break
+            if not worked:
+                self._wake.wait(self._patience())
+        self._save()
         try:
-            self.exporter.close()
+            with self._muted():
+                self.exporter.close()
         except Exception as error:  # noqa: BLE001 - a stranger's code
             logger.warning("cxkit: exporter %s could not be closed (%s)", self.name, type(error).__name__)
 
@@ -252,7 +253,8 @@ class Lane:
         if self._stop_at is not None:
             deadline_s = max(0.05, min(deadline_s, self._stop_at - self._clock()))
         try:
-            outcome: object = self.exporter.export(batch, deadline_s=deadline_s)
+            with self._muted():
+                outcome: object = self.exporter.export(batch, deadline_s=deadline_s)
         except BaseException as error:  # noqa: BLE001 - a stranger's code may even exit; the thread is ours
             return Outcome.retry(type(error).__name__)
         return outcome if isinstance(outcome, Outcome) else Outcome.retry("no_outcome")

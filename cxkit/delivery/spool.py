@@ -202,11 +202,12 @@ class Spool:
             segment = self._segment_at(walk)
             if segment is None:
                 break
+            end = segment.end  # before reading: what is appended in between must not be passed over
             data = segment.read(walk.offset, READ_BYTES)
             if data:
                 walk.through(data, len(data) < READ_BYTES, max_records, max_bytes)
-            elif segment in self._segments:
-                walk.offset = segment.end  # empty, or cut off beneath us
+            elif walk.offset < end and segment in self._segments:
+                walk.offset = end  # cut off beneath us
         return Read(walk.found, walk.progress())
 
     def release(self) -> None:

@@ -74,6 +74,9 @@ class Desk:
             purposes: Bits of the purposes an exporter may have it for.
             governed: Whether delivery asks for the person's consent again.
         """
+        if scope.muted:
+            self.intake.dropped["own_thread"] += 1
+            return None
         prepared = prepare_command(
             spec,
             scope,

@@ -229,6 +229,8 @@ class Kit:
             return self._store
 
     def _prepare(self, spec: TouchpointSpec, scope: Scope) -> Prepared:
+        if scope.muted:
+            return Prepared(refusal="own_thread")
         return prepare(
             spec,
             scope,
@@ -261,7 +263,7 @@ class Kit:
             self._boot_guard.release()
 
     def _late_engine(self) -> Engine[Captured] | None:
-        """Where nothing was started, or no thread can be any more: one that only writes down what is queued."""
+        """Where nothing was started, or no thread can be: one that only writes down what is queued."""
         return self._make_engine() if self.intake.queued else None
 
     def _await_engine(self, deadline: float) -> Engine[Captured] | None:
@@ -318,7 +320,7 @@ class Kit:
     def _muted(self) -> Iterator[None]:
         """Nothing captured on this thread is kept: an exporter must not observe itself."""
         scope = self.open_scope(Context())
-        scope.prepared = _Muted()
+        scope.muted = True
         enter(scope)
         try:
             yield
@@ -343,11 +345,6 @@ async def _beside(work: Callable[..., T], *args: object, **kwargs: object) -> T:
     import asyncio
 
     return await asyncio.to_thread(work, *args, **kwargs)
-
-
-class _Muted(dict[str, Prepared]):
-    def get(self, name: str, default: Any = None) -> Prepared:
-        return Prepared(refusal="own_thread")
 
 
 _abandoned: list[Engine[Captured]] = []

@@ -37,12 +37,15 @@ def encode_puts(puts: Mapping[str, Put], *, expected: Mapping[str, int]) -> dict
         {'cup/1': b'{"full":true}'}
     """
     if puts.keys() - expected.keys():
-        raise _invalid("a document is to be written without the version it must have", "put its key in `expected`")
+        raise _invalid(
+            "a document is to be written without the version it must have", "put its key in `expected`"
+        )
     for key in expected:
         kind, _, id = _checked_text(key).partition("/")
         if not (kind and id and len(key) <= MAX_KEY_LENGTH):
             raise _invalid(
-                f"a key of {len(key)} characters is not one", f'write "kind/id", at most {MAX_KEY_LENGTH} characters'
+                f"a key of {len(key)} characters is not one",
+                f'write "kind/id", at most {MAX_KEY_LENGTH} characters',
             )
     for put in puts.values():
         for term in put.terms:
@@ -62,7 +65,8 @@ def check_versions(expected: Mapping[str, int], actual: Mapping[str, int]) -> No
     changed = sum(actual.get(key, 0) != version for key, version in expected.items())
     if changed:
         raise ConflictError(
-            f"{changed} of {len(expected)} documents changed since they were read", fix="read them again and retry"
+            f"{changed} of {len(expected)} documents changed since they were read",
+            fix="read them again and retry",
         )
 
 

@@ -28,9 +28,7 @@ Four decisions carry it.
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
-import stat
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
@@ -44,54 +42,12 @@ import attrs
 from cxkit.errors import StateError, StoreError
 from cxkit.roles import Change, Document, Factory, Put, Store
 from cxkit.stores import MAX_KEY_LENGTH, check_open, check_versions, document, encode_puts
+from cxkit.stores.sqlite_file import INHERITED, LOCKED, connect, failed, identity, store_error
 
 __all__ = ["FACTORY", "SQLiteStore", "Settings"]
 
-_APPLICATION: Final = int.from_bytes(b"cxkt", "big")
-_SCHEMA_VERSION: Final = 1
-_SCHEMA: Final = (
-    "BEGIN",
-    # A deleted document keeps its row, without a body: versions and tokens go on counting.
-    """CREATE TABLE document (
-        token INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, body TEXT
-    )""",
-    "CREATE TABLE term (term TEXT, key TEXT, PRIMARY KEY (term, key)) WITHOUT ROWID",
-    "CREATE INDEX term_by_key ON term (key)",
-    f"PRAGMA application_id = {_APPLICATION}",
-    f"PRAGMA user_version = {_SCHEMA_VERSION}",
-    "COMMIT",
-    "PRAGMA journal_mode = WAL",
-)
-_PRAGMAS: Final = (
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = NORMAL",
-    "PRAGMA wal_autocheckpoint = 0",
-    # Once restarted the log shrinks to what is in it: its size tells when to checkpoint.
-    "PRAGMA journal_size_limit = 0",
-    # Who is erased leaves no bytes in free pages.
-    "PRAGMA secure_delete = ON",
-)
 _MAX_LOG_BYTES: Final = 8 << 20
 _LAST_CHARACTER: Final = "\U0010ffff"
-
-_LOCKED: Final = ("CX6004", "is locked by another process or thread", "find out who holds it so long")
-_FULL: Final = ("CX6005", "cannot grow: the disk or a quota is full, or the disk fails", "free some space")
-_CORRUPT: Final = ("CX6006", "is damaged or not an SQLite file", "restore it from a backup or move it away")
-_READ_ONLY: Final = ("CX6007", "may not be written", "give this user the right to write the file and its directory")
-_CANNOT_OPEN: Final = ("CX6008", "cannot be opened", "name a plain file on a local disk, in a directory of this user")
-_CAUSES: Final = {
-    sqlite3.SQLITE_BUSY: _LOCKED,
-    sqlite3.SQLITE_LOCKED: _LOCKED,
-    sqlite3.SQLITE_FULL: _FULL,
-    sqlite3.SQLITE_IOERR_WRITE: _FULL,
-    sqlite3.SQLITE_IOERR_SHMSIZE: _FULL,
-    sqlite3.SQLITE_CORRUPT: _CORRUPT,
-    sqlite3.SQLITE_NOTADB: _CORRUPT,
-    sqlite3.SQLITE_READONLY: _READ_ONLY,
-    sqlite3.SQLITE_PERM: _READ_ONLY,
-    sqlite3.SQLITE_CANTOPEN: _CANNOT_OPEN,
-}
-_OTHER: Final = ("CX6001", "cannot be read or written", "look at the cause below")
 
 
 @attrs.frozen(kw_only=True)
@@ -163,7 +119,9 @@ class SQLiteStore:
         bodies = encode_puts(puts, expected=expected)
         with self._using(self._writer, "BEGIN IMMEDIATE") as connection:
             counts = _counts(connection, expected)
-            check_versions(expected, {key: version for key, (version, deleted) in counts.items() if not deleted})
+            check_versions(
+                expected, {key: version for key, (version, deleted) in counts.items() if not deleted}
+            )
             versions = {key: counts.get(key, (0, True))[0] + 1 for key in puts}
             _write(connection, puts, bodies, versions)
         self._checkpoint()
@@ -208,7 +166,7 @@ class SQLiteStore:
     def _using(self, link: _Link, begin: str) -> Iterator[sqlite3.Connection]:
         """One transaction: committed, or undone if anything is raised."""
         if self._pid != os.getpid():
-            raise _inherited(self._path)
+            raise failed(self._path, INHERITED)
         try:
             with self._locked(link):
                 check_open(closed=self._closed)
@@ -222,12 +180,12 @@ class SQLiteStore:
                     raise
         except (sqlite3.Error, OSError, UnicodeEncodeError, OverflowError) as error:
             self._drop()
-            raise _store_error(self._path, error) from error
+            raise store_error(self._path, error) from error
 
     @contextmanager
     def _locked(self, link: _Link) -> Iterator[None]:
         if not link.lock.acquire(timeout=self._busy_timeout_s):
-            raise _failed(self._path, *_LOCKED)
+            raise failed(self._path, LOCKED)
         try:
             yield
         finally:
@@ -240,28 +198,17 @@ class SQLiteStore:
                 link.drop()
 
     def _connect(self, link: _Link) -> sqlite3.Connection:
-        if link.connection is not None and link.file != _identity(self._path):
+        if link.connection is not None and link.file != identity(self._path):
             link.drop()
         if link.connection is None:
             link.connection = self._open()
-            link.file = _identity(self._path)
+            link.file = identity(self._path)
         return link.connection
 
     def _open(self) -> sqlite3.Connection:
         if any(store._pid != self._pid and store._is_open() for store in list(_stores)):
-            raise _inherited(self._path)
-        _find(self._path)
-        connection = sqlite3.connect(
-            self._path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
-        )
-        try:
-            _check(connection, self._path)
-            for pragma in _PRAGMAS:
-                connection.execute(pragma)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+            raise failed(self._path, INHERITED)
+        return connect(self._path, busy_timeout_s=self._busy_timeout_s)
 
     def _checkpoint(self) -> None:
         # Whatever prevents it, the commit stands; the next one tries again.
@@ -282,7 +229,8 @@ _CHANGES: Final = """SELECT token, key, version, body IS NULL FROM document
 _COUNT: Final = "SELECT key, version, body IS NULL FROM document WHERE key = ?"
 _PUT: Final = """INSERT INTO document (key, version, token, body)
     VALUES (?, ?, (SELECT coalesce(max(token), 0) + 1 FROM document), ?)
-    ON CONFLICT (key) DO UPDATE SET version = excluded.version, token = excluded.token, body = excluded.body"""
+    ON CONFLICT (key) DO UPDATE
+    SET version = excluded.version, token = excluded.token, body = excluded.body"""
 _DROP_TERMS: Final = "DELETE FROM term WHERE key = ?"
 _PUT_TERM: Final = "INSERT INTO term (term, key) VALUES (?, ?)"
 
@@ -305,75 +253,6 @@ def _write(
             connection.executemany(_PUT_TERM, [(term, key) for term in puts[key].terms])
 
 
-# --- The file -------------------------------------------------------------------------------------
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        status = os.lstat(path)
-    except FileNotFoundError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _find(path: Path) -> None:
-    """Make sure that a plain file to write is there, for this user alone if it is new."""
-    if not os.path.lexists(path):
-        _create(path)
-    if not stat.S_ISREG(os.lstat(path).st_mode):
-        raise _failed(path, *_CANNOT_OPEN)
-    if not os.access(path, os.W_OK):
-        # SQLite would open it, and leave a log that is read-only even when the file no longer is.
-        raise _failed(path, *_READ_ONLY)
-
-
-def _create(path: Path) -> None:
-    # Whole under another name first: several processes and threads may be the first at once, and
-    # SQLite does not wait for its turn to switch a file to the write-ahead log.
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    try:
-        with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
-            for statement in _SCHEMA:
-                connection.execute(statement)
-        with suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        os.unlink(draft)
-
-
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse what is not ours, before anything is changed."""
-    if connection.execute("PRAGMA application_id").fetchone() != (_APPLICATION,):
-        raise _failed(path, "CX6010", "is not a store of cxkit", "name another path, or delete the file if it is empty")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > _SCHEMA_VERSION:
-        raise _failed(path, "CX6009", f"has schema {version}, from a newer cxkit", "update cxkit")
-
-
-# --- Errors ---------------------------------------------------------------------------------------
-
-
-def _store_error(path: Path, error: Exception) -> StoreError:
-    if isinstance(error, (UnicodeEncodeError, OverflowError)):
-        return _failed(path, "CX6003", "was asked for what no key, term or token can be", "check the arguments")
-    if isinstance(error, OSError):
-        return _failed(path, *_CANNOT_OPEN)
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    return _failed(path, *(_CAUSES.get(code) or _CAUSES.get(code & 0xFF, _OTHER)))
-
-
-def _failed(path: Path, code: str, what: str, fix: str) -> StoreError:
-    return StoreError(f"the store {path} {what}", fix=fix, code=code)
-
-
-def _inherited(path: Path) -> StoreError:
-    return _failed(
-        path, "CX6011", "was inherited through a fork that Python was not told of", "build the kit after the fork"
-    )
-
-
 # --- Forks ----------------------------------------------------------------------------------------
 
 _stores: weakref.WeakSet[SQLiteStore] = weakref.WeakSet()
@@ -383,7 +262,9 @@ _held: list[threading.Lock] = []
 @cache
 def _watch_forks() -> None:
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
+        os.register_at_fork(
+            before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child
+        )
 
 
 def _before_fork() -> None:

@@ -1,19 +1,20 @@
-"""A trivial model of a store, and a machine that walks any store beside it at random."""
+"""What the suite of stores draws at random: bodies, and walks of any store beside a trivial model."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from cxkit.errors import ConflictError
+from cxkit.model import JSON
 from cxkit.roles import Change, Put, Store
 
-__all__ = ["all_changes", "machine"]
+__all__ = ["all_changes", "json_objects", "machine"]
 
 _IDS: Final = ("a/1", "a/2", "a/1%", "a/_1", "A/1", "é/1")
 _TERMS: Final = ("x", "y")
@@ -37,6 +38,20 @@ def all_changes(store: Store, token: int, *, limit: int = 1000) -> list[Change]:
         assert [it.token for it in page] == sorted({it.token for it in page})
         changes += page
     return changes
+
+
+def json_objects() -> st.SearchStrategy[dict[str, JSON]]:
+    """Any object of JSON whose numbers keep to 64 bits.
+
+    Example:
+        >>> json_objects().validate()
+    """
+    numbers = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+    leaves: st.SearchStrategy[Any] = st.none() | st.booleans() | numbers | st.text()
+    values = st.recursive(
+        leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20
+    )
+    return st.dictionaries(st.text(), values)
 
 
 def machine(store: Store, second: Store) -> type[RuleBasedStateMachine]:
@@ -65,9 +80,18 @@ class _Machine(RuleBasedStateMachine):
         """Of deleted documents too."""
         self.living: dict[str, tuple[int, frozenset[str]]] = {}
 
-    @rule(puts=_puts, read=st.frozensets(_ids, max_size=2), lies=st.sets(_ids, max_size=2), handle=st.integers(0, 1))
+    @rule(
+        puts=_puts,
+        read=st.frozensets(_ids, max_size=2),
+        lies=st.sets(_ids, max_size=2),
+        handle=st.integers(0, 1),
+    )
     def commit(
-        self, puts: Mapping[str, tuple[int | None, frozenset[str]]], read: set[str], lies: set[str], handle: int
+        self,
+        puts: Mapping[str, tuple[int | None, frozenset[str]]],
+        read: set[str],
+        lies: set[str],
+        handle: int,
     ) -> None:
         named = {self.namespace + id: put for id, put in puts.items()}
         expected = {key: self._version(key) for key in {*named, *(self.namespace + id for id in read)}}

@@ -23,18 +23,25 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
 from cxkit.errors import ConflictError, StoreError
 from cxkit.model import JSON
 from cxkit.roles import Put, Store
-from cxkit.testing.store_model import all_changes, machine
+from cxkit.testing.store_model import all_changes, json_objects, machine
 
 __all__ = ["StoreSuite"]
 
 _PATIENCE_S = 60.0
-_NO_BODIES: tuple[Any, ...] = ({"x": object()}, {"x": {1: object()}}, {"x": "\ud800"}, {"x": 1j}, [1], "text", 7)
+_NO_BODIES: tuple[Any, ...] = (
+    {"x": object()},
+    {"x": {1: object()}},
+    {"x": "\ud800"},
+    {"x": 1j},
+    [1],
+    "text",
+    7,
+)
 _NO_KEYS: tuple[Any, ...] = ("", "cup", "cup/", "/1", "cup/" + "x" * 197, "cup/\ud800", 7)
 
 
@@ -101,7 +108,9 @@ class StoreSuite:
             store.commit({}, expected={"cup/3": 1})
         assert store.commit({}, expected={"cup/1": 1, "cup/3": 0}) == {}
         assert store.commit({"cup/2": Put(body={})}, expected={"cup/2": 0, "cup/1": 1}) == {"cup/2": 1}
-        assert _versions(store, "cup/1", "cup/2") == {"cup/1": 1, "cup/2": 1}, "a key only read is not written"
+        assert _versions(store, "cup/1", "cup/2") == {"cup/1": 1, "cup/2": 1}, (
+            "a key only read is not written"
+        )
 
     def test_expected_must_name_every_put(self, store: Store) -> None:
         puts = {"cup/1": Put(body={}), "cup/2": Put(body={})}
@@ -120,12 +129,17 @@ class StoreSuite:
     def test_a_key_has_up_to_200_characters(self, store: Store, letter: str) -> None:
         key = "cup/" + letter * 196
         _put(store, key, {"n": 1}, "tea")
-        assert list(store.get_many([key])) == store.lookup("tea") == [it.key for it in store.scan("cup/")] == [key]
+        assert (
+            list(store.get_many([key]))
+            == store.lookup("tea")
+            == [it.key for it in store.scan("cup/")]
+            == [key]
+        )
         assert [it.key for it in store.scan(key)] == [key]
 
     def test_any_json_comes_back(self, store: Store) -> None:
         @_settings()
-        @given(_json_objects())
+        @given(json_objects())
         def comes_back(body: dict[str, JSON]) -> None:
             _put(store, "cup/1", body)
             assert store.get_many(["cup/1"])["cup/1"].body == body
@@ -220,14 +234,19 @@ class StoreSuite:
         for key in ("cup/1", "cup/2", "cup/1"):
             _put(store, key, {})
         changes = store.changes_since(0)
-        assert [(it.key, it.version, it.deleted) for it in changes] == [("cup/2", 1, False), ("cup/1", 2, False)]
+        assert [(it.key, it.version, it.deleted) for it in changes] == [
+            ("cup/2", 1, False),
+            ("cup/1", 2, False),
+        ]
         assert 0 < changes[0].token < changes[1].token
         assert store.changes_since(changes[0].token) == changes[1:]
         assert store.changes_since(changes[1].token) == store.changes_since(0, limit=0) == []
         keys = ["cup/5", "cup/3", "cup/4"]
         store.commit({key: Put(body={}) for key in keys}, expected=dict.fromkeys(keys, 0))
         later = all_changes(store, changes[1].token, limit=1)
-        assert sorted(it.key for it in later) == sorted(keys), "one page of one does not skip the rest of a commit"
+        assert sorted(it.key for it in later) == sorted(keys), (
+            "one page of one does not skip the rest of a commit"
+        )
         assert later == store.changes_since(changes[1].token)
 
     def test_tokens_are_never_used_again(self, store: Store) -> None:
@@ -323,14 +342,9 @@ class StoreSuite:
 
 def _settings() -> settings:
     """Made anew each time: what is not said here is the profile's."""
-    return settings(max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-def _json_objects() -> st.SearchStrategy[dict[str, JSON]]:
-    numbers = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
-    leaves: st.SearchStrategy[Any] = st.none() | st.booleans() | numbers | st.text()
-    values = st.recursive(leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
-    return st.dictionaries(st.text(), values)
+    return settings(
+        max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    )
 
 
 def _put(store: Store, key: str, body: Mapping[str, JSON] | None, *terms: str) -> int:
@@ -360,7 +374,9 @@ def _increment(store: Store, key: str) -> None:
         number = found[key].body["n"] if key in found else 0
         assert isinstance(number, int)
         try:
-            store.commit({key: Put(body={"n": number + 1})}, expected={key: found[key].version if found else 0})
+            store.commit(
+                {key: Put(body={"n": number + 1})}, expected={key: found[key].version if found else 0}
+            )
         except ConflictError:
             continue
         return

@@ -25,3 +25,4 @@ def answer(phone: str, topic: str) -> str:
 
 if __name__ == "__main__":
     print(answer(*sys.argv[1:3]))
+    cxkit.close()  # a program as short as this one delivers before it ends, or leaves it to the next

@@ -27,12 +27,12 @@ def test_importing_it_starts_opens_and_loads_nothing(tmp_path: Path) -> None:
     code = """
         import logging, signal, sys, threading
         before = {n: signal.getsignal(n) for n in signal.valid_signals()}
-        seen = []
+        seen, code = [], (".py", ".pyc", ".so")
 
         def watch(event, arguments):
             if event in ("os.listdir", "os.scandir"):
                 return  # the import itself
-            if event == "open" and not arguments[2] & 3 and arguments[0].endswith((".py", ".pyc", ".so")):
+            if event == "open" and str(arguments[0]).endswith(code) and not arguments[2] & 3:
                 return  # likewise: read only
             if event.split(".")[0] in ("open", "os", "socket", "_thread", "subprocess", "sqlite3", "shutil"):
                 seen.append((event, arguments))
@@ -101,6 +101,16 @@ def test_without_any_configuration_it_works_and_nothing_leaves_the_machine(tmp_p
     assert_fine(run(code, tmp_path), "4 {} []\n")
 
     assert [one.name for one in tmp_path.iterdir()] == [".cxkit"]
+
+
+def test_a_program_that_ends_at_once_is_silent_and_loses_nothing(tmp_path: Path) -> None:
+    capture = "import cxkit; cxkit.touchpoint('program.started').capture()"
+    account = "import cxkit; account = cxkit.stats(); print(account.spooled, dict(account.dropped))"
+
+    for _ in range(3):
+        assert_fine(run(capture, tmp_path), "")
+
+    assert_fine(run(account, tmp_path), "3 {}\n")
 
 
 def unwritable(kind: str, tmp_path: Path) -> Path | str:

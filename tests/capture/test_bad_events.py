@@ -169,7 +169,6 @@ BAD: dict[str, Callable[[], Any]] = {
     "type alias": lambda: list[int],
     "thread": threading.Thread,
     "text that is hostile": lambda: HostileText("\ud83d"),
-    "odd keys": lambda: {(1, 2): 1, frozenset(): 2},
     "interaction": lambda: cxkit.scope,
 }
 

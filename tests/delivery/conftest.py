@@ -1,4 +1,4 @@
-"""What the tests of delivery share: records, lanes that work on the test's own thread, and a clock that stands."""
+"""What the tests of delivery share: records, lanes that work on the test's own thread, a clock that stands."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def records() -> Callable[..., list[Record]]:
 
 @pytest.fixture(scope="session")
 def drain() -> Callable[..., tuple[list[Record], Progress]]:
-    """Reads all that can be read of a spool from a position on, as a lane does; bounded, so it ends or fails."""
+    """Reads all that can be read of a spool from a position on, as a lane does; it ends or fails."""
 
     def read_all(spool: Spool, progress: Progress, *, at_once: int = 3) -> tuple[list[Record], Progress]:
         found: list[Record] = []
@@ -137,7 +137,7 @@ def work() -> Callable[[Lane], None]:
 
 @pytest.fixture(scope="session")
 def files_limited() -> Callable[[int], AbstractContextManager[None]]:
-    """A kernel that lets no file of this process grow beyond so many bytes: a short write first, then an error."""
+    """No file of this process may grow beyond so many bytes: a short write first, then an error."""
 
     @contextmanager
     def limited(size: int) -> Iterator[None]:

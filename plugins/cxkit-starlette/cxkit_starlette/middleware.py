@@ -17,6 +17,7 @@ __all__ = ["CXMiddleware"]
 _MAX_UNKNOWN: Final = 100
 _MAX_WRAPPED: Final = 20
 _BELOW: Final = "/{path}"
+_ANYTHING_BELOW: Final = "/(?:.*)"
 
 
 class CXMiddleware(ASGIMiddleware):
@@ -47,14 +48,14 @@ class _Route(NamedTuple):
 class _Templates:
     """The templates of routes, by the endpoint that Starlette leaves in the ASGI scope.
 
-    The scope has the template of no route that is mounted, and the path has values in it; so the
-    routes are read once, and again when an endpoint turns up that was not among them.
+    The path has values in it, and the scope has no template, or one without what it is mounted
+    under. So the routes are read once, and again when an endpoint turns up that was not among them.
     """
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, int], list[_Route]] = {}
-        self._routers: list[object] = []
-        """Kept, with the endpoints, so that no other object gets the id of one that is gone."""
+        self._routers: dict[int, object] = {}
+        """Kept, as the endpoints are, so that nothing else gets the id of one that is gone."""
         self._unknown = 0
 
     def __call__(self, scope: Mapping[str, Any]) -> str | None:
@@ -71,41 +72,45 @@ class _Templates:
         return routes[0].template if routes else None
 
     def _read(self, router: object, endpoint: object) -> list[_Route]:
-        if self._unknown > _MAX_UNKNOWN:  # endpoints made anew for each request are not to be waited for
+        if self._unknown > _MAX_UNKNOWN:  # where endpoints are made anew for each request
             return []
-        known: dict[tuple[int, int], list[_Route]] = {}
+        found: dict[tuple[int, int], list[_Route]] = {}
         for route in _routes(router, "", ""):
-            known.setdefault((id(router), id(route.endpoint)), []).append(route)
-        self._routers.append(router)
-        if (id(router), id(endpoint)) not in known:
+            found.setdefault((id(router), id(route.endpoint)), []).append(route)
+        wanted = (id(router), id(endpoint))
+        if wanted not in found:
             self._unknown += 1
-            known[id(router), id(endpoint)] = [_Route(endpoint, None, re.compile(""))]
-        self._known.update(known)
-        return self._known[id(router), id(endpoint)]
+            found[wanted] = [_Route(endpoint, None, re.compile(""))]
+        self._routers[id(router)] = router
+        self._known.update(found)
+        return found[wanted]
 
 
 def _routes(router: object, prefix: str, pattern: str) -> Iterator[_Route]:
-    """Every route below a router, its template and its pattern with those of what it is mounted under."""
-    for route in _flat(getattr(router, "routes", ())):
-        endpoint = getattr(route, "endpoint", None) or getattr(route, "app", None)
+    """All routes below a router; template and pattern begin with those of what they are mounted under."""
+    for route in _unfolded(getattr(router, "routes", ())):
         template = prefix + getattr(route, "path_format", "")
-        path = pattern + _without_names(getattr(route, "path_regex", None))
-        inner = None if hasattr(route, "endpoint") else _router_in(getattr(route, "app", None))
-        if inner is not None:  # what matches no route in it has no template, though its mount has one
-            yield from _routes(inner, template.removesuffix(_BELOW), path.removesuffix("/.*"))
-            yield _Route(endpoint, None, re.compile(path))
-        else:
+        path = pattern + _unnamed(getattr(route, "path_regex", None))
+        endpoint = getattr(route, "endpoint", None)
+        if endpoint is not None:
             yield _Route(endpoint, template, re.compile(path))
+            continue
+        mounted = getattr(route, "app", None)
+        inner = _router_in(mounted)
+        if inner is not None:
+            yield from _routes(inner, template.removesuffix(_BELOW), path.removesuffix(_ANYTHING_BELOW))
+        # What matches none of the routes further in has no template, though its mount has one.
+        yield _Route(mounted, template or None if inner is None else None, re.compile(path))
 
 
-def _flat(routes: Iterable[object]) -> Iterable[object]:
+def _unfolded(routes: Iterable[object]) -> Iterable[object]:
     """As they are; but FastAPI keeps included routers folded up."""
     unfold = getattr(sys.modules.get("fastapi.routing"), "iter_route_contexts", None)
     return unfold(routes) if unfold else routes
 
 
 def _router_in(app: object) -> object | None:
-    """What routes further in a mounted app, whatever middleware is around it."""
+    """What routes further in a mounted app, whatever middleware is around it; None if nothing does."""
     for _ in range(_MAX_WRAPPED):
         if app is None or getattr(app, "routes", None):
             return app
@@ -113,11 +118,11 @@ def _router_in(app: object) -> object | None:
     return None
 
 
-def _without_names(pattern: re.Pattern[str] | None) -> str:
-    if pattern is None:  # a host, which is no part of the path
+def _unnamed(pattern: re.Pattern[str] | None) -> str:
+    """A route's pattern to be put after another's, where names may come twice."""
+    if pattern is None:  # a host's, which is no part of the path
         return ""
-    text = pattern.pattern.removeprefix("^").removesuffix("$")
-    return re.sub(r"\(\?P<\w+>(\.\*\)$)?", lambda match: ".*" if match[1] else "(?:", text)
+    return re.sub(r"\(\?P<\w+>", "(?:", pattern.pattern.removeprefix("^").removesuffix("$"))
 
 
 def _path(scope: Mapping[str, Any]) -> str:

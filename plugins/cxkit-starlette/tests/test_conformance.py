@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 
 import pytest
-from cxkit_starlette import CXMiddleware
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -15,6 +14,7 @@ from starlette.routing import Route
 
 from cxkit import Kit
 from cxkit.testing.web_suite import Answer, Ask, Handler, WebSuite, served
+from cxkit_starlette import CXMiddleware
 
 
 def endpoint(handler: Handler, *, threaded: bool) -> Callable[[Request], Awaitable[Response]]:
@@ -39,7 +39,10 @@ class TestStarlette(WebSuite):
 
     def serve(self, handlers: list[Handler], kit: Kit | None) -> AbstractContextManager[int]:
         app = Starlette(
-            routes=[Route(one.path, endpoint(one, threaded=self.threaded), methods=[one.method]) for one in handlers]
+            routes=[
+                Route(one.path, endpoint(one, threaded=self.threaded), methods=[one.method])
+                for one in handlers
+            ]
         )
         if kit is not None:
             app.add_middleware(CXMiddleware, kit=kit)

@@ -1,0 +1,220 @@
+"""The view: from memory, never out of date for long, and never of somebody else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cxkit.errors import StoreError
+from cxkit.flows.apply import Applier
+from cxkit.flows.bus import Bus
+from cxkit.flows.documents import keys_of
+from cxkit.flows.view import Known, View, refuses
+from cxkit.model import Identity
+from cxkit.roles import Put
+from cxkit.stores.memory import MemoryStore
+from tests.flows.world import KEYS, Faulty, Ticking, batch, chose, identified, identity, key
+
+NANCY = identity(user_id="nancy", visitor="v1")
+
+
+class Seen:
+    """A view, an applier in its process, and one in another."""
+
+    def __init__(self, store: Faulty) -> None:
+        self.store, self.clock = store, Ticking()
+        self.view = View(lambda: store, clock=self.clock)
+        bus = Bus()
+        bus.subscribe(self.view.committed)
+        self.here = Applier(lambda: store.inner, KEYS, bus)
+        self.elsewhere = Applier(lambda: store.inner, KEYS, Bus())
+
+    def of(self, who: Identity, *, wait: bool = True) -> Known | None:
+        return self.view.of(keys_of(KEYS, who), wait=wait)
+
+
+@pytest.fixture
+def seen(store: Faulty) -> Seen:
+    return Seen(store)
+
+
+def choice(known: Known | None, purpose: str = "analytics") -> str | None:
+    assert known is not None
+    return known.choices[purpose][0] if purpose in known.choices else None
+
+
+def test_of_nobody_nothing_is_known_and_nothing_asked(seen: Seen) -> None:
+    assert seen.of(Identity()) == Known()
+    assert not seen.store.asked
+
+
+def test_a_person_is_known_by_each_of_their_identifiers(seen: Seen) -> None:
+    seen.elsewhere.export(batch(identified(NANCY, id="01", plan="gold"), chose(NANCY, id="02", analytics="granted")), deadline_s=5)
+    for who in (NANCY, identity(user_id="nancy"), identity("cookie", visitor="v1")):
+        known = seen.of(who)
+        assert known is not None
+        assert (known.person, known.traits, choice(known)) == ("01", {"plan": "gold"}, "granted")
+
+
+def test_it_answers_from_memory(seen: Seen) -> None:
+    seen.elsewhere.export(batch(identified(NANCY)), deadline_s=5)
+    seen.of(NANCY)
+    before = seen.store.asked.copy()
+    for _ in range(10):
+        seen.of(NANCY)
+    assert seen.store.asked == before
+
+
+def test_what_this_process_commits_shows_at_once(seen: Seen) -> None:
+    assert choice(seen.of(NANCY)) is None
+    seen.here.export(batch(chose(NANCY, id="01", analytics="denied")), deadline_s=5)
+    assert choice(seen.of(NANCY)) == "denied"
+
+
+def test_what_others_commit_shows_within_half_a_second(seen: Seen) -> None:
+    assert choice(seen.of(NANCY)) is None
+    seen.elsewhere.export(batch(chose(NANCY, id="01", analytics="denied")), deadline_s=5)
+    assert choice(seen.of(NANCY)) is None, "it is remembered that nothing was there"
+    seen.clock.now_s += 0.5
+    assert choice(seen.of(NANCY)) == "denied"
+
+
+def test_a_person_who_gains_an_identifier_gains_what_was_chosen_under_it(seen: Seen) -> None:
+    seen.elsewhere.export(batch(chose(identity("cookie", visitor="v1"), id="01", analytics="denied")), deadline_s=5)
+    nancy = identity(user_id="nancy")
+    assert choice(seen.of(nancy)) is None
+    seen.here.export(batch(identified(NANCY, id="02")), deadline_s=5)
+    assert choice(seen.of(nancy)) == "denied"
+
+
+def test_a_command_shows_before_it_is_committed_and_not_twice(seen: Seen) -> None:
+    made = chose(NANCY, id="01", analytics="denied")
+    seen.view.remembers(keys_of(KEYS, NANCY), "01", Known(choices={"analytics": ("denied", made.occurred_at)}))
+    seen.view.remembers(keys_of(KEYS, NANCY), "02", Known(traits={"plan": "gold"}))
+    known = seen.of(NANCY)
+    assert known is not None
+    assert (choice(known), known.traits) == ("denied", {"plan": "gold"})
+    seen.here.export(batch(made), deadline_s=5)
+    seen.here.export(batch(identified(NANCY, id="02", plan="silver")), deadline_s=5)
+    known = seen.of(NANCY)
+    assert known is not None
+    assert (choice(known), known.traits) == ("denied", {"plan": "silver"})
+
+
+def test_what_cannot_be_known_without_waiting_is_not_guessed(seen: Seen) -> None:
+    assert seen.of(NANCY, wait=False) is None
+    assert not seen.store.asked
+    seen.of(NANCY)
+    assert seen.of(NANCY, wait=False) == seen.of(NANCY)
+
+
+def test_what_was_read_while_somebody_wrote_is_not_remembered(seen: Seen) -> None:
+    """Or a withdrawal that came in between would never be seen."""
+
+    def between() -> None:
+        seen.store.meanwhile = lambda: None
+        seen.here.export(batch(chose(NANCY, id="01", analytics="denied")), deadline_s=5)
+
+    seen.store.meanwhile = between
+    seen.of(NANCY)
+    assert choice(seen.of(NANCY)) == "denied"
+
+
+# --- a store that fails ---
+
+
+def test_while_the_store_is_broken_nothing_is_known_for_sure(seen: Seen) -> None:
+    seen.of(NANCY)
+    seen.store.broken = True
+    seen.clock.now_s += 0.5
+    asked = seen.store.asked.total()
+    for _ in range(5):
+        with pytest.raises(StoreError):
+            seen.of(NANCY)
+        assert seen.of(NANCY, wait=False) is None
+        assert refuses(seen.view, bytes.fromhex(key("user_id", "nancy")), ["analytics"]) is None
+    assert seen.store.asked.total() == asked + 1, "a broken store is not asked by everybody"
+    seen.store.broken = False
+    seen.clock.now_s += 0.5
+    assert seen.of(NANCY) == Known(documents=seen.of(NANCY).documents)  # type: ignore[union-attr]
+
+
+def test_whatever_a_strange_store_raises_is_not_knowing() -> None:
+    class Strange(Faulty):
+        def changes_since(self, token: int, *, limit: int = 1000) -> Any:
+            raise ZeroDivisionError
+
+    view = View(lambda: Strange(MemoryStore()))
+    assert refuses(view, bytes(16), ["analytics"]) is None
+
+
+def test_a_denial_of_the_necessary_stops_nothing(seen: Seen) -> None:
+    seen.elsewhere.export(batch(chose(NANCY, id="01", necessary="denied", analytics="denied")), deadline_s=5)
+    subject = bytes.fromhex(key("user_id", "nancy"))
+    assert refuses(seen.view, subject, ["necessary"]) is False
+    assert refuses(seen.view, subject, ["necessary", "analytics"]) is True
+    assert refuses(seen.view, subject, []) is False
+
+
+# --- somebody else on the same device ---
+
+
+def test_of_two_who_share_a_device_each_is_known_as_themselves(seen: Seen) -> None:
+    mary = identity(user_id="mary", visitor="v1")
+    seen.elsewhere.export(
+        batch(
+            identified(mary, id="01", plan="basic", town="Lyon"),
+            chose(mary, id="02", minute=5, advertising="granted"),
+            identified(NANCY, id="03", plan="gold"),
+            chose(identity(user_id="nancy"), id="04", minute=1, advertising="denied"),
+        ),
+        deadline_s=5,
+    )
+    nancy, guest = seen.of(NANCY), seen.of(identity("cookie", visitor="v1"))
+    assert nancy is not None
+    assert guest is not None
+    assert (nancy.person, nancy.traits, choice(nancy, "advertising")) == ("03", {"plan": "gold"}, "denied")
+    assert (guest.person, choice(guest, "advertising")) == ("01", "granted")
+
+
+def test_who_logs_in_for_the_first_time_on_anothers_device_starts_with_nothing(seen: Seen) -> None:
+    mary = identity(user_id="mary", visitor="v1")
+    seen.elsewhere.export(
+        batch(identified(mary, id="01", plan="gold"), chose(mary, id="02", profiling="granted")), deadline_s=5
+    )
+    known = seen.of(NANCY)
+    assert known is not None
+    assert (known.person, known.traits, choice(known, "profiling")) == (None, {}, None)
+
+
+# --- size ---
+
+
+def test_it_begins_at_the_end_of_the_stores_history() -> None:
+    store = Faulty(MemoryStore())
+    for number in range(3_000):
+        store.inner.commit({f"x/{number}": Put(body={})}, expected={f"x/{number}": 0})
+    seen = Seen(store)
+    seen.of(NANCY)
+    assert store.asked["changes_since"] < 40
+    seen.elsewhere.export(batch(chose(NANCY, id="01", analytics="denied")), deadline_s=5)
+    seen.clock.now_s += 0.5
+    assert choice(seen.of(NANCY)) == "denied"
+
+
+def test_it_forgets_the_oldest_of_ten_thousand() -> None:
+    seen = Seen(Faulty(MemoryStore()))
+    for number in range(10_001):
+        seen.of(identity(user_id=f"u{number}"))
+    before = seen.store.asked["get_many"]
+    seen.of(identity(user_id="u10000"))
+    assert seen.store.asked["get_many"] == before
+    seen.of(identity(user_id="u0"))
+    assert seen.store.asked["get_many"] == before + 1
+
+
+def test_after_a_fork_it_knows_nothing(seen: Seen) -> None:
+    seen.of(NANCY)
+    seen.view.reset()
+    assert seen.of(NANCY, wait=False) is None
