@@ -11,10 +11,12 @@ and ``roles`` what plugins fill; ``settings``, ``transport``, ``keyring``; ``cod
 from __future__ import annotations
 
 from cxkit.api import (
+    Account,
     CXError,
     Decision,
     Experience,
     Feedback,
+    Flushed,
     Interaction,
     Kit,
     Money,
@@ -37,10 +39,12 @@ from cxkit.api import (
 )
 
 __all__ = [
+    "Account",
     "CXError",
     "Decision",
     "Experience",
     "Feedback",
+    "Flushed",
     "Interaction",
     "Kit",
     "Money",

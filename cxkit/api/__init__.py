@@ -11,15 +11,19 @@ from cxkit.api.controls import close, configure, flush, settled, stats
 from cxkit.api.experiences import Experience, experience
 from cxkit.api.scopes import carry, grant, identify, profile, scope, withdraw
 from cxkit.api.touchpoints import Occurrence, Ongoing, Touchpoint, money, touchpoint
+from cxkit.delivery.account import Account
+from cxkit.delivery.engine import Flushed
 from cxkit.errors import CXError
 from cxkit.kit import Kit
 from cxkit.model import Decision, Feedback, Interaction, Money, Variant
 
 __all__ = [
+    "Account",
     "CXError",
     "Decision",
     "Experience",
     "Feedback",
+    "Flushed",
     "Interaction",
     "Kit",
     "Money",

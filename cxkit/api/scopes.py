@@ -14,8 +14,10 @@ from cxkit.errors import StateError
 from cxkit.flows.consent import choose
 from cxkit.flows.identify import identifiers_of
 from cxkit.flows.identify import identify as identify_flow
+from cxkit.flows.view import Known
 from cxkit.kit import Kit, current_kit, default_kit
 from cxkit.model import JSON, Context, Evidence, Identity, Person, Profile
+from cxkit.model.consent import Method
 from cxkit.rules.identity import join
 
 __all__ = ["carry", "grant", "identify", "profile", "scope", "withdraw"]
@@ -117,6 +119,9 @@ def carry(work: Callable[P, R]) -> Callable[P, R]:
 def identify(*, traits: Mapping[str, JSON] | None = None, **identifiers: str | int) -> None:
     """The customer of this scope proved who they are, by a login: the scope so far is theirs.
 
+    Call it wherever your app knows who is signed in, in every request if you like: what is already
+    known is not recorded again. A visitor's cookie alone never counts as a login.
+
     Args:
         traits: What they said of themselves: ``{"plan": "gold"}``.
         identifiers: ``user_id="nancy"``, ``email=...``: as few as needed.
@@ -128,25 +133,26 @@ def identify(*, traits: Mapping[str, JSON] | None = None, **identifiers: str | i
     )
 
 
-def grant(*purposes: str, method: str = "api") -> None:
+def grant(*purposes: str, method: Method = "api") -> None:
     """The customer of this scope allows these purposes, from now on."""
     _in_scope(lambda kit, here: choose(kit.desk, here, purposes, "granted", method=method))
 
 
-def withdraw(*purposes: str, method: str = "api") -> None:
+def withdraw(*purposes: str, method: Method = "api") -> None:
     """The customer of this scope refuses these purposes, from now on; what is still unsent is not sent."""
     _in_scope(lambda kit, here: choose(kit.desk, here, purposes, "denied", method=method))
 
 
 def profile() -> Profile:
-    """What is known of the customer of this scope: their traits and choices. Empty if that is nobody."""
+    """What is known of the customer of this scope, and what they chose here and elsewhere.
+
+    Of somebody who is not recognised only the choices are known, if they made any.
+    """
     here = current_scope()
     if here is None:
         return Profile()
     kit: Kit = here.kit
-    known = kit.desk.known(here, wait=kit.may_wait())
-    if known is None or not here.identity:
-        return Profile()
+    known = Known(choices=here.choices).with_more(kit.desk.known(here, wait=kit.may_wait()) or Known())
     return Profile(
         person=None if known.person is None else Person(id=known.person),
         traits=known.traits,

@@ -156,6 +156,12 @@ class Intake:
         except Empty:
             return [one for one in taken if one is not None]
 
+    def rest(self) -> bool:
+        """Whoever took from here has ended, and accounted for all it knew; whether there is more already."""
+        self.dropped.clear()
+        self._running = not self.queue.empty()
+        return self._running
+
     def nudge(self) -> None:
         """Wake whoever waits in `take`."""
         self.queue.put(None)

@@ -44,6 +44,7 @@ class Scope:
         issue_visitor: Makes an identifier for a visitor who may now be recognised; None where
             none can be kept: outside the web, or once the response has begun.
         pending: Whether what the store knows of this person is still on its way.
+        returning: Whether the visitor was here before, by a cookie of ours.
         shown: Experience to the decision that was exposed in this scope.
         circumstances: Mode of capture to what is encoded of it, for this version of the scope.
         muted: Whether nothing captured here is kept: an exporter must not observe itself.
@@ -52,7 +53,7 @@ class Scope:
 
     __slots__ = (
         "_enrich", "allowed", "ceiling", "choices", "circumstances", "closed", "context", "despite_gpc", "facts", "gpc", "identity",
-        "intake", "issue_visitor", "kit", "muted", "parent", "pending", "prepared", "shown", "version",
+        "intake", "issue_visitor", "kit", "muted", "parent", "pending", "prepared", "returning", "shown", "version",
     )  # fmt: skip
 
     def __init__(
@@ -82,6 +83,7 @@ class Scope:
         self.muted: bool = parent is not None and parent.muted
         self.closed = False
         self.pending = False
+        self.returning = False
         self.version = 0
         self.prepared: dict[str, Prepared] = {}
         self.circumstances: dict[str, Circumstances] = {}
@@ -121,6 +123,7 @@ class Scope:
         )
         child.pending = self.pending
         child.ceiling = self.ceiling
+        child.returning = self.returning
         child.despite_gpc = self.despite_gpc
         return child
 

@@ -62,7 +62,7 @@ def _attributes(scope: Scope, known: Known) -> dict[str, JSON]:
         "country": context.place.country if context.place else None,
         "device": context.device.type if context.device else None,
         "route": context.page.route if context.page else None,
-        "recognised": bool(scope.identity),
+        "returning": scope.returning or known.person is not None,
         "known": any(one.evidence == "login" for one in scope.identity.identifiers),
         "traits": dict(known.traits),
     }

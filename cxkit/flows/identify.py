@@ -8,12 +8,12 @@ from typing import Any
 from cxkit.capture.redact import Redactor
 from cxkit.capture.sanitise import sanitise
 from cxkit.capture.scope import Scope
-from cxkit.errors import InvalidInteractionError
+from cxkit.errors import InvalidInteractionError, StoreError
 from cxkit.flows.desk import Desk
 from cxkit.flows.documents import keys_of
 from cxkit.flows.view import Known
 from cxkit.keyring import Keyring
-from cxkit.model import Evidence, Identifier, TouchpointSpec, purpose_bits
+from cxkit.model import JSON, Evidence, Identifier, Identity, TouchpointSpec, purpose_bits
 from cxkit.rules.identity import CONTACTS, join, normalise, without
 
 __all__ = ["IDENTIFIED", "identifiers_of", "identify"]
@@ -30,7 +30,8 @@ def identify(
 ) -> str | None:
     """Join what was proven (a login) to the scope, and record it.
 
-    Without consent to ``identity_stitching`` the visitor's own identifier stays apart: it leaves the
+    Safe to call in every request of a customer who is signed in: what is already known is not
+    recorded again. Without consent to ``identity_stitching`` the visitor's own identifier stays apart: it leaves the
     scope, and nothing links the two.
 
     Raises:
@@ -43,6 +44,8 @@ def identify(
     scope.change(identity=join(known, proven))
     desk.recall(scope, wait=wait)
     plain = sanitise(dict(traits), redactor=Redactor()).properties
+    if _nothing_new(desk, scope.identity, plain, wait=wait):
+        return None
     id = desk.command(
         IDENTIFIED,
         scope,
@@ -53,6 +56,25 @@ def identify(
     if id is not None:
         desk.view.remembers(keys_of(desk.keyring, scope.identity), id, Known(traits=plain))
     return id
+
+
+def _nothing_new(desk: Desk, identity: Identity, traits: Mapping[str, JSON], *, wait: bool) -> bool:
+    """Whether each identifier that could be linked has an owner, and the person these traits."""
+    keys = keys_of(desk.keyring, identity)
+    try:
+        held = [
+            desk.view.under(key, wait=wait)
+            for key, one in keys.items()
+            if one.evidence in ("cookie", "login")
+        ]
+    except StoreError:
+        return False
+    known = [one for one in held if one is not None and one.person is not None]
+    return (
+        bool(known)
+        and len(known) == len(held)
+        and all(name in known[0].traits and known[0].traits[name] == value for name, value in traits.items())
+    )
 
 
 def identifiers_of(

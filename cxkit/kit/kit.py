@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from cxkit.capture.enrich import Enrichment
 from cxkit.capture.gate import Prepared, prepare
@@ -178,13 +178,31 @@ class Kit:
         """Wait until the store holds what was just identified or chosen; whether it does."""
         return await _beside(self._settle, timeout_s)
 
-    def close(self, *, timeout_s: float | None = None) -> Flushed:
-        """Deliver what can be delivered in time; the rest waits in the spool. Idempotent.
+    def stop(self, *, timeout_s: float | None = None) -> Flushed:
+        """Deliver what can be delivered in time and end the threads; the next capture starts them anew.
+
+        What a server does when it shuts down: signals may end the process before anything else runs.
 
         Args:
             timeout_s: By default the setting ``exit_timeout_s``.
         """
-        deadline = time.monotonic() + (self.settings.exit_timeout_s if timeout_s is None else timeout_s)
+        deadline = self._deadline(timeout_s)
+        engine = None if self._in_memory else self._await_engine(deadline)
+        if engine is None:
+            return self.flush(timeout_s=max(0.0, deadline - time.monotonic()))
+        flushed = engine.close(max(0.0, deadline - time.monotonic()))
+        self._engine = None
+        if self.intake.rest():
+            self._boot()
+        return flushed
+
+    async def astop(self, *, timeout_s: float | None = None) -> Flushed:
+        """`stop`, without holding up the event loop."""
+        return await _beside(self.stop, timeout_s=timeout_s)
+
+    def close(self, *, timeout_s: float | None = None) -> Flushed:
+        """`stop`, for good: what is captured from now on is dropped, and counted. Idempotent."""
+        deadline = self._deadline(timeout_s)
         already, self._closed = self._closed, True
         self.intake.closed = True
         atexit.unregister(self._exit)
@@ -195,6 +213,9 @@ class Kit:
         if not already and self._store is not None and self._given_store is None:
             self._store.close()
         return flushed
+
+    def _deadline(self, timeout_s: float | None) -> float:
+        return time.monotonic() + (self.settings.exit_timeout_s if timeout_s is None else timeout_s)
 
     async def aclose(self, *, timeout_s: float | None = None) -> Flushed:
         """`close`, without holding up the event loop."""

@@ -61,12 +61,13 @@ class ASGIMiddleware:
         if scope["type"] not in ("http", "websocket") or (outer is not None and not outer.closed):
             return None
         site = self._site()
-        if site is None or site.excludes(scope["path"]):
+        if site is None:
             return None
         try:
-            visit = Visit(
-                site, _facts(scope, site), route=partial(self._route, scope), answers=scope["type"] == "http"
-            )
+            if site.excludes(scope["path"]):
+                return None
+            answers = scope["type"] == "http"
+            visit = Visit(site, _facts(scope, site), route=partial(self._route, scope), answers=answers)
         except Exception as error:  # noqa: BLE001 - the guest's promise: the app is served all the same
             site.failed(error)
             return None
@@ -90,15 +91,16 @@ class ASGIMiddleware:
     ) -> None:
         async def heard() -> Message:
             message = await receive()
-            if message["type"] == "http.disconnect":
+            if message.get("type") == "http.disconnect":
                 visit.left()
             return message
 
         async def said(message: Message) -> None:
-            kind = message["type"]
+            kind = message.get("type")
             if kind == "http.response.start":
                 headers = message.get("headers", ())
-                changed = visit.begin(message["status"], headers)
+                listed = headers if isinstance(headers, (list, tuple)) else list(headers)
+                changed = visit.begin(message.get("status"), listed)
                 if changed is not headers:
                     message = {**message, "headers": changed}
             try:
@@ -117,7 +119,9 @@ class ASGIMiddleware:
         visit.close()
 
 
-def _facts(scope: Mapping[str, Any], site: Site) -> Facts:
+def _facts(scope: MutableMapping[str, Any], site: Site) -> Facts:
+    if not isinstance(scope["headers"], (list, tuple)):
+        scope["headers"] = list(scope["headers"])  # it may be good for one reading only
     headers = _joined(scope["headers"])
     client, scheme = scope.get("client"), scope.get("scheme", "http")
     host, cookies = headers.get(b"host"), headers.get(b"cookie")

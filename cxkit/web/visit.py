@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -175,7 +175,7 @@ class Visit:
 
     # --- the response ---
 
-    def begin(self, status: int, headers: Headers) -> Headers:
+    def begin(self, status: Any, headers: Headers) -> Headers:
         """The response begins: the headers to send; afterwards no cookie can be set any more.
 
         Cookies are added at the end. Besides, only a response that is for this visitor alone is
@@ -184,7 +184,8 @@ class Visit:
         them otherwise gets no cookie, lest they give it to everybody.
         """
         try:
-            return self._begin(int(status), headers)
+            self._status = int(status)
+            return self._answer(headers)
         except Exception as error:  # noqa: BLE001 - the guest's promise
             self._site.failed(error)
             return for_one_visitor(headers) if self.personal else headers
@@ -195,8 +196,7 @@ class Visit:
         shown = self.scope.shown
         return bool(shown) and any(decision.depth > 1 for decision in shown.values())
 
-    def _begin(self, status: int, headers: Headers) -> Headers:
-        self._status = status
+    def _answer(self, headers: Headers) -> Headers:
         scope = self.scope
         scope.issue_visitor = None
         kept_by, chosen = audience(headers), scope.choices is not self._choices

@@ -1,4 +1,4 @@
-"""What the tests of delivery share: records, lanes that work on the test's own thread, a clock that stands."""
+"""What the tests of delivery share: records, lanes that work on the test's own thread, a clock."""
 
 from __future__ import annotations
 

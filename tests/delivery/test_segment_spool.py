@@ -1,4 +1,4 @@
-"""Segments and spools: whatever becomes of the files, no payload is wrong, nothing raises, and all is counted."""
+"""Segments and spools: whatever becomes of the files, no payload is wrong, nothing raises, all is counted."""
 
 from __future__ import annotations
 

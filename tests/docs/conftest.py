@@ -12,7 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ALONE = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 
-_BLOCK = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```(?P<language>[\w{}]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_COMMAND = re.compile(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+_OF_THE_MACHINE = re.compile(r"(python -m (venv|pip|nox|tox)|export)\b")
 _HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
 
 
@@ -43,6 +45,23 @@ class Block:
         """Why it is not run, in the words of the page."""
         said = re.search(r"Not tested: (.+?)\.", self.lead)
         return said and said[1]
+
+    @property
+    def commands(self) -> list[tuple[str, str]]:
+        """Each ``$ command`` that a test can type, and what is shown below it."""
+        return [(command, shown) for command, shown in _COMMAND.findall(self.text) if can_run(command)]
+
+    @property
+    def left_out(self) -> list[str]:
+        """The other commands: they have no prompt, would download, or would run all of this again."""
+        if self.language != "console":
+            return []
+        typed = [command for command, _ in _COMMAND.findall(self.text)] or self.text.splitlines()
+        return [command for command in typed if "$ " not in self.text or not can_run(command)]
+
+
+def can_run(command: str) -> bool:
+    return command == "python -m pip install -e ." or not _OF_THE_MACHINE.match(command)
 
 
 @attrs.frozen(slots=False)
@@ -79,6 +98,26 @@ class Page:
     @cached_property
     def headings(self) -> list[str]:
         return [found[2] for found in _HEADING.finditer(self.prose)]
+
+    @cached_property
+    def anchors(self) -> set[str]:
+        """What a link to a heading may name, as GitHub and MyST make it."""
+        return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in self.headings}
+
+    def section(self, heading: str) -> str:
+        """What stands under a heading, up to the next one that is no lower."""
+        marks, start = next(
+            (found[1], found.end()) for found in _HEADING.finditer(self.text) if found[2] == heading
+        )
+        following = re.compile(rf"^#{{1,{len(marks)}}} ", re.MULTILINE).search(self.text, start)
+        return self.text[start : following.start() if following else None]
+
+    def column(self, place: int, *, under: str | None = None) -> list[str]:
+        """The names in one column of the tables of the page or a section: cells that are nothing but code."""
+        text = self.text if under is None else self.section(under)
+        rows = (line.strip("|").split(" | ") for line in text.splitlines() if line.startswith("| "))
+        cells = (row[place].strip() for row in rows if len(row) > place)
+        return [cell.strip("`") for cell in cells if re.fullmatch("`[^`]+`", cell)]
 
 
 PAGES = [Page(path) for path in (*(ROOT / one for one in ALONE), *sorted((ROOT / "docs").rglob("*.md")))]

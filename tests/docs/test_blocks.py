@@ -30,6 +30,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import attrs
 import pytest
 
 _PORT = re.compile(r"\b8[07]00\b")
@@ -40,8 +41,6 @@ _PROGRAMS = {
     "pytest": [sys.executable, "-m", "pytest"],
 }
 _PATIENCE_S = 60
-_OF_THE_MACHINE = re.compile(r"python -m (venv|pip|nox|tox)\b")
-"""Commands that would download, or judge all of this again."""
 
 
 class Terminal:
@@ -73,7 +72,11 @@ class Terminal:
         elif block.language == "console":
             exits = re.search(r"exits with (\d)", block.lead)
             background = "leave it running" in block.lead
-            self.console(text, where, background=background, status=int(exits[1]) if exits else 0)
+            for command, shown in attrs.evolve(block, text=text).commands:
+                if background:
+                    self.start(command, shown)
+                else:
+                    self.type(command, shown, where, status=int(exits[1]) if exits else 0)
         elif block.language == "toml":
             tomllib.loads(text)
         elif block.language == "json":
@@ -86,19 +89,15 @@ class Terminal:
         if runner.run(test, out=report.write, clear_globs=False).failed:
             pytest.fail(report.getvalue(), pytrace=False)
 
-    def console(self, text: str, where: str, *, background: bool, status: int) -> None:
-        for command, shown in re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE):
-            if command == "python -m pip install -e .":
-                install(self.folder)
-            elif _OF_THE_MACHINE.match(command):
-                continue
-            elif background:
-                self.start(command, shown)
-            else:
-                code, printed = self.ended(command)
-                fits = doctest.OutputChecker().check_output(shown or printed, printed, doctest.ELLIPSIS)
-                if not fits or code != status:
-                    pytest.fail(f"{where}: $ {command}\nexits with {code} and prints\n{printed}", pytrace=False)
+    def type(self, command: str, shown: str, where: str, *, status: int) -> None:
+        """Run a command to its end; it prints what is shown, if anything is."""
+        if command == "python -m pip install -e .":
+            install(self.folder)
+            return
+        code, printed = self.ended(command)
+        fits = doctest.OutputChecker().check_output(shown or printed, printed, doctest.ELLIPSIS)
+        if not fits or code != status:
+            pytest.fail(f"{where}: $ {command}\nexits with {code} and prints\n{printed}", pytrace=False)
 
     def start(self, command: str, shown: str) -> None:
         """Leave a command running that has printed all that is shown."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from cxkit.roles import Document
 from cxkit.stores.sqlite import Settings, SQLiteStore
 
 PATIENCE_S = 120.0
@@ -62,11 +63,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "kept" / "state.db"
 
 
-def at(path: Path) -> SQLiteStore:
-    return SQLiteStore(Settings(path=path, busy_timeout_s=30.0))
-
-
-def test_no_increment_of_any_process_is_lost(path: Path, handle: Handle) -> None:
+def test_no_increment_of_any_process_is_lost(path: Path) -> None:
     script = """
         store = at(sys.argv[1])
         for _ in range(100):
@@ -76,11 +73,11 @@ def test_no_increment_of_any_process_is_lost(path: Path, handle: Handle) -> None
     workers = [python(script, path) for _ in range(3)]
     for worker in workers:
         finish(worker)
-    found = handle().get_many(["cup/1"])["cup/1"]
+    (found,) = cups(path)
     assert (found.version, found.body) == (300, {"n": 300})
 
 
-def test_many_processes_may_be_the_first(tmp_path: Path, handle: Handle) -> None:
+def test_many_processes_may_be_the_first(tmp_path: Path) -> None:
     script = """
         for line in sys.stdin:
             store = at(line.strip())
@@ -94,12 +91,12 @@ def test_many_processes_may_be_the_first(tmp_path: Path, handle: Handle) -> None
         for worker in workers:
             say(worker, str(fresh))
         assert [hear(worker) for worker in workers] == ["done"] * 5
-        assert len(handle(fresh).scan("cup/")) == 5
+        assert len(cups(fresh)) == 5
     for worker in workers:
         finish(worker)
 
 
-def test_a_killed_writer_leaves_whole_commits_and_what_it_was_told(path: Path, handle: Handle) -> None:
+def test_a_killed_writer_leaves_whole_commits_and_what_it_was_told(path: Path) -> None:
     script = """
         store = at(sys.argv[1])
         keys = [f"cup/{number}" for number in range(5)]
@@ -116,7 +113,7 @@ def test_a_killed_writer_leaves_whole_commits_and_what_it_was_told(path: Path, h
         told = [int(hear(writer)) for _ in range(chance.randint(1, 30))][-1]
         writer.kill()
         told = max([told, *(int(line) for line in writer.communicate()[0].split("\n")[:-1])])
-        with closing(handle()) as store:
+        with closing(SQLiteStore(Settings(path=path))) as store:
             found = store.scan("cup/")
             (number,) = {it.version for it in found}
             assert len(found) == 5
@@ -129,7 +126,7 @@ def test_a_killed_writer_leaves_whole_commits_and_what_it_was_told(path: Path, h
             assert foreign.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-def test_a_forked_child_commits_and_its_parents_close_takes_nothing_away(path: Path, handle: Handle) -> None:
+def test_a_forked_child_commits_and_its_parents_close_takes_nothing_away(path: Path) -> None:
     script = """
         store = at(sys.argv[1])
         put(store, "cup/parent", {})
@@ -153,11 +150,10 @@ def test_a_forked_child_commits_and_its_parents_close_takes_nothing_away(path: P
         ended_well(child)
     """
     finish(python(script, path))
-    keys = [it.key for it in handle().scan("cup/")]
-    assert keys == ["cup/after", "cup/child", "cup/late", "cup/other", "cup/parent"]
+    assert [it.key for it in cups(path)] == ["cup/after", "cup/child", "cup/late", "cup/other", "cup/parent"]
 
 
-def test_forks_amid_commits_of_threads_neither_hang_nor_lose(path: Path, handle: Handle) -> None:
+def test_forks_amid_commits_of_threads_neither_hang_nor_lose(path: Path) -> None:
     script = """
         store = at(sys.argv[1])
         stop = threading.Event()
@@ -180,10 +176,10 @@ def test_forks_amid_commits_of_threads_neither_hang_nor_lose(path: Path, handle:
         store.close()
     """
     finish(python(script, path, "-W", "ignore::DeprecationWarning"))  # from Python 3.12 on, for such forks
-    assert handle().get_many(["cup/children"])["cup/children"].body == {"n": 25}
+    assert {it.key: it.body for it in cups(path)}["cup/children"] == {"n": 25}
 
 
-def test_a_child_of_a_hidden_fork_refuses_rather_than_lose(path: Path, handle: Handle) -> None:
+def test_a_child_of_a_hidden_fork_refuses_rather_than_lose(path: Path) -> None:
     script = """
         import ctypes
         store = at(sys.argv[1])
@@ -204,10 +200,10 @@ def test_a_child_of_a_hidden_fork_refuses_rather_than_lose(path: Path, handle: H
         store.close()
     """
     finish(python(script, path))
-    assert [it.key for it in handle().scan("cup/")] == ["cup/1", "cup/3"]
+    assert [it.key for it in cups(path)] == ["cup/1", "cup/3"]
 
 
-def test_a_child_forked_inside_a_commit_refuses_rather_than_lose(path: Path, handle: Handle) -> None:
+def test_a_child_forked_inside_a_commit_refuses_rather_than_lose(path: Path) -> None:
     script = """
         store = SQLiteStore(Settings(path=sys.argv[1], busy_timeout_s=0.05))
 
@@ -229,7 +225,7 @@ def test_a_child_forked_inside_a_commit_refuses_rather_than_lose(path: Path, han
         store.close()
     """
     finish(python(script, path))
-    assert [it.key for it in handle().scan("cup/")] == ["cup/1", "cup/3"]
+    assert [it.key for it in cups(path)] == ["cup/1", "cup/3"]
 
 
 def test_a_full_quota_fails_commits_until_it_is_raised(path: Path) -> None:
@@ -283,6 +279,11 @@ def test_a_read_only_file_is_named_and_ends_with_the_right_to_write() -> None:
 
 
 # --- Means ---
+
+
+def cups(path: Path) -> list[Document]:
+    with closing(SQLiteStore(Settings(path=path))) as store:
+        return store.scan("cup/")
 
 
 def python(script: str, *arguments: object) -> subprocess.Popen[str]:

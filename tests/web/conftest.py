@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -52,7 +53,6 @@ class Client:
     def scope(
         self, path: str = "/", *, method: str = "GET", headers: Pairs = (), **fields: Any
     ) -> dict[str, Any]:
-        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items()).encode("latin-1")
         return {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -60,13 +60,18 @@ class Client:
             "method": method,
             "scheme": self._scheme,
             "path": path,
-            "raw_path": path.encode("utf-8", "surrogatepass"),
             "query_string": b"",
-            "headers": [(b"host", b"shop.example"), *([(b"cookie", cookie)] if cookie else []), *headers],
+            "headers": self._headers(headers),
             "client": ("192.0.2.7", 4711),
             "server": ("127.0.0.1", 80),
             **fields,
         }
+
+    def _headers(self, more: Pairs) -> Pairs:
+        """A list, unless more is an iterator."""
+        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items()).encode("latin-1")
+        headers = itertools.chain([(b"host", b"shop.example")], [(b"cookie", cookie)] if cookie else [], more)
+        return headers if isinstance(more, Iterator) else list(headers)
 
     def ask(self, path: str = "/", *, received: Iterable[dict[str, Any]] = (), **fields: Any) -> Sent:
         """One request in a task of its own; whatever it raises is kept."""

@@ -8,6 +8,7 @@ import logging
 import subprocess
 import sys
 from contextlib import AbstractContextManager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,40 @@ def test_headers_that_an_app_uses_again_stay_its_own(kept: Any, client: Any, ans
     assert len(sent.headers) > 2
     assert message == {"type": "http.response.start", "status": 200, "headers": headers}
     assert headers == [(b"cache-control", b"public"), (b"a", b"1")]
+
+
+def test_headers_that_can_be_read_only_once_are_read_once(kept: Any, client: Any) -> None:
+    pairs = [(b"a", b"1"), (b"b", b"2")]
+    read = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        read.extend(scope["headers"])
+        await send({**START, "headers": iter(pairs)})
+        await send(END)
+
+    sent = client(ASGIMiddleware(app, kit=kept.kit)).ask(headers=iter(pairs))
+    assert sent.error is None
+    assert sent.headers == pairs
+    assert read[1:] == pairs
+    assert kept.viewed.outcome == "completed"
+
+
+def test_an_app_that_breaks_the_protocol_meets_the_server_not_us(make: Any, client: Any) -> None:
+    kept = make({"strict": False})
+    steps = [
+        {"type": "http.response.start"},
+        {},
+        {"type": "http.response.start", "status": "?", "headers": [1]},
+    ]
+    sent = client(ASGIMiddleware(sending(*steps), kit=kept.kit)).ask()
+    assert sent.error is None
+    assert sent.messages == steps
+    assert client(ASGIMiddleware(sending(START, END), kit=kept.kit)).ask(path=None).error is None
+
+
+def test_a_status_may_be_of_another_type(kept: Any, client: Any, answering: Any) -> None:
+    client(ASGIMiddleware(answering(status=HTTPStatus.CREATED), kit=kept.kit)).ask()
+    assert kept.viewed.properties == {"status": 201}
 
 
 @pytest.mark.parametrize("kind", ["lifespan", "something.new"])

@@ -1,0 +1,311 @@
+"""The reference says what the code says: every hook, role, error, command, field, word and public name; and no other."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import attrs
+import click
+import pytest
+
+import cxkit
+from cxkit import errors, hookspecs, roles
+from cxkit.cli import cli
+from cxkit.codec import decode, encode
+from cxkit.model import CHANNELS, EVIDENCE, PURPOSES, SCALES, Feedback, Identifier, Identity, Interaction, Money
+from cxkit.model.touchpoint import Stage
+
+PACKAGE = Path(cxkit.__file__).parent
+SOURCES = {path: path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+@pytest.fixture
+def reference(request: pytest.FixtureRequest, pages: dict[str, Any]) -> Any:
+    return pages[f"docs/reference/{request.param}.md"]
+
+
+def reads(name: str) -> pytest.MarkDecorator:
+    """The page that a test is about."""
+    return pytest.mark.parametrize("reference", [name], indirect=True)
+
+
+def signature(function: Any, *, bound: bool = False) -> str:
+    """As it is called: names and defaults, without types."""
+    parameters = list(inspect.signature(function).parameters.values())[bound:]
+    plain = [one.replace(annotation=inspect.Parameter.empty) for one in parameters]
+    return str(inspect.Signature(plain))
+
+
+# --- hooks ----------------------------------------------------------------------------------------
+
+HOOKS = {
+    name: function
+    for name, function in vars(hookspecs).items()
+    if inspect.isfunction(function) and hasattr(function, "cxkit_spec")
+}
+
+
+@reads("hooks")
+def test_every_hook_is_a_heading_with_its_exact_arguments(reference: Any) -> None:
+    headings = [one.strip("`") for one in reference.headings if one.startswith("`")]
+    assert headings == [f"{name}{signature(function)}" for name, function in HOOKS.items()]
+
+
+@reads("hooks")
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_says_when_it_fires_and_is_implemented_in_code_that_runs(reference: Any, hook: str) -> None:
+    section = reference.section(f"`{hook}{signature(HOOKS[hook])}`")
+    assert all(f"**{word}:**" in section for word in ("When", "Return", "Must not"))
+    code = [block.text for block in reference.blocks if block.language == "python" and block.text in section]
+    assert any(re.search(rf"^@hookimpl\ndef {hook}\(", one, re.MULTILINE) for one in code)
+
+
+# --- roles ----------------------------------------------------------------------------------------
+
+ROLES = {name: getattr(roles, name) for name in ("Exporter", "Store", "Enricher", "Channel", "Decider")}
+
+
+@reads("roles")
+def test_every_role_is_a_heading_and_no_other(reference: Any) -> None:
+    assert reference.headings == ["Roles", *ROLES]
+
+
+@reads("roles")
+@pytest.mark.parametrize("role", ROLES)
+def test_every_member_of_a_role_is_documented_as_it_is_called(reference: Any, role: str) -> None:
+    kind = ROLES[role]
+    members = {name: name for name in kind.__annotations__} | {
+        name: name + signature(member, bound=True)
+        for name, member in vars(kind).items()
+        if inspect.isfunction(member) and not name.startswith("_")
+    }
+    documented = [one for one in reference.column(0, under=role) if not one.startswith("Outcome.")]
+    assert documented == [one.replace("'", '"') for one in members.values()]
+
+
+@reads("roles")
+def test_every_outcome_is_documented_as_it_is_made(reference: Any) -> None:
+    made = [
+        f"Outcome.{name}{signature(member.__func__, bound=True)}"
+        for name, member in vars(roles.Outcome).items()
+        if isinstance(member, classmethod)
+    ]
+    assert [one for one in reference.column(0) if one.startswith("Outcome.")] == made
+
+
+# --- errors ---------------------------------------------------------------------------------------
+
+
+def kinds(of: type[errors.CXError] = errors.CXError) -> Iterator[type[errors.CXError]]:
+    for kind in of.__subclasses__():
+        yield kind
+        yield from kinds(kind)
+
+
+def codes_in(text: str) -> set[str]:
+    return set(re.findall(r"CX\d{4}", text))
+
+
+def users() -> dict[str, set[str]]:
+    """Code to the rooms whose code, not whose prose, holds it."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for path, source in SOURCES.items():
+        prose = {
+            id(node.value)
+            for node in ast.walk(ast.parse(source))
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        }
+        tree = ast.parse(source)
+        prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+                for code in codes_in(node.value):
+                    found[code].add(path.relative_to(PACKAGE).parts[0])
+    return found
+
+
+@reads("errors")
+def test_every_code_is_documented_once_and_none_is_dead(reference: Any) -> None:
+    documented = [one for one in reference.column(0) if one.startswith("CX")]
+    assert documented == sorted(users())
+
+
+def test_a_code_means_one_thing() -> None:
+    # What one room raises under a code is one thing; errors.py gives each kind the code it has by default.
+    assert {code: rooms for code, rooms in users().items() if len(rooms - {"errors.py"}) > 1} == {}
+
+
+@reads("errors")
+def test_every_kind_of_error_is_documented_with_the_one_it_also_is(reference: Any) -> None:
+    documented = dict(zip(reference.column(0, under="Errors"), reference.column(1, under="Errors"), strict=False))
+    assert {name: kind for name, kind in documented.items() if not name.startswith("CX")} == {
+        kind.__name__: next(one.__name__ for one in kind.__mro__ if one.__module__ == "builtins")
+        for kind in kinds()
+    }
+
+
+# --- command line ---------------------------------------------------------------------------------
+
+
+@reads("cli")
+@pytest.mark.parametrize("command", [None, *cli.commands])
+def test_the_help_of_every_command_is_shown(reference: Any, command: str | None) -> None:
+    # That it is what they print is for test_blocks to see.
+    shown = [typed for block in reference.blocks for typed, _ in block.commands]
+    assert " ".join(filter(None, ["cxkit", command, "--help"])) in shown
+
+
+@reads("cli")
+def test_every_command_is_a_heading(reference: Any) -> None:
+    assert isinstance(cli, click.Group)
+    assert [one for one in reference.headings if one.startswith("`cxkit ")] == sorted(
+        (f"`cxkit {name}`" for name in cli.commands), reverse=True
+    )
+
+
+# --- the interaction ------------------------------------------------------------------------------
+
+SPECIAL: Mapping[Any, Any] = {
+    datetime: datetime(2026, 11, 21, 10, 30, tzinfo=UTC),
+    timedelta: timedelta(milliseconds=250),
+    Money: Money("24.90", "EUR"),
+    Feedback: Feedback(question="nps", score=9),
+}
+
+
+def filled(kind: Any, name: str) -> Any:
+    """A value of that type in which nothing has its default; texts are the names of their fields."""
+    if kind in SPECIAL:
+        return SPECIAL[kind]
+    if get_origin(kind) is UnionType:
+        return filled(next(one for one in get_args(kind) if one is not type(None)), name)
+    if get_origin(kind) is Literal:
+        return get_args(kind)[-1]
+    if kind is Identity:
+        return Identity(identifiers=(filled(Identifier, name),))
+    if attrs.has(kind):
+        hints = get_type_hints(kind)
+        return kind(**{field.name: filled(hints[field.name], field.name) for field in attrs.fields(kind)})
+    if name in ("consent", "trimmed", "properties"):
+        return {"KEY": True if name == "consent" else "cut"}
+    if name in ("level", "depth", "cap"):
+        return 2
+    return (name,) if name == "reasons" else name
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Path to each value that has no parts; members of lists are ``[]``, and so are free keys."""
+    if attrs.has(type(value)):
+        for field in attrs.fields(type(value)):
+            yield from leaves(getattr(value, field.name), f"{path}.{field.name}")
+    elif isinstance(value, dict) and "KEY" not in value:
+        for name, part in value.items():
+            yield from leaves(part, f"{path}.{name}")
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from leaves(part, f"{path}[]")
+    else:
+        yield path[1:] + ("[]" if isinstance(value, dict) and path.endswith("consent") else ""), value
+
+
+FULL: Interaction = filled(Interaction, "")
+ATTRIBUTES, WIRE = dict(leaves(FULL)), dict(leaves(json.loads(encode(FULL))))
+
+
+def test_nothing_of_it_is_left_out() -> None:
+    assert decode(encode(FULL)) == FULL
+    assert not [name for name, value in ATTRIBUTES.items() if value is None]
+
+
+def mapping_of(reference: Any) -> dict[str, str]:
+    rows = [line.split(" | ")[:2] for line in reference.text.splitlines() if line.startswith("| `")]
+    pairs = [(row[0].strip("| `"), row[1].strip("` ")) for row in rows]
+    return {attribute: path for attribute, path in pairs if attribute in ATTRIBUTES or path in WIRE}
+
+
+@reads("interaction")
+def test_every_field_is_documented_in_both_forms(reference: Any) -> None:
+    documented = mapping_of(reference)
+    assert set(documented) == set(ATTRIBUTES)
+    assert {*documented.values(), *reference.column(0, under="Only in JSON")} == set(WIRE)
+
+
+@reads("interaction")
+def test_every_field_stands_where_the_page_says(reference: Any) -> None:
+    for attribute, path in mapping_of(reference).items():
+        held, written = ATTRIBUTES[attribute], WIRE[path]
+        if isinstance(held, datetime):
+            held = held.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        elif isinstance(held, timedelta):
+            held = held / timedelta(milliseconds=1)
+        elif attribute == "name":
+            held = f"io.cxkit.{held}"
+        elif attribute == "value.amount":
+            held = str(held)
+        assert written == held, attribute
+
+
+@reads("interaction")
+def test_what_is_only_in_json_is_what_the_page_says(reference: Any) -> None:
+    names, values = (reference.column(place, under="Only in JSON") for place in (0, 1))
+    assert {name: WIRE[name] for name in names} == dict(zip(names, values, strict=True))
+
+
+# --- words, reasons, names ------------------------------------------------------------------------
+
+
+@reads("words")
+def test_the_words_are_those_of_the_code(reference: Any) -> None:
+    assert tuple(reference.column(0, under="Purposes")) == PURPOSES
+    assert tuple(reference.column(0, under="Evidence")) == EVIDENCE
+    assert dict(zip(reference.column(0, under="Questions"), re.findall(r"(\d+) to (\d+)", reference.section("Questions")), strict=True)) == {
+        question: (str(low), str(high)) for question, (low, high) in SCALES.items()
+    }
+    assert tuple(re.findall(r"`(\w+)`", reference.section("Stages"))) == get_args(Stage)
+    assert tuple(re.findall(r"`(\w+)`", reference.section("Channels"))) == CHANNELS
+
+
+@reads("guarantees")
+def test_every_reason_is_one_that_the_code_gives(reference: Any) -> None:
+    told = {literal for source in SOURCES.values() for literal in re.findall(r"""["']([a-z_.]+)["']""", source)}
+    told |= {one.removeprefix("dropped.") for one in told} | {"consent_refused", "consent_undecided"}
+    reasons = reference.column(0, under="Reasons")
+    assert reasons
+    assert set(reasons) <= told
+
+
+PUBLIC = {
+    f"cxkit.{name}": getattr(cxkit, name) for name in cxkit.__all__
+}
+
+
+@reads("api")
+def test_every_public_name_is_a_heading_as_it_is_called(reference: Any) -> None:
+    expected = {
+        name if inspect.isclass(one) else f"{name}{signature(one)}" for name, one in PUBLIC.items()
+    } | {
+        f"{kind.__name__}.{name}{signature(member, bound=True)}"
+        for kind in (cxkit.Touchpoint, cxkit.Experience)
+        for name, member in vars(kind).items()
+        if inspect.isfunction(member) and not name.startswith("_")
+    }
+    assert {one.strip("`") for one in reference.headings if one.startswith("`")} == expected
+
+
+@reads("api")
+def test_every_method_of_the_kit_is_documented_as_it_is_called(reference: Any) -> None:
+    methods = {
+        f"Kit.{name}{signature(member, bound=True)}"
+        for name, member in vars(cxkit.Kit).items()
+        if inspect.isfunction(member) and not name.startswith("_")
+    }
+    assert {one for one in reference.column(0) if one.startswith("Kit.")} == methods
