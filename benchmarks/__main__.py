@@ -5,7 +5,7 @@ import importlib.metadata
 import os
 import platform
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import burst, capture, middleware, queue_bytes, start
@@ -40,9 +40,9 @@ def _heading() -> str:
             versions.append(f"{name} not installed")
     return (
         "# Measurements\n\n"
-        "Made by `python -m benchmarks --write`. Ratios are of paired rounds in one run, with their spread; times are of one\n"
-        "machine and say little elsewhere.\n\n"
-        f"- {datetime.now(timezone.utc):%Y-%m-%d}, {platform.python_implementation()} {platform.python_version()}, "
+        "Made by `python -m benchmarks --write`. Ratios are of paired rounds in one run, with their spread;\n"
+        "times are of one machine and say little elsewhere.\n\n"
+        f"- {datetime.now(UTC):%Y-%m-%d}, {platform.python_implementation()} {platform.python_version()}, "
         f"{platform.system()}, {os.cpu_count()} processors\n"
         f"- {', '.join(versions)}\n"
     )

@@ -66,7 +66,9 @@ def run(*, quick: bool) -> str:
         Row(name="floor: CPU of the process", value=statistics.median(costs["floor"]), unit="us each"),
         Row(name="cxkit: CPU of the process, all threads", value=statistics.median(costs["cxkit"]), unit="us each"),
     ]
-    note = f"{count:,} interactions with default settings; lost {lost}. Budget: 0.6 of the floor, 15 us each, none lost."
+    note = (
+        f"{count:,} interactions with default settings; lost {lost}. Budget: 0.6 of the floor, 15 us each, none lost."
+    )
     return table("A burst, end to end", note, rows)
 
 

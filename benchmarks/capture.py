@@ -38,7 +38,10 @@ def run(*, quick: bool) -> str:
         )
         kit.close()
         idle.close()
-    note = "CPU time of the calling thread; spool and exporter run beside it. Budget: 2.0, and 1/2.5 of OpenTelemetry logs."
+    note = (
+        "CPU time of the calling thread; spool and exporter run beside it. "
+        "Budget: 2.0, and 1/2.5 of OpenTelemetry logs."
+    )
     return table("capture() on the calling thread", note, rows)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ def make_kit(
 def make_scope(kit: Kit) -> Scope:
     """A recognised visitor who allowed analytics."""
     scope = kit.open_scope(CONTEXT)
-    scope.choices = {"analytics": ("granted", datetime.now(timezone.utc))}
+    scope.choices = {"analytics": ("granted", datetime.now(UTC))}
     kit.desk.govern(scope)
     scope.change(identity=IDENTITY)
     return scope

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.applications import Starlette
@@ -75,7 +75,10 @@ def run(*, quick: bool) -> str:
 
 
 def _requests(
-    loop: asyncio.AbstractEventLoop, app: Any, more: list[tuple[bytes, bytes]], before: Callable[[], object] = lambda: None
+    loop: asyncio.AbstractEventLoop,
+    app: Any,
+    more: list[tuple[bytes, bytes]],
+    before: Callable[[], object] = lambda: None,
 ) -> Callable[[int], object]:
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -105,7 +108,7 @@ def _requests(
 
 def _cookies(kit: Kit) -> bytes:
     names = f"{kit.settings.web.cookie_prefix}_consent", f"{kit.settings.web.cookie_prefix}_visitor"
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     choices = choices_to_text({"analytics": ("granted", now)}, despite_gpc=False)
     consent = kit.desk.keyring.sign(names[0], choices, now=time.time())
     visitor = kit.desk.keyring.sign(names[1], "A" * 22, now=time.time())

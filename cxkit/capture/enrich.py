@@ -46,7 +46,7 @@ class Enrichment:
             try:
                 merged = _merged(context, enricher.enrich(facts, context))
                 check_context(merged)
-            except Exception:
+            except Exception:  # noqa: BLE001 - the one guard around a stranger's code
                 self._strike(name, "enricher_failed")
             else:
                 context = merged
@@ -64,8 +64,6 @@ class Enrichment:
 
 def _merged(context: Context, found: Mapping[str, object]) -> Context:
     new: dict[str, Any] = {
-        name: value
-        for name, value in found.items()
-        if value is not None and getattr(context, name) == _FIELDS[name]
+        name: value for name, value in found.items() if value is not None and getattr(context, name) == _FIELDS[name]
     }
     return attrs.evolve(context, **new) if new else context

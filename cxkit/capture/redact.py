@@ -248,9 +248,7 @@ def encodable(text: str) -> str:
 # `type` cannot lie, and these read what it says where a metaclass cannot answer instead.
 _mro: Final[Callable[[type], tuple[type, ...]]] = type.__dict__["__mro__"].__get__
 _namespace: Final[Callable[[type], types.MappingProxyType[str, Any]]] = type.__dict__["__dict__"].__get__
-_struct_fields: Final[Callable[[type], tuple[str, ...]]] = vars(type(msgspec.Struct))[
-    "__struct_fields__"
-].__get__
+_struct_fields: Final[Callable[[type], tuple[str, ...]]] = vars(type(msgspec.Struct))["__struct_fields__"].__get__
 
 
 def bases(value: object) -> tuple[type, ...]:

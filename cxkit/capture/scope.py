@@ -52,8 +52,9 @@ class Scope:
     """
 
     __slots__ = (
-        "_enrich", "allowed", "ceiling", "choices", "circumstances", "closed", "context", "despite_gpc", "facts", "gpc", "identity",
-        "intake", "issue_visitor", "kit", "muted", "parent", "pending", "prepared", "returning", "shown", "version",
+        "_enrich", "allowed", "ceiling", "choices", "circumstances", "closed", "context", "despite_gpc",
+        "facts", "gpc", "identity", "intake", "issue_visitor", "kit", "muted", "parent", "pending",
+        "prepared", "returning", "shown", "version",
     )  # fmt: skip
 
     def __init__(

@@ -104,6 +104,7 @@ class _Event(msgspec.Struct, omit_defaults=True, kw_only=True):
     data: _Data
 
 
+_MALFORMED: Final = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
 _encoder = msgspec.json.Encoder()
 _event_decoder = msgspec.json.Decoder(_Event)
 _batch_decoder = msgspec.json.Decoder(list[msgspec.Raw])
@@ -129,7 +130,7 @@ def decode(payload: bytes) -> Interaction:
         return _from_event(_event_decoder.decode(payload))
     except CodecError:
         raise
-    except (CXError, msgspec.MsgspecError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+    except (CXError, msgspec.MsgspecError, *_MALFORMED) as error:
         raise CodecError(
             f"a CloudEvent could not be read ({type(error).__name__})",
             fix="send CloudEvents 1.0 JSON as cxkit writes it",
@@ -328,9 +329,7 @@ def _amount(value: Money | None) -> dict[str, str] | None:
 
 def _from_event(event: _Event) -> Interaction:
     if event.specversion != "1.0" or not event.type.startswith(_TYPE_PREFIX) or event.time is None:
-        raise CodecError(
-            "a CloudEvent is not one of cxkit", fix='send type "io.cxkit.*" with a time', code="CX4003"
-        )
+        raise CodecError("a CloudEvent is not one of cxkit", fix='send type "io.cxkit.*" with a time', code="CX4003")
     if event.dataschema != SCHEMA:
         raise CodecError(
             f"an interaction has another schema than {SCHEMA}",

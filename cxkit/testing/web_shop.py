@@ -122,12 +122,18 @@ class Browser:
 class Shop:
     """The app under test, running; and what was captured of it.
 
+    Args:
+        strict: Whether what goes wrong in cxkit is raised into the app.
+        patience_s: How long to wait for what should come.
+        parts: Of the kit, as `cxkit.Kit` takes them.
+
     Attributes:
         gate: Set it, and whatever of the app waits for it goes on.
     """
 
-    def __init__(self, *, strict: bool = True, **parts: Any) -> None:
+    def __init__(self, *, strict: bool = True, patience_s: float = _PATIENCE_S, **parts: Any) -> None:
         self.gate = threading.Event()
+        self._patience_s = patience_s
         self._exporter = _Watched()
         self.kit = Kit(Settings(strict=strict), exporters={"suite": self._exporter}, in_memory=True, **parts)
         self.port = 0
@@ -138,11 +144,11 @@ class Shop:
 
     def named(self, name: str, *, count: int = 1) -> list[Interaction]:
         """Those of one touchpoint, once there are so many: a response may come before its visit is kept."""
-        return self._exporter.wait(name, count)
+        return self._exporter.wait(name, count, timeout_s=self._patience_s)
 
     def all(self) -> list[Interaction]:
         """All that was captured so far."""
-        self.kit.flush(timeout_s=_PATIENCE_S)
+        self.kit.flush(timeout_s=self._patience_s)
         return list(self._exporter.interactions)
 
     def handlers(self) -> list[Handler]:
@@ -152,6 +158,7 @@ class Shop:
             Handler(path="/products/{sku}", answer=_product),
             Handler(path="/products/{sku}/reviews/{number}", answer=_product),
             Handler(path="/broken", answer=_broken),
+            Handler(path="/closed", answer=lambda ask: Answer(status=503)),
             Handler(path="/hero", answer=_hero),
             Handler(path="/cached", answer=lambda ask: Answer(headers=_CACHED, body=_told(_HERO.decide()))),
             Handler(path="/cached-hero", answer=lambda ask: attrs.evolve(_hero(ask), headers=_CACHED)),
@@ -257,14 +264,12 @@ class _Watched(RecordingExporter):
             self._changed.notify_all()
         return outcome
 
-    def wait(self, name: str, count: int) -> list[Interaction]:
+    def wait(self, name: str, count: int, *, timeout_s: float) -> list[Interaction]:
         def found() -> list[Interaction]:
             return [one for one in self.interactions if one.name == name]
 
         with self._changed:
-            assert self._changed.wait_for(lambda: len(found()) >= count, _PATIENCE_S), (
-                f"{name}: {len(found())}"
-            )
+            assert self._changed.wait_for(lambda: len(found()) >= count, timeout_s), f"{name}: {len(found())}"
             return found()
 
 

@@ -31,6 +31,9 @@ __all__ = ["Answer", "Ask", "Handler", "Shop", "WebSuite", "served"]
 class WebSuite:
     """Inherit it, and give `serve`; see the top of this file."""
 
+    patience_s = 20.0
+    """How long to wait for what should come."""
+
     def serve(self, handlers: list[Handler], kit: Kit | None) -> AbstractContextManager[int]:
         """A server for these handlers, inside the plugin's middleware for this kit; yields its port."""
         raise NotImplementedError("give `serve`")
@@ -44,7 +47,7 @@ class WebSuite:
     @contextmanager
     def opened(self, **parts: Any) -> Iterator[Shop]:
         """The shop with a kit of these parts, open until the block ends."""
-        shop = Shop(**parts)
+        shop = Shop(patience_s=self.patience_s, **parts)
         try:
             with self.serve(shop.handlers(), shop.kit) as shop.port:
                 yield shop
@@ -82,10 +85,13 @@ class WebSuite:
             assert b"127.0.0.1" not in encode(one)
 
     def test_a_failure_is_an_outcome(self, shop: Shop) -> None:
-        assert shop.browser().ask("/broken").status == 500
-        (viewed,) = shop.named("page.viewed")
-        assert (viewed.outcome, viewed.properties["status"]) == ("failed", 500)
-        assert viewed.error in ("ZeroDivisionError", None)
+        browser = shop.browser()
+        for path, status in (("/broken", 500), ("/closed", 503), ("/nowhere", 404)):
+            assert browser.ask(path).status == status
+        broken, closed, nowhere = shop.named("page.viewed", count=3)
+        assert [one.properties["status"] for one in (broken, closed, nowhere)] == [500, 503, 404]
+        assert [one.outcome for one in (broken, closed, nowhere)] == ["failed", "failed", "completed"]
+        assert broken.error in ("ZeroDivisionError", None)
 
     def test_another_method_is_a_visit_too(self, shop: Shop) -> None:
         assert shop.browser().ask("/", method="DELETE").status == 405
@@ -203,7 +209,9 @@ class WebSuite:
         browser = shop.browser()
         browser.cookies.update(cxkit_visitor="canary", visitor="canary", user_id="canary")
         assert browser.ask("/products/1", headers=dict.fromkeys(forged, "canary")).status == 200
-        assert not any(one.identity or b"canary" in encode(one) for one in shop.all())
+        for one in (*shop.named("page.viewed"), *shop.named("suite.seen")):
+            assert not one.identity
+            assert b"canary" not in encode(one)
 
     def test_cookies_that_are_not_ours_are_nobodys(self, shop: Shop) -> None:
         browser, chance = shop.browser(), random.Random(2)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import attrs
 import click
@@ -119,11 +119,6 @@ def users() -> dict[str, set[str]]:
     """Code to the rooms whose code, not whose prose, holds it."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     for path, source in SOURCES.items():
-        prose = {
-            id(node.value)
-            for node in ast.walk(ast.parse(source))
-            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        }
         tree = ast.parse(source)
         prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
@@ -136,12 +131,18 @@ def users() -> dict[str, set[str]]:
 @reads("errors")
 def test_every_code_is_documented_once_and_none_is_dead(reference: Any) -> None:
     documented = [one for one in reference.column(0) if one.startswith("CX")]
-    assert documented == sorted(users())
+    assert documented == sorted(users().keys() - {"CX0000"})
+
+
+SHARED = {
+    "CX1001": {"settings", "kit"},  # a name that nobody knows: of a setting, or of a table of a plugin
+}
+"""What one room raises under a code is one thing; where several do, it is known to be the same."""
 
 
 def test_a_code_means_one_thing() -> None:
-    # What one room raises under a code is one thing; errors.py gives each kind the code it has by default.
-    assert {code: rooms for code, rooms in users().items() if len(rooms - {"errors.py"}) > 1} == {}
+    found = {code: rooms - {"errors.py"} for code, rooms in users().items()}  # where kinds have their default codes
+    assert {code: rooms for code, rooms in found.items() if len(rooms) > 1} == SHARED
 
 
 @reads("errors")
@@ -182,19 +183,19 @@ SPECIAL: Mapping[Any, Any] = {
 }
 
 
-def filled(kind: Any, name: str) -> Any:
+def filled(kind: Any, name: str, default: object = None) -> Any:
     """A value of that type in which nothing has its default; texts are the names of their fields."""
     if kind in SPECIAL:
         return SPECIAL[kind]
-    if get_origin(kind) is UnionType:
-        return filled(next(one for one in get_args(kind) if one is not type(None)), name)
+    if get_origin(kind) in (Union, UnionType):
+        return filled(next(one for one in get_args(kind) if one is not type(None)), name, default)
     if get_origin(kind) is Literal:
-        return get_args(kind)[-1]
+        return next(one for one in get_args(kind) if one != default)
     if kind is Identity:
         return Identity(identifiers=(filled(Identifier, name),))
     if attrs.has(kind):
         hints = get_type_hints(kind)
-        return kind(**{field.name: filled(hints[field.name], field.name) for field in attrs.fields(kind)})
+        return kind(**{one.name: filled(hints[one.name], one.name, one.default) for one in attrs.fields(kind)})
     if name in ("consent", "trimmed", "properties"):
         return {"KEY": True if name == "consent" else "cut"}
     if name in ("level", "depth", "cap"):

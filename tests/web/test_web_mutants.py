@@ -1,0 +1,217 @@
+"""The suite is judged: each of its checks must catch a plugin that is broken in the way it guards against.
+
+A mutant is the web room with a line or two changed, so it also fails to build, and has to be looked
+at again, when those lines change.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from types import ModuleType
+from typing import Any
+
+import attrs
+import pytest
+
+from cxkit import Kit
+from cxkit.testing.web_shop import bare_app
+from cxkit.testing.web_suite import Handler, WebSuite, served
+from cxkit.web import asgi, caching, cookies, visit
+
+SOURCE = "from __future__ import annotations\n" + "\n".join(
+    re.sub(r"^from (__future__|cxkit\.web\.\w+) import (\([^)]*\)|.*)$", "", inspect.getsource(room), flags=re.M)
+    for room in (caching, cookies, visit, asgi)
+)
+
+
+@attrs.frozen
+class Mutant:
+    name: str
+    killer: str
+    """The check that must fail."""
+    changes: Mapping[str, str]
+
+
+ONCE = "        if self._captured:\n            return\n        self._captured = True\n"
+DURATION = "                duration=timedelta(seconds=time.perf_counter() - self._began),\n"
+ROUTE = "            route = self._route()\n"
+STATUS = '{"status": status}'
+ANSWER = "            return self._answer(headers)\n"
+SEND = "                await send(message)\n"
+APP = "            await self.app(scope, heard, said)\n"
+OPENED = "        self._choices = scope.choices\n"
+GUARD = """        except Exception as error:  # noqa: BLE001 - the guest's promise: the app is served all the same
+            site.failed(error)
+            return None
+"""
+COOKIES = "        cookies = [*self._visitor_cookie(), *self._consent_cookie()]\n"
+DRAWN = "    value = urlsafe_b64encode(secrets.token_bytes(16))"
+
+MUTANTS = [
+    Mutant("captures twice", "each_visit_is_captured_once", {ONCE: ""}),
+    Mutant("captures no duration", "each_visit_is_captured_once", {DURATION: ""}),
+    Mutant("captures paths", "no_value_is_captured_with_the_route", {ROUTE: "            route = facts.path\n"}),
+    Mutant(
+        "captures the user agent",
+        "no_value_is_captured_with_the_route",
+        {STATUS: '{"status": status, "agent": self.scope.facts.headers.get("user-agent")}'},
+    ),
+    Mutant("every answer is a success", "a_failure_is_an_outcome", {"status >= 500": "status >= 600"}),
+    Mutant("no error is a failure", "a_failure_is_an_outcome", {"        if error is not None or (": "        if ("}),
+    Mutant("every refusal is a failure", "a_failure_is_an_outcome", {"status >= 500": "status >= 400"}),
+    Mutant(
+        "captures only what is found",
+        "another_method_is_a_visit_too",
+        {ONCE: ONCE.replace("self._captured:", "self._captured or self._status == 405:")},
+    ),
+    Mutant(
+        "excludes nothing", "excluded_paths_are_not_captured", {"            if site.excludes(": "            if not ("}
+    ),
+    Mutant("always private", "responses_are_as_they_were", {ANSWER: ANSWER.replace("headers)", "for_one_visitor(headers))")}),
+    Mutant("sorts the headers", "responses_are_as_they_were", {ANSWER: "            return sorted(headers)\n"}),
+    Mutant(
+        "holds pieces back",
+        "streams_come_piece_by_piece",
+        {
+            SEND: """                held.append(message)
+                while held and not message.get("more_body"):
+                    await send(held.pop(0))
+""",
+            "        async def heard()": "        held = []\n\n        async def heard()",
+        },
+    ),
+    Mutant("reads the body", "bodies_are_left_alone", {APP: "            await receive()\n" + APP}),
+    Mutant(
+        "a store that fails fails the app",
+        "what_fails_in_us_changes_nothing",
+        {GUARD: "", "        try:\n            if site.excludes(": "        if True:\n            if site.excludes(",
+         "        try:\n            self._site.kit.desk.recall(scope,": "        if True:\n            self._site.kit._store.get_many(",
+         "        except Exception as error:  # noqa: BLE001 - a store that fails costs what it knows, not the visit\n"
+         "            scope.pending = True\n            self._site.failed(error)\n": ""},
+    ),
+    Mutant(
+        "recognises before a choice",
+        "nothing_is_kept_before_a_choice",
+        {"        if scope.allowed.recognise:\n": "        if True:\n",
+         "        if not scope.allowed.recognise:\n": "        if False:\n",
+         "        if not self.scope.allowed.recognise:\n": "        if False:\n"},
+    ),
+    Mutant(
+        "scripts may read the cookies",
+        "a_visitor_is_recognised_once_that_is_allowed",
+        {'HttpOnly; SameSite=Lax" +': 'SameSite=Lax" +'},
+    ),
+    Mutant(
+        "a visitor for each visit",
+        "a_visitor_is_recognised_once_that_is_allowed",
+        {"value=str(self._visitor)": "value=new_visitor().value"},
+    ),
+    Mutant(
+        "a refusal is not kept",
+        "a_refusal_is_remembered_and_sets_no_visitor",
+        {COOKIES: "        cookies = [*self._visitor_cookie()]\n"},
+    ),
+    Mutant(
+        "leaves the cookie behind",
+        "a_withdrawal_forgets_the_visitor",
+        {"max_age_s=0)] if self._visitor_held is not None else []": "max_age_s=0)][:0]"},
+    ),
+    Mutant("believes a zero", "gpc_denies_advertising_and_sale_only", {'and "1" in [': 'and "0" in ['}),
+    Mutant("knows no GPC", "gpc_denies_advertising_and_sale_only", {"gpc=_objects(facts)": "gpc=False"}),
+    Mutant("no scope in the app", "a_login_names_the_person", {"        enter(scope)\n": ""}),
+    Mutant(
+        "a header is enough",
+        "no_header_says_who_somebody_is",
+        {OPENED: OPENED + """
+        if user := facts.headers.get("x-user-id"):
+            scope.change(
+                identity=Identity(identifiers=(Identifier(type="user_id", value=user, evidence="claim"),)),
+                allowed=attrs.evolve(scope.allowed, granted=frozenset(["necessary", "analytics"])),
+            )
+"""},
+    ),
+    Mutant(
+        "does not look at signatures",
+        "cookies_that_are_not_ours_are_nobodys",
+        {"        except TokenError:\n": """        except TokenError:
+            payload = Signed(token.split(".")[0])
+            payload.issued_at, payload.current = int(self.now()), True
+            return payload
+"""},
+    ),
+    Mutant("tells no cache", "personal_pages_are_kept_from_shared_caches", {"        if self.personal or (": "        if ("}),
+    Mutant(
+        "private and public at once",
+        "personal_pages_are_kept_from_shared_caches",
+        {'frozenset([b"public", b"s-maxage", b"private"])': 'frozenset([b"private"])'},
+    ),
+    Mutant(
+        "a visitor for everybody",
+        "what_shared_caches_keep_carries_no_cookie",
+        {'        if kept_by == "shared":\n            return headers\n': ""},
+    ),
+    Mutant("draws badly", "visitors_are_not_mixed_up", {DRAWN: '    value = urlsafe_b64encode(b"sixteen letters.")'}),
+    Mutant(
+        "who was here before",
+        "visitors_are_not_mixed_up",
+        {OPENED: OPENED + """
+        if before := vars(site).get("before"):
+            scope.change(identity=scope.identity or before.identity, allowed=before.allowed)
+        vars(site)["before"] = scope
+"""},
+    ),
+    Mutant("a scope without an end", "after_the_response_nobody_is_known", {"        self.scope.close()\n": ""}),
+]  # fmt: skip
+
+
+def build(changes: Mapping[str, str]) -> Any:
+    source = SOURCE
+    for old, new in changes.items():
+        assert source.count(old) == 1, f"{source.count(old)} times in the web room: {old!r}"
+        source = source.replace(old, new)
+    module = ModuleType("mutant")
+    exec(compile(source, "mutant", "exec"), module.__dict__)  # noqa: S102 - our own source
+    return module.ASGIMiddleware
+
+
+def checks() -> dict[str, Callable[..., None]]:
+    found = inspect.getmembers(WebSuite, inspect.isfunction)
+    return {name.removeprefix("test_"): check for name, check in found if name.startswith("test_")}
+
+
+def passes(name: str, middleware: Any) -> bool:
+    class Suite(WebSuite):
+        patience_s = 2.0
+
+        def serve(self, handlers: list[Handler], kit: Kit | None) -> AbstractContextManager[int]:
+            app = bare_app(handlers)
+            if kit is not None:
+                app = middleware(app, kit=kit, route=lambda scope: scope.get("bare.route"))
+            return served(app)
+
+    suite, check = Suite(), checks()[name]
+    try:
+        if "shop" not in inspect.signature(check).parameters:
+            check(suite)
+        else:
+            with suite.opened() as shop:
+                check(suite, shop)
+    except Exception:  # noqa: BLE001 - however it fails
+        return False
+    return True
+
+
+def test_unchanged_it_passes() -> None:
+    assert passes("each_visit_is_captured_once", build({})), "test_asgi.py runs the rest"
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_mutant_is_caught(mutant: Mutant) -> None:
+    assert not passes(mutant.killer, build(mutant.changes))
+
+
+def test_every_check_catches_something() -> None:
+    assert {mutant.killer for mutant in MUTANTS} == checks().keys()
