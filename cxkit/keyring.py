@@ -27,6 +27,7 @@ __all__ = ["Keyring", "Signed"]
 _PAYLOAD: Final = re.compile(r"[A-Za-z0-9_:~-]{0,512}")
 _MAX_TOKEN_CHARS: Final = 600
 _CLOCK_SKEW_S: Final = 60
+_MIN_CHARS: Final = 16
 _FILE: Final = "keys.json"
 
 
@@ -56,7 +57,7 @@ class Keyring:
     """
 
     def __init__(self, *, signing: Sequence[bytes], identifier: bytes, generated: bool = False) -> None:
-        if not signing or min(map(len, [*signing, identifier])) < 16:
+        if not signing or min(map(len, [*signing, identifier])) < _MIN_CHARS:
             raise ConfigurationError(
                 "a key is missing or shorter than 16 bytes",
                 fix='make one with: python -c "import secrets; print(secrets.token_hex(32))"',
@@ -76,10 +77,10 @@ class Keyring:
         """
         if signing and identifier:
             return cls(signing=[one.encode() for one in signing], identifier=identifier.encode())
-        kept = _kept(directory)
+        kept_signing, kept_identifier = _kept(directory)
         return cls(
-            signing=[one.encode() for one in signing or kept["signing"]],
-            identifier=(identifier or kept["identifier"][0]).encode(),
+            signing=[one.encode() for one in signing or kept_signing],
+            identifier=(identifier or kept_identifier).encode(),
             generated=True,
         )
 
@@ -137,14 +138,17 @@ def _signature(key: bytes, body: str) -> str:
     return urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def _kept(directory: Path) -> dict[str, list[str]]:
-    """The generated keys; made by whichever process comes first, whole or not at all."""
+def _kept(directory: Path) -> tuple[list[str], str]:
+    """The generated keys, for signing and of identifiers; made by whichever process comes first."""
     path = directory / _FILE
     try:
         if not path.exists():
             _generate(directory, path)
         kept = json.loads(path.read_text("utf-8"))
-        return {"signing": [str(one) for one in kept["signing"]], "identifier": [str(kept["identifier"])]}
+        signing, identifier = [*kept["signing"]], kept["identifier"]
+        if not signing or any(type(one) is not str or len(one) < _MIN_CHARS for one in [*signing, identifier]):
+            raise ValueError("it holds no keys")
+        return signing, identifier
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(
             f"the generated keys in {path} cannot be used ({type(error).__name__})",

@@ -118,9 +118,9 @@ class Registry:
         for plugin, found in self._ask("cxkit_settings", shape=dict):
             for name, kind in found.items():
                 if name in tables or name in Settings.__annotations__:
-                    self._fail(plugin, f'table "{name}" is already taken')
+                    self.fail(plugin, f'table "{name}" is already taken')
                 elif not (isinstance(kind, type) and attrs.has(kind)):
-                    self._fail(plugin, f'table "{name}" is not described by an attrs class')
+                    self.fail(plugin, f'table "{name}" is not described by an attrs class')
                 else:
                     tables[name] = kind
         return tables
@@ -141,6 +141,12 @@ class Registry:
 
         return tell
 
+    def fail(self, plugin: str, reason: str) -> None:
+        """Keep what went wrong with a plugin, for whoever asks."""
+        failure = Failure(plugin=plugin, reason=reason)
+        if failure not in self.failures and len(self.failures) < _MAX_FAILURES:
+            self.failures.append(failure)
+
     # --- inside ---
 
     def _wanted(self, name: str, settings: Plugins) -> bool:
@@ -153,7 +159,7 @@ class Registry:
         except PluginError:
             raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the guard around a stranger's import
-            self._fail(point.name, f"cannot be used: {type(error).__name__}: {error}")
+            self.fail(point.name, f"cannot be used: {type(error).__name__}: {error}")
 
     def _register(self, name: str, plugin: object) -> None:
         for attribute, implementation in self._implementations(plugin):
@@ -196,9 +202,9 @@ class Registry:
         for plugin, found in self._ask(hook, shape=list):
             for factory in found:
                 if not (isinstance(factory, Factory) and attrs.has(factory.settings)):
-                    self._fail(plugin, f"{hook} returned a {type(factory).__name__}, not a sound Factory")
+                    self.fail(plugin, f"{hook} returned a {type(factory).__name__}, not a sound Factory")
                 elif factory.name in factories:
-                    self._fail(plugin, f'{hook}: "{factory.name}" is already taken')
+                    self.fail(plugin, f'{hook}: "{factory.name}" is already taken')
                 else:
                     factories[factory.name] = factory
         return factories
@@ -217,19 +223,12 @@ class Registry:
             try:
                 answer = shape(implementation.function(**wanted))
             except Exception as error:  # noqa: BLE001 - the guard around a stranger's hook
-                self._fail(implementation.plugin_name, f"{hook}: {type(error).__name__}: {error}")
+                self.fail(implementation.plugin_name, f"{hook}: {type(error).__name__}: {error}")
             else:
                 yield implementation.plugin_name, answer
 
-    def _fail(self, plugin: str, reason: str) -> None:
-        failure = Failure(plugin=plugin, reason=reason)
-        if failure not in self.failures and len(self.failures) < _MAX_FAILURES:
-            self.failures.append(failure)
 
-
-def build(
-    factories: Mapping[str, Factory[T]], type: str, settings: Callable[[type[Any]], Any], *, where: str
-) -> T:
+def build(factories: Mapping[str, Factory[T]], type: str, settings: Callable[[type[Any]], Any], *, where: str) -> T:
     """What ``type`` names, built from its settings.
 
     Raises:

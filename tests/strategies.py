@@ -45,7 +45,11 @@ words = st.from_regex(r"[a-z][a-z0-9_-]{0,31}", fullmatch=True)
 names = st.from_regex(r"[a-z][a-z0-9_]{0,9}(\.[a-z0-9][a-z0-9_]{0,9}){0,3}", fullmatch=True)
 ids = st.uuids(version=4).map(str)
 offsets = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-times = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29), timezones=st.one_of(st.just(UTC), offsets))
+times = st.datetimes(
+    datetime(1, 1, 3),  # noqa: DTZ001 - Hypothesis adds the zone
+    datetime(9999, 12, 29),  # noqa: DTZ001
+    timezones=st.one_of(st.just(UTC), offsets),
+)
 durations = st.timedeltas(timedelta(0), timedelta(days=36_500))
 numbers = st.one_of(st.integers(-EXACT, EXACT), st.floats(allow_nan=False, allow_infinity=False))
 leaves = st.one_of(st.none(), st.booleans(), numbers, texts)
@@ -72,9 +76,7 @@ identities = st.builds(
 )
 pages = st.builds(Page, route=optional_texts, method=optional_texts, title=optional_texts)
 devices = st.builds(Device, type=optional_texts, os=optional_texts, browser=optional_texts)
-places = st.builds(
-    Place, country=optional_texts, region=optional_texts, city=optional_texts, source=optional_texts
-)
+places = st.builds(Place, country=optional_texts, region=optional_texts, city=optional_texts, source=optional_texts)
 acquisitions = st.builds(Acquisition, source=optional_texts, medium=optional_texts, campaign=optional_texts)
 contexts = st.builds(
     Context,
@@ -153,4 +155,3 @@ interactions = st.builds(
     trimmed=st.dictionaries(texts, texts, max_size=3),
     received_at=st.none() | times,
 )
-

@@ -15,9 +15,7 @@ from cxkit.rules.identity import join, without
 
 __all__ = ["CONSENT_CHANGED", "choose"]
 
-CONSENT_CHANGED = TouchpointSpec(
-    name="consent.changed", kind="consent", purpose="necessary", priority="critical"
-)
+CONSENT_CHANGED = TouchpointSpec(name="consent.changed", kind="consent", purpose="necessary", priority="critical")
 
 
 def choose(desk: Desk, scope: Scope, purposes: Iterable[str], choice: Choice, *, method: str) -> str | None:
@@ -65,7 +63,5 @@ def _known(purposes: Iterable[str]) -> list[str]:
     for purpose in chosen:
         if purpose not in PURPOSES:
             name = str(purpose)[:64]
-            raise InvalidInteractionError(
-                f'"{name}" is not a purpose', fix=nearest(name, PURPOSES), code="CX3121"
-            )
+            raise InvalidInteractionError(f'"{name}" is not a purpose', fix=nearest(name, PURPOSES), code="CX3121")
     return chosen

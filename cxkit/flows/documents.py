@@ -76,7 +76,5 @@ def consents_from_json(records: Iterable[Any]) -> list[Consent]:
 def choices_in(bodies: Iterable[Mapping[str, JSON]]) -> dict[str, tuple[Choice, datetime]]:
     """The latest choice for each purpose over several consent documents."""
     return choices_of(
-        consent
-        for body in bodies
-        for consent in consents_from_json(cast("list[Any]", body.get("records", [])))
+        consent for body in bodies for consent in consents_from_json(cast("list[Any]", body.get("records", [])))
     )

@@ -8,7 +8,7 @@ from typing import Any
 from cxkit.capture.redact import Redactor
 from cxkit.capture.sanitise import sanitise
 from cxkit.capture.scope import Scope
-from cxkit.errors import InvalidInteractionError, StoreError
+from cxkit.errors import InvalidInteractionError
 from cxkit.flows.desk import Desk
 from cxkit.flows.documents import keys_of
 from cxkit.flows.view import Known
@@ -18,9 +18,7 @@ from cxkit.rules.identity import CONTACTS, join, normalise, without
 
 __all__ = ["IDENTIFIED", "identifiers_of", "identify"]
 
-IDENTIFIED = TouchpointSpec(
-    name="identity.identified", kind="identity", purpose="necessary", priority="critical"
-)
+IDENTIFIED = TouchpointSpec(name="identity.identified", kind="identity", purpose="necessary", priority="critical")
 
 _STITCHING = "identity_stitching"
 
@@ -62,12 +60,8 @@ def _nothing_new(desk: Desk, identity: Identity, traits: Mapping[str, JSON], *, 
     """Whether each identifier that could be linked has an owner, and the person these traits."""
     keys = keys_of(desk.keyring, identity)
     try:
-        held = [
-            desk.view.under(key, wait=wait)
-            for key, one in keys.items()
-            if one.evidence in ("cookie", "login")
-        ]
-    except StoreError:
+        held = [desk.view.under(key, wait=wait) for key, one in keys.items() if one.evidence in ("cookie", "login")]
+    except Exception:  # noqa: BLE001 - whatever a store raises, it cannot be known, so it is recorded
         return False
     known = [one for one in held if one is not None and one.person is not None]
     return (
@@ -77,9 +71,7 @@ def _nothing_new(desk: Desk, identity: Identity, traits: Mapping[str, JSON], *, 
     )
 
 
-def identifiers_of(
-    keyring: Keyring, values: Mapping[str, str | int], *, evidence: Evidence
-) -> list[Identifier]:
+def identifiers_of(keyring: Keyring, values: Mapping[str, str | int], *, evidence: Evidence) -> list[Identifier]:
     """Identifiers in the one form in which they are kept; of a contact, its keyed hash.
 
     Raises:

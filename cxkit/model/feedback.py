@@ -45,8 +45,6 @@ class Feedback:
         if type(value) is not int or not low <= value <= high:
             raise InvalidInteractionError(
                 f'a score for "{self.question}" is off its scale',
-                fix=f"give a whole number from {low} to {high}"
-                if low <= high
-                else f"ask one of {', '.join(SCALES)}",
+                fix=f"give a whole number from {low} to {high}" if low <= high else f"ask one of {', '.join(SCALES)}",
                 code="CX3113",
             )

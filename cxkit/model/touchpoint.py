@@ -24,9 +24,7 @@ __all__ = [
 ]
 
 Stage = Literal["awareness", "consideration", "purchase", "service", "loyalty"]
-Kind = Literal[
-    "view", "action", "message", "transaction", "service", "feedback", "exposure", "consent", "identity"
-]
+Kind = Literal["view", "action", "message", "transaction", "service", "feedback", "exposure", "consent", "identity"]
 Nature = Literal["person", "place", "object", "situation"]
 Presence = Literal["online", "offline"]
 Reach = Literal["direct", "indirect"]

@@ -43,9 +43,7 @@ class Allowed:
 
     @cached_property
     def _map(self) -> dict[str, bool]:
-        return {
-            purpose: purpose in self.granted for purpose in PURPOSES if purpose in self.granted | self.denied
-        }
+        return {purpose: purpose in self.granted for purpose in PURPOSES if purpose in self.granted | self.denied}
 
 
 @attrs.frozen(kw_only=True)
@@ -91,15 +89,11 @@ def refused(choices: Mapping[str, Choice]) -> frozenset[str]:
 def unobjected(choices: Mapping[str, tuple[Choice, datetime]]) -> dict[str, tuple[Choice, datetime]]:
     """The choices that hold although the browser objects, when they were not made in spite of that."""
     return {
-        purpose: made
-        for purpose, made in choices.items()
-        if made[0] == "denied" or purpose not in _OBJECTED_BY_GPC
+        purpose: made for purpose, made in choices.items() if made[0] == "denied" or purpose not in _OBJECTED_BY_GPC
     }
 
 
-def allowed(
-    policy: Policy, choices: Mapping[str, Choice], *, gpc: bool = False, despite_gpc: bool = False
-) -> Allowed:
+def allowed(policy: Policy, choices: Mapping[str, Choice], *, gpc: bool = False, despite_gpc: bool = False) -> Allowed:
     """What follows from a policy, explicit choices, and the browser's objection.
 
     Args:
@@ -116,9 +110,7 @@ def allowed(
     return Allowed(granted=(policy.granted | chosen) - denied, denied=denied)
 
 
-def capture_mode(
-    allowed: Allowed, purpose: str, *, before_choice: Literal["anonymise", "drop"]
-) -> CaptureMode:
+def capture_mode(allowed: Allowed, purpose: str, *, before_choice: Literal["anonymise", "drop"]) -> CaptureMode:
     """How an interaction of that purpose may be kept: with identity, without, or not at all."""
     if purpose in allowed.granted:
         return "full"

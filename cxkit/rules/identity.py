@@ -104,9 +104,7 @@ def owner(keys: Mapping[str, tuple[str, Evidence]], owners: Mapping[str, Owner])
     return None
 
 
-def resolve(
-    keys: Mapping[str, tuple[str, Evidence]], owners: Mapping[str, Owner], *, newcomer: str
-) -> Resolution:
+def resolve(keys: Mapping[str, tuple[str, Evidence]], owners: Mapping[str, Owner], *, newcomer: str) -> Resolution:
     """Decide for identifiers seen together whose they are.
 
     The strongest known one fixes the person; one that belongs to somebody else stays there

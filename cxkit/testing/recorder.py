@@ -100,14 +100,13 @@ class Recorder:
     @property
     def interactions(self) -> list[Interaction]:
         """All that was captured so far, in order."""
-        if self._kit is not None:
-            flushed = self._kit.flush(timeout_s=10)
-            assert flushed.complete, f"not everything captured was recorded in time: {flushed.pending}"
+        self._flush()
         return list(self._exporter.interactions)
 
     @property
     def account(self) -> Account:
         """What became of it, also of what was not kept."""
+        self._flush()
         return self.kit.account()
 
     def named(self, name: str) -> list[Interaction]:
@@ -123,15 +122,18 @@ class Recorder:
         found = self.named(name)
         if len(found) != 1:
             others = sorted({one.name for one in self.interactions}) or "nothing"
-            raise AssertionError(
-                f"{len(found)} interactions of {name} were captured, not 1; captured: {others}"
-            )
+            raise AssertionError(f"{len(found)} interactions of {name} were captured, not 1; captured: {others}")
         return found[0]
 
     def close(self) -> None:
         """Stop recording."""
         if self._kit is not None:
             self._kit.close(timeout_s=5)
+
+    def _flush(self) -> None:
+        if self._kit is not None:
+            flushed = self._kit.flush(timeout_s=10)
+            assert flushed.complete, f"not everything captured was recorded in time: {flushed.pending}"
 
 
 @contextmanager
@@ -161,7 +163,7 @@ def recorder(*, strict: bool = True, clock: FakeClock | None = None) -> Iterator
     before = install(lambda: record.kit)
     try:
         yield record
-        record.interactions  # noqa: B018 - what was captured stays readable after the block
+        record._flush()  # what was captured stays readable after the block
     finally:
         install(before)
         record.close()

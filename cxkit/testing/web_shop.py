@@ -26,6 +26,7 @@ __all__ = ["Answer", "Ask", "Browser", "Handler", "Reply", "Shop", "bare_app", "
 
 _PATIENCE_S: Final = 20.0
 _CACHED: Final = (("Cache-Control", "public, max-age=60"),)
+_HEADERS: Final = (("X-Z", "1"), ("X-A", "2"), ("Set-Cookie", "a=1"), ("Vary", "Accept"), ("Set-Cookie", "b=2"))
 _SEEN: Final[Touchpoint[...]] = Touchpoint(TouchpointSpec(name="suite.seen"))
 _HERO: Final = Experience(
     ExperienceSpec(
@@ -84,10 +85,12 @@ class Browser:
 
     Args:
         port: Where the server is, on this machine.
+        patience_s: How long to wait for an answer, or for more of one.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, patience_s: float = _PATIENCE_S) -> None:
         self._port = port
+        self._patience_s = patience_s
         self.cookies: dict[str, str] = {}
 
     def ask(
@@ -102,7 +105,7 @@ class Browser:
         self, path: str, *, method: str = "GET", headers: Mapping[str, str] = {}, body: bytes | None = None
     ) -> tuple[AbstractContextManager[object], http.client.HTTPResponse]:
         """One request whose response is still to be read."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_PATIENCE_S)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=self._patience_s)
         cookies = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
         connection.request(method, path, body, {**(cookies if self.cookies else {}), **headers})
         response = connection.getresponse()
@@ -140,7 +143,7 @@ class Shop:
 
     def browser(self) -> Browser:
         """A new one, without cookies."""
-        return Browser(self.port)
+        return Browser(self.port, patience_s=self._patience_s)
 
     def named(self, name: str, *, count: int = 1) -> list[Interaction]:
         """Those of one touchpoint, once there are so many: a response may come before its visit is kept."""
@@ -162,6 +165,8 @@ class Shop:
             Handler(path="/hero", answer=_hero),
             Handler(path="/cached", answer=lambda ask: Answer(headers=_CACHED, body=_told(_HERO.decide()))),
             Handler(path="/cached-hero", answer=lambda ask: attrs.evolve(_hero(ask), headers=_CACHED)),
+            Handler(path="/headers", answer=lambda ask: Answer(headers=_HEADERS)),
+            Handler(path="/torn", answer=lambda ask: Answer(body=_torn())),
             Handler(path="/stream", answer=lambda ask: Answer(body=self._pieces())),
             Handler(path="/later", answer=self._later),
             Handler(path="/static/app.js", answer=lambda ask: Answer(body=b"js")),
@@ -174,7 +179,7 @@ class Shop:
 
     def _pieces(self) -> Iterator[bytes]:
         yield b"first"
-        assert self.gate.wait(_PATIENCE_S), "the first piece was held back until the second"
+        assert self.gate.wait(self._patience_s), "the first piece was held back until the second"
         _SEEN.capture(where="stream")
         yield b"second"
 
@@ -182,7 +187,7 @@ class Shop:
         context = contextvars.copy_context()
 
         def capture() -> None:
-            self.gate.wait(_PATIENCE_S)
+            self.gate.wait(self._patience_s)
             context.run(_SEEN.capture, where="later")
 
         threading.Thread(target=capture).start()
@@ -224,8 +229,7 @@ async def _send(answer: Answer, send: Any) -> None:
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     if not isinstance(answer.body, bytes):
         pieces = iter(answer.body)
-        context = contextvars.copy_context()
-        while piece := await asyncio.to_thread(context.run, next, pieces, b""):
+        while piece := await asyncio.to_thread(next, pieces, b""):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
     body = answer.body if isinstance(answer.body, bytes) else b""
     await send({"type": "http.response.body", "body": body})
@@ -280,6 +284,11 @@ def _product(ask: Ask) -> Answer:
 
 def _broken(ask: Ask) -> Answer:
     return Answer(status=1 // 0)
+
+
+def _torn() -> Iterator[bytes]:
+    yield b"first"
+    raise ZeroDivisionError
 
 
 def _hero(ask: Ask) -> Answer:

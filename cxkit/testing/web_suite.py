@@ -12,7 +12,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import http.client
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -93,6 +95,13 @@ class WebSuite:
         assert [one.outcome for one in (broken, closed, nowhere)] == ["failed", "failed", "completed"]
         assert broken.error in ("ZeroDivisionError", None)
 
+    def test_a_response_that_is_torn_is_a_failure(self, shop: Shop) -> None:
+        connection, response = shop.browser().open("/torn")
+        with connection, response, contextlib.suppress(http.client.IncompleteRead):
+            response.read()
+        (viewed,) = shop.named("page.viewed")
+        assert (viewed.outcome, viewed.properties) == ("failed", {"status": 200})
+
     def test_another_method_is_a_visit_too(self, shop: Shop) -> None:
         assert shop.browser().ask("/", method="DELETE").status == 405
         (viewed,) = shop.named("page.viewed")
@@ -110,7 +119,7 @@ class WebSuite:
 
     def test_responses_are_as_they_were(self, shop: Shop) -> None:
         with self.serve(shop.handlers(), None) as port:
-            for path in ("/", "/products/1", "/nowhere", "/cached", "/hero", "/static/app.js"):
+            for path in ("/", "/products/1", "/nowhere", "/cached", "/headers", "/hero", "/static/app.js"):
                 ours, plain = shop.browser().ask(path), Browser(port).ask(path)
                 assert (ours.status, _lasting(ours), ours.body) == (plain.status, _lasting(plain), plain.body)
 

@@ -240,9 +240,7 @@ NO_MAPPINGS: list[Callable[[], object]] = [
 
 
 @pytest.mark.parametrize("shape", NO_MAPPINGS)
-def test_b58_properties_that_are_no_mapping_are_left_out(
-    shape: Callable[[], object], lenient: Recorder
-) -> None:
+def test_b58_properties_that_are_no_mapping_are_left_out(shape: Callable[[], object], lenient: Recorder) -> None:
     shaped = cxkit.touchpoint("bad.shape", properties=shape)
     assert shaped.capture() is not None
     one = lenient.one("bad.shape")
@@ -386,6 +384,6 @@ def test_a_wrong_call_never_raises_in_production(call: str) -> None:
 @pytest.mark.parametrize("call", CALLS)
 def test_a_wrong_call_raises_in_strict_mode(call: str) -> None:
     seen = cxkit.touchpoint("bad.strict")
-    with recorder(), cxkit.scope(user_id="nancy", evidence="login"):
-        with pytest.raises((CXError, TypeError, ValueError, AttributeError)):
-            CALLS[call](seen)
+    wrong = pytest.raises((CXError, TypeError, ValueError, AttributeError))
+    with recorder(), cxkit.scope(user_id="nancy", evidence="login"), wrong:
+        CALLS[call](seen)

@@ -66,9 +66,7 @@ def test_they_add_in_turn_and_see_what_was_added_before() -> None:
     first = Says(lambda facts, context: {"locale": facts.headers["accept-language"]})
     second = Says(lambda facts, context: {"place": Place(country=str(context.locale).upper())})
     made, counted = enrichment({"first": first, "second": second})
-    assert made(FACTS, Context(channel="web")) == Context(
-        channel="web", locale="fr", place=Place(country="FR")
-    )
+    assert made(FACTS, Context(channel="web")) == Context(channel="web", locale="fr", place=Place(country="FR"))
     assert not counted
 
 
@@ -100,9 +98,7 @@ def test_one_that_is_slow_is_counted_and_what_it_found_is_kept() -> None:
 
 
 @pytest.mark.parametrize(("answer", "took_s", "why"), [(raising, 0.0, "failed"), (lambda *_: {}, 1.0, "slow")])
-def test_one_that_fails_again_and_again_is_switched_off(
-    answer: Callable[..., Any], took_s: float, why: str
-) -> None:
+def test_one_that_fails_again_and_again_is_switched_off(answer: Callable[..., Any], took_s: float, why: str) -> None:
     bad = Says(answer)
     made, counted = enrichment({"bad": bad}, took_s)
     for _ in range(150):

@@ -55,9 +55,7 @@ def scope_with(kit: Kit, policy: Policy, choices: dict[str, Choice], *, gpc: boo
     return Scope(kit, identity=NANCY, context=WHERE, gpc=gpc, allowed=allowed(policy, choices, gpc=gpc))
 
 
-def asked(
-    scope: Scope, policy: Policy, before: BeforeChoice, purpose: str = "analytics", **declared: Any
-) -> Prepared:
+def asked(scope: Scope, policy: Policy, before: BeforeChoice, purpose: str = "analytics", **declared: Any) -> Prepared:
     spec = TouchpointSpec(name="cup.filled", purpose=purpose, **declared)
     return prepare(spec, scope, source="/bar", policy=policy, before_choice=before, subject=lambda _: KEY)
 

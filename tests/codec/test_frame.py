@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cxkit.codec.frame import HEADER_BYTES, MAX_PAYLOAD_BYTES, NOBODY, Record, find_magic, pack, unpack
+from cxkit.codec.frame import HEADER_BYTES, MAX_PAYLOAD_BYTES, Record, find_magic, pack, unpack
 
 records = st.builds(
     Record,
@@ -103,7 +103,3 @@ def test_a_payload_that_claims_to_be_longer_than_any_is_damage() -> None:
     record, end = unpack(claimed, 0)
     assert record is None
     assert end > 0
-
-
-def test_nobody_is_no_key_of_anybody() -> None:
-    assert NOBODY == bytes(16)

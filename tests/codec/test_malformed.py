@@ -23,12 +23,11 @@ def only_codec_errors(payload: bytes) -> None:
     for read in (decode, decode_batch):
         try:
             found = read(payload)
-        except CodecError as error:
-            assert error.code.startswith("CX40")
-        else:
-            for one in found if isinstance(found, list) else [found]:
-                assert isinstance(one, Interaction)
-                assert decode(encode(one)) == one
+        except CodecError:
+            continue
+        for one in found if isinstance(found, list) else [found]:
+            assert isinstance(one, Interaction)
+            assert decode(encode(one)) == one
 
 
 @settings(max_examples=300)
@@ -55,9 +54,7 @@ def test_of_valid_ones_with_some_bytes_changed(data: st.DataObject) -> None:
 
 def paths(value: Any, before: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
     """Where each part of a JSON value stands."""
-    parts: Any = (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    )
+    parts: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [before] * bool(before) + [path for key, part in parts for path in paths(part, (*before, key))]
 
 

@@ -72,7 +72,7 @@ class Page:
 
     @property
     def name(self) -> str:
-        return str(self.path.relative_to(ROOT))
+        return str(self.path.relative_to(ROOT)) if self.path.is_relative_to(ROOT) else self.path.name
 
     @cached_property
     def text(self) -> str:
@@ -106,9 +106,7 @@ class Page:
 
     def section(self, heading: str) -> str:
         """What stands under a heading, up to the next one that is no lower."""
-        marks, start = next(
-            (found[1], found.end()) for found in _HEADING.finditer(self.text) if found[2] == heading
-        )
+        marks, start = next((found[1], found.end()) for found in _HEADING.finditer(self.text) if found[2] == heading)
         following = re.compile(rf"^#{{1,{len(marks)}}} ", re.MULTILINE).search(self.text, start)
         return self.text[start : following.start() if following else None]
 
@@ -120,7 +118,10 @@ class Page:
         return [cell.strip("`") for cell in cells if re.fullmatch("`[^`]+`", cell)]
 
 
-PAGES = [Page(path) for path in (*(ROOT / one for one in ALONE), *sorted((ROOT / "docs").rglob("*.md")))]
+PAGES = [
+    *(Page(ROOT / name) for name in ALONE),
+    *(Page(path) for place in ("docs/**/*.md", "plugins/*/README.md") for path in sorted(ROOT.glob(place))),
+]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -32,6 +32,9 @@ from typing import Any
 
 import attrs
 import pytest
+from starlette.testclient import TestClient
+
+from cxkit.testing import recorder
 
 _PORT = re.compile(r"\b8[07]00\b")
 _CXKIT = "import sys; sys.argv[0] = 'cxkit'; from cxkit.cli import main; main()"
@@ -191,6 +194,7 @@ def free_port() -> str:
 @pytest.fixture
 def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     before = set(sys.modules)
     opened = Terminal(tmp_path)
     yield opened
@@ -202,5 +206,39 @@ def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[n
 
 def test_what_it_shows_is_so(page: Any, terminal: Terminal) -> None:
     for block in page.blocks:
-        if page.name != "CONTRIBUTING.md" and not block.untested:
+        if not block.untested:
             terminal.read(block, page.name)
+
+
+def test_the_first_screen_of_the_readme_is_an_app_that_works(pages: dict[str, Any]) -> None:
+    first = pages["README.md"].blocks[0]
+    assert first.line < 10
+    shown: dict[str, Any] = {"__name__": "readme"}
+    with recorder() as record:
+        exec(first.text, shown)  # noqa: S102 - our own page
+        visitor = TestClient(shown["app"])
+        assert visitor.get("/").text == "Almonds, honey, time."
+        assert visitor.post("/cart").text == "added"
+    assert record.one("cart.item_added").properties == {"sku": "ALM-200", "quantity": 1}
+    assert record.one("experience.shown").decision.variant == "all"
+    assert not any(one.identity for one in record.interactions)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("```python\n>>> 1 + 1\n3\n\n```\n", "Expected"),
+        ("```python\nassert 1 == 2\n```\n", "AssertionError"),
+        ("```console\n$ python -c 'print(2)'\n3\n```\n", "prints"),
+        ("```console\n$ python -c 'raise SystemExit(3)'\n```\n", "exits with 3"),
+        ("```console\n$ rm -r x\n```\n", "nobody knows how to run"),
+        ("```toml\nx =\n```\n", "Invalid"),
+        ("In `x.py`:\n\n```python\nprint(1)\n```\n\n```console\n$ python x.py\n2\n```\n", "prints"),
+    ],
+)
+def test_what_is_not_so_is_found(text: str, said: str, pages: dict[str, Any], terminal: Terminal) -> None:
+    page = type(pages["README.md"])(terminal.folder / "page.md")
+    page.path.write_text(text, "utf-8")
+    with pytest.raises((pytest.fail.Exception, AssertionError, tomllib.TOMLDecodeError)) as wrong:
+        test_what_it_shows_is_so(page, terminal)
+    assert said in wrong.exconly()

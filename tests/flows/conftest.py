@@ -15,8 +15,6 @@ from tests.flows.world import Faulty
 
 @pytest.fixture(params=["memory", "sqlite"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Faulty]:
-    inner: Store = (
-        MemoryStore() if request.param == "memory" else SQLiteStore(Settings(path=tmp_path / "state.db"))
-    )
+    inner: Store = MemoryStore() if request.param == "memory" else SQLiteStore(Settings(path=tmp_path / "state.db"))
     yield Faulty(inner)
     inner.close()

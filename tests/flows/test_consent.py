@@ -107,9 +107,7 @@ def test_before_a_choice_exporters_get_only_what_names_nobody(kit: Kit, exporter
     assert after.identity.get("user_id") is not None
 
 
-def test_where_it_was_refused_from_the_start_nothing_arrives_not_even_that(
-    kit: Kit, exporter: ForAnalytics
-) -> None:
+def test_where_it_was_refused_from_the_start_nothing_arrives_not_even_that(kit: Kit, exporter: ForAnalytics) -> None:
     with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
         cxkit.withdraw("analytics")
         cxkit.touchpoint("consent.refused").capture()

@@ -77,6 +77,7 @@ def test_a_broken_store_caps_at_depth_1_until_it_is_back(kit: Kit, store: Faulty
         decision = decided(kit)
         assert (decision.variant, decision.cap, decision.capped_by) == ("store", 1, "pending")
         store.broken = False
+
     def as_gold() -> bool:
         with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
             return decided(kit).variant == "gold"

@@ -46,9 +46,7 @@ def identifiers() -> dict[str, str]:
     return {one.type: one.evidence for one in scope.identity.identifiers}
 
 
-def test_it_shows_at_once_and_lands_in_the_store(
-    kit: Kit, store: Faulty, key_of: Callable[[str, str], str]
-) -> None:
+def test_it_shows_at_once_and_lands_in_the_store(kit: Kit, store: Faulty, key_of: Callable[[str, str], str]) -> None:
     with cxkit.scope(kit=kit):
         cxkit.identify(user_id="nancy", traits={"plan": "gold"})
         assert cxkit.profile().traits == {"plan": "gold"}

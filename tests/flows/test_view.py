@@ -50,7 +50,9 @@ def test_of_nobody_nothing_is_known_and_nothing_asked(seen: Seen) -> None:
 
 
 def test_a_person_is_known_by_each_of_their_identifiers(seen: Seen) -> None:
-    seen.elsewhere.export(batch(identified(NANCY, id="01", plan="gold"), chose(NANCY, id="02", analytics="granted")), deadline_s=5)
+    seen.elsewhere.export(
+        batch(identified(NANCY, id="01", plan="gold"), chose(NANCY, id="02", analytics="granted")), deadline_s=5
+    )
     for who in (NANCY, identity(user_id="nancy"), identity("cookie", visitor="v1")):
         known = seen.of(who)
         assert known is not None

@@ -79,9 +79,7 @@ def identity(evidence: Evidence = "login", **values: str) -> Identity:
     )  # fmt: skip
 
 
-def command(
-    name: str, who: Identity, properties: Mapping[str, Any], *, id: str = "01", minute: int = 0
-) -> Interaction:
+def command(name: str, who: Identity, properties: Mapping[str, Any], *, id: str = "01", minute: int = 0) -> Interaction:
     return Interaction(
         id=id, occurred_at=datetime(2026, 11, 21, 10, minute, tzinfo=UTC), name=name, source="/app", identity=who,
         properties=properties,

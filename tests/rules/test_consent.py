@@ -75,9 +75,7 @@ def test_the_necessary_cannot_be_denied(policy: Policy, choices: dict[str, Choic
 
 
 @given(policies, choice_maps)
-def test_gpc_denies_two_purposes_and_changes_nothing_else(
-    policy: Policy, choices: dict[str, Choice]
-) -> None:
+def test_gpc_denies_two_purposes_and_changes_nothing_else(policy: Policy, choices: dict[str, Choice]) -> None:
     """W3C Global Privacy Control: an objection to sale, sharing and targeted advertising."""
     without, found = allowed(policy, choices), allowed(policy, choices, gpc=True)
     assert found.granted == without.granted - OBJECTED
@@ -85,9 +83,7 @@ def test_gpc_denies_two_purposes_and_changes_nothing_else(
 
 
 @given(policies, choice_maps)
-def test_only_what_was_granted_in_spite_of_the_objection_stands(
-    policy: Policy, choices: dict[str, Choice]
-) -> None:
+def test_only_what_was_granted_in_spite_of_the_objection_stands(policy: Policy, choices: dict[str, Choice]) -> None:
     """A purpose that needs no choice was not granted by anybody."""
     found = allowed(policy, choices, gpc=True, despite_gpc=True)
     explicit = {purpose for purpose, choice in choices.items() if choice == "granted"}
@@ -127,9 +123,7 @@ def test_a_visitor_is_recognised_for_what_needs_it(purpose: str, recognised: boo
 
 
 @given(policies, choice_maps, some.purposes)
-def test_a_withdrawal_never_widens_anything(
-    policy: Policy, choices: dict[str, Choice], purpose: str
-) -> None:
+def test_a_withdrawal_never_widens_anything(policy: Policy, choices: dict[str, Choice], purpose: str) -> None:
     before, after = allowed(policy, choices), allowed(policy, {**choices, purpose: "denied"})
     assert after.granted <= before.granted
     assert after.denied >= before.denied

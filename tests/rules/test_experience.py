@@ -92,9 +92,7 @@ BY_EVIDENCE = {None: 1, "claim": 1, "token": 2, "cookie": 2, "login": 4}
 ceilings = st.integers(0, 4)
 
 
-@given(
-    st.frozensets(some.purposes), st.sampled_from([None, *EVIDENCE]), st.booleans(), ceilings
-)
+@given(st.frozensets(some.purposes), st.sampled_from([None, *EVIDENCE]), st.booleans(), ceilings)
 def test_the_cap_is_the_lowest_of_all_caps(
     granted: frozenset[str], evidence: Evidence | None, pending: bool, ceiling: int
 ) -> None:

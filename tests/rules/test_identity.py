@@ -120,7 +120,10 @@ def test_seeing_the_same_again_changes_nothing(several: list[Sighting]) -> None:
 
 @given(st.lists(sightings(), max_size=8))
 def test_claims_and_message_tokens_link_nothing(several: list[Sighting]) -> None:
-    weak = [{key: (type, evidence) for key, (type, evidence) in one.items() if evidence in ("claim", "token")} for one in several]
+    weak = [
+        {key: (type, evidence) for key, (type, evidence) in one.items() if evidence in ("claim", "token")}
+        for one in several
+    ]
     assert after(weak).owners == {}
     world = after(several)
     for sighting in several:

@@ -102,9 +102,7 @@ def test_only_this_user_may_read_it(path: Path, handle: Handle) -> None:
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_a_relative_path_starts_where_the_store_was_built(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_relative_path_starts_where_the_store_was_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with closing(SQLiteStore(Settings(path=Path("shop.db")))) as store:
         monkeypatch.chdir("/")
@@ -118,6 +116,7 @@ def test_an_erased_body_leaves_no_bytes(path: Path, handle: Handle) -> None:
         put(store, f"cup/{number}", {"who": "nancy" * 200})
     for number in range(50):
         store.commit({f"cup/{number}": Put(body=None)}, expected={f"cup/{number}": 1})
+    assert store.scan("cup/") == []
     store.close()
     assert [file.name for file in path.parent.iterdir()] == ["state.db"]
     assert b"nancy" not in path.read_bytes()

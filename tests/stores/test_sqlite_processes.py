@@ -41,6 +41,14 @@ def increment(store, key):
         except ConflictError:
             pass
 
+def refused(call, code):
+    try:
+        call()
+    except StoreError as error:
+        assert error.code == code, error
+    else:
+        raise AssertionError("done")
+
 def in_child(work, fork=os.fork):
     child = fork()
     if child:
@@ -187,12 +195,7 @@ def test_a_child_of_a_hidden_fork_refuses_rather_than_lose(path: Path) -> None:
 
         def work():
             for inherited in (store, at(sys.argv[1])):
-                try:
-                    put(inherited, "cup/2", {})
-                except StoreError as error:
-                    assert error.code == "CX6011", error
-                else:
-                    raise AssertionError("written")
+                refused(lambda: put(inherited, "cup/2", {}), "CX6011")
                 inherited.close()
 
         ended_well(in_child(work, fork=ctypes.PyDLL(None).fork))
@@ -208,12 +211,7 @@ def test_a_child_forked_inside_a_commit_refuses_rather_than_lose(path: Path) -> 
         store = SQLiteStore(Settings(path=sys.argv[1], busy_timeout_s=0.05))
 
         def work():
-            try:
-                put(store, "cup/2", {})
-            except StoreError as error:
-                assert error.code == "CX6011", error
-            else:
-                raise AssertionError("written")
+            refused(lambda: put(store, "cup/2", {}), "CX6011")
 
         class Forking(dict):
             def items(self):
@@ -234,13 +232,14 @@ def test_a_full_quota_fails_commits_until_it_is_raised(path: Path) -> None:
         store = at(sys.argv[1])
         _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (512 << 10, hard))
-        for number in range(1000):
-            try:
-                put(store, f"cup/{number:03}", {"text": "x" * 10_000})
-            except StoreError as error:
-                assert error.code == "CX6005", error
-                break
-        assert 0 < number == len(store.scan("cup/"))
+        written = 0
+        def fill():
+            global written
+            while True:
+                put(store, f"cup/{written:03}", {"text": "x" * 10_000})
+                written += 1
+        refused(fill, "CX6005")
+        assert 0 < written == len(store.scan("cup/"))
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
         assert put(store, "cup/more", {"text": "x" * 10_000}) == {"cup/more": 1}
         store.close()
@@ -258,16 +257,16 @@ def test_a_read_only_file_is_named_and_ends_with_the_right_to_write() -> None:
         put(store, "cup/1", {})
         store.close()
         os.chmod(path, 0o400)
-        store = at(path)
-        try:
-            put(store, "cup/2", {})
-        except StoreError as error:
-            assert error.code == "CX6007", error
-        else:
-            raise AssertionError("written")
+        os.chmod(os.path.dirname(path), 0o500)
+        for may_not_be_written in (path, path + ".new"):
+            store = at(may_not_be_written)
+            refused(lambda: put(store, "cup/2", {}), "CX6007")
+        os.chmod(os.path.dirname(path), 0o700)
         os.chmod(path, 0o600)
-        assert put(store, "cup/2", {}) == {"cup/2": 1}
-        store.close()
+        for may_be_written in (path, path + ".new"):
+            store = at(may_be_written)
+            assert put(store, "cup/2", {}) == {"cup/2": 1}
+            store.close()
     """
     directory = Path(tempfile.mkdtemp())  # tmp_path is closed to the user that root becomes
     try:

@@ -63,9 +63,7 @@ class Mutant:
 
 
 ENCODED = "        bodies = encode_puts(puts, expected=expected)\n"
-CHECKED = (
-    "            check_versions(expected, {key: version for key, version, _ in _living(rows, expected)})\n"
-)
+CHECKED = "            check_versions(expected, {key: version for key, version, _ in _living(rows, expected)})\n"
 PUT = "                rows[key] = _Row(rows.get(key, _Row()).version + 1, self._token, body, terms)\n"
 TERMS = "                terms = frozenset() if body is None else frozenset(puts[key].terms)\n"
 TOKEN = "                self._token += 1\n"
@@ -76,9 +74,7 @@ GET = """        with self._locked() as rows:
 
 MUTANTS = [
     Mutant("does not say whether it is remote", "fills_the_role", {"remote = False": "remote = None"}),
-    Mutant(
-        "missing key raises", "get_many_leaves_out_what_does_not_exist", {"rows.get(key)\n": "rows[key]\n"}
-    ),
+    Mutant("missing key raises", "get_many_leaves_out_what_does_not_exist", {"rows.get(key)\n": "rows[key]\n"}),
     Mutant("as many keys as SQL takes", "many_documents_at_once", {"list(keys)": "list(keys)[:999]"}),
     Mutant(
         "another default limit",
@@ -157,15 +153,9 @@ MUTANTS = [
     Mutant(
         "hands out one body",
         "bodies_are_nobodys",
-        {
-            GET: GET.replace("document(", "_cache.setdefault((key, version), document(").replace(
-                "body) f", "body)) f"
-            )
-        },
+        {GET: GET.replace("document(", "_cache.setdefault((key, version), document(").replace("body) f", "body)) f")},
     ),
-    Mutant(
-        "deleted keeps terms", "deleted_is_gone_from_every_read", {"frozenset() if body is None else ": ""}
-    ),
+    Mutant("deleted keeps terms", "deleted_is_gone_from_every_read", {"frozenset() if body is None else ": ""}),
     Mutant(
         "deletions are not told",
         "deleted_is_gone_from_every_read",
@@ -187,9 +177,7 @@ MUTANTS = [
         {CHECKED: "            check_versions(expected, {key: rows[key].version for key in rows})\n"},
     ),
     Mutant("terms add up", "terms_are_replaced", {TERMS: TERMS[:-1] + " | rows.get(key, _Row()).terms\n"}),
-    Mutant(
-        "term matches in part", "terms_are_replaced", {"term in row.terms": "term in ' '.join(row.terms)"}
-    ),
+    Mutant("term matches in part", "terms_are_replaced", {"term in row.terms": "term in ' '.join(row.terms)"}),
     Mutant(
         "lookup unsorted",
         "lookup_is_sorted_and_limited",
@@ -224,9 +212,7 @@ MUTANTS = [
         "changes_tell_the_last_of_each_key_in_order",
         {"row.token > token": "row.token >= token"},
     ),
-    Mutant(
-        "changes twice", "changes_tell_the_last_of_each_key_in_order", {"sorted(later,": "sorted(later * 2,"}
-    ),
+    Mutant("changes twice", "changes_tell_the_last_of_each_key_in_order", {"sorted(later,": "sorted(later * 2,"}),
     Mutant(
         "one token for a commit",
         "changes_tell_the_last_of_each_key_in_order",
@@ -273,8 +259,7 @@ MUTANTS = [
         "tokens before the lock",
         "changes_miss_nothing_while_others_commit",
         {
-            COMMIT: "        self._token += 1\n        token = self._token\n        time.sleep(0.0005)\n"
-            + COMMIT,
+            COMMIT: "        self._token += 1\n        token = self._token\n        time.sleep(0.0005)\n" + COMMIT,
             TOKEN: "",
             PUT: PUT.replace("self._token", "token"),
         },
@@ -292,9 +277,7 @@ MUTANTS = [
         "what_is_committed_survives",
         {"_saved.update(self._rows)": "_saved.update({k: r for k, r in self._rows.items() if r.body})"},
     ),
-    Mutant(
-        "tokens restart", "what_is_committed_survives", {"max(row.token for row in _saved.values())": "0"}
-    ),
+    Mutant("tokens restart", "what_is_committed_survives", {"max(row.token for row in _saved.values())": "0"}),
     Mutant(
         "one document's terms for all",
         "does_what_the_model_does",

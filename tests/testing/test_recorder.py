@@ -104,9 +104,13 @@ def test_no_thread_is_left_behind() -> None:
 
 
 def test_an_error_of_the_test_is_not_hidden_by_the_recorder() -> None:
-    with pytest.raises(ZeroDivisionError), recorder():
-        cxkit.touchpoint("recorder.seen").capture()
-        raise ZeroDivisionError
+    def fail() -> None:
+        with recorder():
+            cxkit.touchpoint("recorder.seen").capture()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
 
 
 # --- the fakes ---
@@ -185,10 +189,3 @@ def test_the_plugin_gives_every_test_a_recorder_of_its_own(tmp_path: Path) -> No
     assert ended.returncode == 0, ended.stdout
     assert "3 passed" in ended.stdout
     assert not (tmp_path / ".cxkit").exists()
-
-
-def test_loading_the_plugin_imports_nothing_of_cxkit() -> None:
-    """Or coverage would not see what a project's own tests import."""
-    program = "import sys, importlib.util as u; s = u.find_spec('cxkit.testing'); print('cxkit.kit' in sys.modules)"
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
-    assert ended.stdout in ("True\n", "False\n")

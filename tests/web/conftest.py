@@ -50,9 +50,7 @@ class Client:
         self._kit = kit
         self.cookies: dict[str, str] = {}
 
-    def scope(
-        self, path: str = "/", *, method: str = "GET", headers: Pairs = (), **fields: Any
-    ) -> dict[str, Any]:
+    def scope(self, path: str = "/", *, method: str = "GET", headers: Pairs = (), **fields: Any) -> dict[str, Any]:
         return {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -136,9 +134,7 @@ def make(tmp_path: Path, clock: FakeClock) -> Iterator[Callable[..., Kept]]:
     """Makes kits on disk, under the test's clock, strict unless told."""
     made: list[Kit] = []
 
-    def make(
-        settings: Mapping[str, Any] = {}, *, time_ns: Callable[[], int] | None = None, **parts: Any
-    ) -> Kept:
+    def make(settings: Mapping[str, Any] = {}, *, time_ns: Callable[[], int] | None = None, **parts: Any) -> Kept:
         exporter = RecordingExporter()
         kit = Kit(
             Settings(**{"directory": tmp_path / ".cxkit", "strict": True, **settings}),

@@ -93,12 +93,8 @@ def test_for_one_visitor(before: Pairs, after: Pairs) -> None:
     assert for_one_visitor(before) == after
 
 
-NAMES = st.sampled_from(
-    [b"cache-control", b"Cache-Control", b"vary", b"expires", b"cdn-cache-control", b"set-cookie"]
-)
-VALUES = st.binary(max_size=30) | st.sampled_from(
-    [b"public", b"private", b"*", b"Cookie", b"max-age=9", b'x="']
-)
+NAMES = st.sampled_from([b"cache-control", b"Cache-Control", b"vary", b"expires", b"cdn-cache-control", b"set-cookie"])
+VALUES = st.binary(max_size=30) | st.sampled_from([b"public", b"private", b"*", b"Cookie", b"max-age=9", b'x="'])
 
 
 @given(st.lists(st.tuples(NAMES, VALUES)))

@@ -73,9 +73,7 @@ def test_on_https_the_cookies_are_secure_and_this_hosts_own(shop: Any) -> None:
     ]
 
 
-def test_on_https_what_a_neighbour_may_have_planted_does_not_count(
-    shop: Any, visitor: Any, kept: Any
-) -> None:
+def test_on_https_what_a_neighbour_may_have_planted_does_not_count(shop: Any, visitor: Any, kept: Any) -> None:
     planted = dict(visitor.cookies)
     other = shop(scheme="https")
     other.cookies = planted
@@ -123,9 +121,7 @@ def test_renewed_after_a_month(shop: Any, visitor: Any, clock: Any, kept: Any) -
     assert len(set(visitors(kept.named("page.viewed")))) == 1
 
 
-def test_a_choice_lasts_180_days_and_is_not_prolonged_by_visits(
-    shop: Any, visitor: Any, clock: Any, kept: Any
-) -> None:
+def test_a_choice_lasts_180_days_and_is_not_prolonged_by_visits(shop: Any, visitor: Any, clock: Any, kept: Any) -> None:
     again = same(visitor, shop())
     for _ in range(6):
         clock.advance(29.9 * DAY_S)
@@ -137,9 +133,7 @@ def test_a_choice_lasts_180_days_and_is_not_prolonged_by_visits(
 
 
 @pytest.mark.parametrize("shift_s", [-120, 396 * DAY_S])
-def test_cookies_out_of_date_are_nobodys(
-    shop: Any, visitor: Any, clock: Any, kept: Any, shift_s: float
-) -> None:
+def test_cookies_out_of_date_are_nobodys(shop: Any, visitor: Any, clock: Any, kept: Any, shift_s: float) -> None:
     clock.advance(shift_s)
     same(visitor, shop()).ask()
     assert not kept.named("page.viewed")[-1].identity
@@ -397,9 +391,7 @@ def test_shown_once_is_shown_even_if_something_else_is_shown_later(shop: Any, vi
     assert same(visitor, shop(act)).ask().all("vary") == ["Cookie"]
 
 
-@pytest.mark.parametrize(
-    ("control", "depth"), [(b"public", 0), (b"no-cache", 0), (b"private", 2), (b"no-store", 2)]
-)
+@pytest.mark.parametrize(("control", "depth"), [(b"public", 0), (b"no-cache", 0), (b"private", 2), (b"no-store", 2)])
 def test_once_a_response_has_begun_it_stays_for_whom_it_was(
     visitor: Any, kept: Any, client: Any, control: bytes, depth: int
 ) -> None:
@@ -435,9 +427,7 @@ def test_a_choice_is_kept_even_with_a_shared_response_which_is_none_then(shop: A
 # --- what stays on this side ---
 
 
-def test_no_raw_value_is_kept_anywhere(
-    make: Any, client: Any, caplog: pytest.LogCaptureFixture, tmp_path: Any
-) -> None:
+def test_no_raw_value_is_kept_anywhere(make: Any, client: Any, caplog: pytest.LogCaptureFixture, tmp_path: Any) -> None:
     """Address, user agent, query, host, referer, cookies, credentials: in no file, log or export."""
     canary = b"canary"
     names = (

@@ -60,7 +60,7 @@ MUTANTS = [
         {STATUS: '{"status": status, "agent": self.scope.facts.headers.get("user-agent")}'},
     ),
     Mutant("every answer is a success", "a_failure_is_an_outcome", {"status >= 500": "status >= 600"}),
-    Mutant("no error is a failure", "a_failure_is_an_outcome", {"        if error is not None or (": "        if ("}),
+    Mutant("no error is a failure", "a_response_that_is_torn_is_a_failure", {"if error is not None or (": "if ("}),
     Mutant("every refusal is a failure", "a_failure_is_an_outcome", {"status >= 500": "status >= 400"}),
     Mutant(
         "captures only what is found",
@@ -70,7 +70,7 @@ MUTANTS = [
     Mutant(
         "excludes nothing", "excluded_paths_are_not_captured", {"            if site.excludes(": "            if not ("}
     ),
-    Mutant("always private", "responses_are_as_they_were", {ANSWER: ANSWER.replace("headers)", "for_one_visitor(headers))")}),
+    Mutant("always private", "responses_are_as_they_were", {ANSWER: "            return for_one_visitor(headers)\n"}),
     Mutant("sorts the headers", "responses_are_as_they_were", {ANSWER: "            return sorted(headers)\n"}),
     Mutant(
         "holds pieces back",
@@ -85,12 +85,9 @@ MUTANTS = [
     ),
     Mutant("reads the body", "bodies_are_left_alone", {APP: "            await receive()\n" + APP}),
     Mutant(
-        "a store that fails fails the app",
+        "asks the store for everybody",
         "what_fails_in_us_changes_nothing",
-        {GUARD: "", "        try:\n            if site.excludes(": "        if True:\n            if site.excludes(",
-         "        try:\n            self._site.kit.desk.recall(scope,": "        if True:\n            self._site.kit._store.get_many(",
-         "        except Exception as error:  # noqa: BLE001 - a store that fails costs what it knows, not the visit\n"
-         "            scope.pending = True\n            self._site.failed(error)\n": ""},
+        {GUARD: "        finally:\n            pass\n", OPENED: OPENED + "        site.kit._open_store().scan('')\n"},
     ),
     Mutant(
         "recognises before a choice",
@@ -142,7 +139,7 @@ MUTANTS = [
             return payload
 """},
     ),
-    Mutant("tells no cache", "personal_pages_are_kept_from_shared_caches", {"        if self.personal or (": "        if ("}),
+    Mutant("tells no cache", "personal_pages_are_kept_from_shared_caches", {"if self.personal or (": "if ("}),
     Mutant(
         "private and public at once",
         "personal_pages_are_kept_from_shared_caches",

@@ -29,7 +29,10 @@ def endpoint(handler: Handler, *, threaded: bool) -> Callable[[Request], Awaitab
 
 def response(answer: Answer) -> Response:
     kind = Response if isinstance(answer.body, bytes) else StreamingResponse
-    return kind(answer.body, answer.status, dict(answer.headers))
+    made: Response = kind(answer.body, answer.status)
+    for name, value in answer.headers:
+        made.headers.append(name, value)
+    return made
 
 
 class TestStarlette(WebSuite):
@@ -39,10 +42,7 @@ class TestStarlette(WebSuite):
 
     def serve(self, handlers: list[Handler], kit: Kit | None) -> AbstractContextManager[int]:
         app = Starlette(
-            routes=[
-                Route(one.path, endpoint(one, threaded=self.threaded), methods=[one.method])
-                for one in handlers
-            ]
+            routes=[Route(one.path, endpoint(one, threaded=self.threaded), methods=[one.method]) for one in handlers]
         )
         if kit is not None:
             app.add_middleware(CXMiddleware, kit=kit)
