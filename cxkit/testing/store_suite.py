@@ -116,7 +116,7 @@ class StoreSuite:
         puts = {"cup/1": Put(body={}), "cup/2": Put(body={})}
         _refuses(store, puts, {"cup/1": 0})
 
-    @pytest.mark.parametrize("body", _NO_BODIES, ids=repr)
+    @pytest.mark.parametrize("body", _NO_BODIES)
     def test_refuses_what_is_not_json(self, store: Store, body: Any) -> None:
         puts = {"cup/1": Put(body={"n": 1}), "cup/2": Put(body=body)}
         _refuses(store, puts, {"cup/1": 0, "cup/2": 0})

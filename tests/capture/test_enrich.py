@@ -111,7 +111,7 @@ def test_one_that_fails_again_and_again_is_switched_off(answer: Callable[..., An
     "answer",
     [{"place": "FR"}, {"page": "/"}, {"locale": 1}, {"locale": object()}, {"device": object()}, {"session": b"x"},
      {"locale": "half a pair \ud83d"}, {"actor": "alien"}],
-    ids=repr,
+
 )  # fmt: skip
 def test_one_that_answers_nonsense_costs_no_interaction(answer: dict[str, object]) -> None:
     """What does not belong into a context must be found out here, not when it is encoded."""

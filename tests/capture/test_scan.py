@@ -76,7 +76,7 @@ class Text(str):
     "value",
     [math.nan, math.inf, -math.inf, 2**53 + 1, -(2**53) - 1, [1], (1,), {1}, b"x", Decimal(1), Colour.RED, Text("x"),
      object(), {"a": {"a": {"a": {"a": {"a": {}}}}}}, {"a": math.nan}, {1: 2}, {"password": "x"}],
-    ids=repr,
+
 )  # fmt: skip
 def test_what_it_cannot_vouch_for(value: Any) -> None:
     knows = redactor(["a", "password"])

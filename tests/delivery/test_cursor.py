@@ -94,9 +94,7 @@ def test_torn_in_the_middle_of_a_write_it_is_the_last_word_or_the_one_before(
 
 
 @given(steps, st.integers(0, 2 * SLOT_BYTES - 1), st.integers(1, 255))
-def test_damage_to_one_slot_falls_back_to_the_other(
-    steps: list[dict[str, int]], place: int, flip: int
-) -> None:
+def test_damage_to_one_slot_falls_back_to_the_other(steps: list[dict[str, int]], place: int, flip: int) -> None:
     """F3: duplicates only, and no segment that is needed again is gone."""
     positions, files, kept = history(steps)
     data = bytearray(files[-1])
@@ -152,8 +150,7 @@ def test_a_commit_that_fails_leaves_both_slots_as_they_were(
     older, newer = read_slots(path.read_bytes())
     assert second in (older.progress, newer.progress)
     assert (
-        path.read_bytes()[SLOT_BYTES:] == before[SLOT_BYTES:]
-        or path.read_bytes()[:SLOT_BYTES] == before[:SLOT_BYTES]
+        path.read_bytes()[SLOT_BYTES:] == before[SLOT_BYTES:] or path.read_bytes()[:SLOT_BYTES] == before[:SLOT_BYTES]
     )
     cursor.commit(fifth)
     cursor.close()

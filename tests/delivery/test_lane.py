@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from cxkit.codec.frame import COMMAND, Record
 from cxkit.delivery.dead import read_dead
 from cxkit.delivery.lane import Lane
-from cxkit.delivery.segment import MemorySegment
+from cxkit.delivery.segment import HEADER_BYTES, MemorySegment
 from cxkit.delivery.spool import Spool, adopt
 from cxkit.roles import Batch, Outcome
 from cxkit.testing import RecordingExporter
@@ -105,6 +105,24 @@ def test_a_batch_is_named_after_its_content_alone(records: Make, lane_for: LaneF
     for batch in exporter.batches:
         assert names.setdefault(batch.id, batch.payloads) == batch.payloads
     assert len(names) == len(exporter.batches)
+
+
+def test_two_contents_never_share_a_name(spool: Spool, records: Make, lane_for: LaneFor, work: Work) -> None:
+    """F19: of as many records, from the same first to the same last; a receiver would drop the second."""
+    for number in range(4):
+        spool.append(records(1, first=number, subject=bytes([number]) * 16))
+    batches: list[Batch] = []
+    refused: list[int] = [2]
+
+    def verdict(subject: bytes, purposes: int) -> str:
+        return "refused" if subject[0] in refused else "allowed"
+
+    for refused[0] in (2, 1):
+        exporter = RecordingExporter(outcomes=[Outcome.retry("network")])
+        work(lane_for(exporter, spool, verdict=verdict))
+        batches += exporter.batches
+    assert [len(batch) for batch in batches] == [3, 3]
+    assert batches[0].id != batches[1].id
 
 
 def test_the_wait_that_was_asked_for_is_kept_even_at_the_end(
@@ -247,9 +265,7 @@ def test_places_that_are_not_in_the_batch_are_ignored(
     assert counts(spool) == {"delivered": 3}
 
 
-def test_a_pause_keeps_everything(
-    spool: Spool, records: Make, lane_for: LaneFor, work: Work, clock: Any
-) -> None:
+def test_a_pause_keeps_everything(spool: Spool, records: Make, lane_for: LaneFor, work: Work, clock: Any) -> None:
     """F25: and it ends by itself, or with a flush, once somebody mended the key."""
     spool.append(records(5))
     exporter = RecordingExporter(outcomes=[Outcome.pause("http_401")])
@@ -333,14 +349,10 @@ def test_an_exporter_that_cannot_be_closed_says_so_in_a_warning(
     spool.append(records(1))
     work(lane_for(Stuck(), spool))
     assert counts(spool) == {"delivered": 1}
-    assert [record.message for record in caplog.records] == [
-        "cxkit: exporter sink could not be closed (RuntimeError)"
-    ]
+    assert [record.message for record in caplog.records] == ["cxkit: exporter sink could not be closed (RuntimeError)"]
 
 
-def test_one_that_always_raises_is_not_called_all_the_time(
-    spool: Spool, records: Make, lane_for: LaneFor
-) -> None:
+def test_one_that_always_raises_is_not_called_all_the_time(spool: Spool, records: Make, lane_for: LaneFor) -> None:
     """F18: on its own thread, with the real clock."""
     spool.append(records(3))
     called = threading.Event()
@@ -478,9 +490,7 @@ def test_while_it_waits_for_an_answer_it_does_not_ask_all_the_time(
     assert counts(spool) == {}
 
 
-def test_the_stores_lane_takes_commands_alone(
-    spool: Spool, records: Make, lane_for: LaneFor, work: Work
-) -> None:
+def test_the_stores_lane_takes_commands_alone(spool: Spool, records: Make, lane_for: LaneFor, work: Work) -> None:
     """Consent does not filter those: it is they that bring it."""
     spool.append(records(2))
     spool.append(records(1, first=2, purposes=(), own="analytics", subject=NANCY, type=COMMAND))
@@ -507,14 +517,29 @@ def test_what_was_settled_of_a_span_is_kept_at_the_end(
     assert counts(spool) == {"delivered": 8}
 
 
-answers = st.sampled_from(
-    ["delivered", "retry", "split", "reject", "again", "mixed", "pause", "raise", "none"]
-)
+def test_a_gap_is_counted_although_it_is_stopped_behind_it(
+    tmp_path: Path, records: Make, lane_for: LaneFor, work: Work
+) -> None:
+    """F3: the second of four is damaged; the third is to be tried again, the fourth is settled."""
+    spool = Spool.create(tmp_path / "spool", segment_bytes=1 << 20)
+    assert spool.path is not None
+    spool.append(records(4))
+    data = bytearray((spool.path / "00000001.seg").read_bytes())
+    data[HEADER_BYTES + len(data) // 4 + 60] ^= 1
+    (spool.path / "00000001.seg").write_bytes(data)
+    exporter = RecordingExporter(outcomes=[Outcome.reject({}, again=[1]), Outcome.retry("network")])
+    work(lane_for(exporter, spool))
+    assert [len(batch) for batch in exporter.batches] == [3, 1]
+    assert counts(spool) == {}
+    work(lane_for(RecordingExporter(), spool))
+    assert counts(spool) == {"delivered": 3, "dropped.corrupt": 1}
+    spool.close()
 
 
-@given(
-    st.lists(st.lists(answers, max_size=6), min_size=1, max_size=6), st.sets(st.integers(0, 19)), st.data()
-)
+answers = st.sampled_from(["delivered", "retry", "split", "reject", "again", "mixed", "pause", "raise", "none"])
+
+
+@given(st.lists(st.lists(answers, max_size=6), min_size=1, max_size=6), st.sets(st.integers(0, 19)), st.data())
 def test_position_and_counts_agree_whenever_it_is_stopped(
     records: Make,
     lane_for: LaneFor,
@@ -580,15 +605,18 @@ def test_it_stops_when_the_time_is_up(spool: Spool, records: Make, lane_for: Lan
     assert counts(spool) == {"delivered": 30}
 
 
-def test_a_backlog_does_not_hold_up_what_happens_now(records: Make, lane_for: LaneFor, work: Work) -> None:
-    """F28: spools take turns."""
-    own, orphan = (Spool.create(None, segment_bytes=1 << 20) for _ in range(2))
-    orphan.append(records(3000))
-    own.append(records(1, first=9999))
+@pytest.mark.parametrize("backlog", [0, 1])
+def test_a_backlog_does_not_hold_up_what_happens_now(
+    records: Make, lane_for: LaneFor, work: Work, backlog: int
+) -> None:
+    """F28: spools take turns, whichever comes first."""
+    spools = [Spool.create(None, segment_bytes=1 << 20) for _ in range(2)]
+    spools[backlog].append(records(3000))
+    spools[1 - backlog].append(records(1, first=9999))
     exporter = RecordingExporter()
-    work(lane_for(exporter, own, orphan))
+    work(lane_for(exporter, *spools))
     assert ids(exporter).index("0198c0de-0000-7000-8000-000000009999") <= 1000
-    assert counts(orphan) == {"delivered": 3000}
+    assert counts(spools[backlog]) == {"delivered": 3000}
 
 
 def test_one_that_is_dead_leaves_the_others_untouched(

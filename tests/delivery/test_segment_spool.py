@@ -67,9 +67,7 @@ def adopted(path: Path) -> Iterator[Spool]:
 
 
 @pytest.mark.parametrize("on_disk", [True, False])
-def test_what_is_appended_is_read_in_order(
-    tmp_path: Path, records: Make, drain: Drain, on_disk: bool
-) -> None:
+def test_what_is_appended_is_read_in_order(tmp_path: Path, records: Make, drain: Drain, on_disk: bool) -> None:
     spool = Spool.create(tmp_path / "spool" if on_disk else None, segment_bytes=2000)
     wanted = records(50)
     for first in range(0, 50, 5):
@@ -97,9 +95,7 @@ def test_directory_and_files_are_the_owners_alone(tmp_path: Path, records: Make)
     assert {stat.S_IMODE(file.stat().st_mode) for file in path.iterdir()} == {0o600}
 
 
-def test_segments_are_released_once_all_are_through_for_good(
-    tmp_path: Path, records: Make, drain: Drain
-) -> None:
+def test_segments_are_released_once_all_are_through_for_good(tmp_path: Path, records: Make, drain: Drain) -> None:
     """F4: the position is kept, twice, before a segment goes; so no restart looks for one that is gone."""
     spool = Spool.create(tmp_path / "spool", segment_bytes=1000)
     assert spool.path is not None
@@ -182,9 +178,7 @@ def test_a_write_that_fails_at_any_byte_damages_nothing(
         spool.remove()
 
 
-def test_a_segment_that_cannot_be_made_leaves_no_trace(
-    tmp_path: Path, records: Make, files_limited: Limited
-) -> None:
+def test_a_segment_that_cannot_be_made_leaves_no_trace(tmp_path: Path, records: Make, files_limited: Limited) -> None:
     """F5: it leaves no trace, nor does its name stand in the way of the next try."""
     spool = Spool.create(tmp_path / "spool", segment_bytes=1 << 20)
     assert spool.path is not None
@@ -474,9 +468,7 @@ def test_two_in_memory_have_different_names() -> None:
 # --- Limits ---------------------------------------------------------------------------------------
 
 
-def test_what_is_given_up_is_counted_by_whoever_misses_it(
-    tmp_path: Path, records: Make, drain: Drain
-) -> None:
+def test_what_is_given_up_is_counted_by_whoever_misses_it(tmp_path: Path, records: Make, drain: Drain) -> None:
     """F29."""
     spool = Spool.create(tmp_path / "spool", segment_bytes=1000)
     for number in range(12):

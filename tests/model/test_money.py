@@ -56,7 +56,7 @@ def test_a_float_has_already_lost_cents(amount: Any) -> None:
     "amount",
     ["", "x", "24,90", "1e400", "NaN", "sNaN", "Infinity", "-inf", "1e31", "1e-31", "1" * 41, "0." + "1" * 41, None,
      [], b"1", object(), 10**40, Decimal("NaN")],
-    ids=str,
+
 )  # fmt: skip
 def test_what_is_no_amount_is_refused(amount: Any) -> None:
     with pytest.raises(InvalidInteractionError) as caught:

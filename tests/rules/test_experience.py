@@ -80,6 +80,23 @@ def test_with_no_depth_allowed_there_is_always_the_fallback(spec: ExperienceSpec
     assert choose(spec, {}, Cap(0, "policy")).depth == 0
 
 
+@pytest.mark.parametrize(
+    ("wanted", "found", "fits"),
+    [
+        (1, True, False),
+        (True, 1, False),
+        (0, False, False),
+        (1, 1.0, False),
+        (1, 1, True),
+        ("1", 1, False),
+        (None, None, True),
+    ],
+)
+def test_a_value_is_what_it_is(wanted: JSON, found: JSON, fits: bool) -> None:
+    spec = ExperienceSpec(name="a", variants=(Variant(name="v", audience={"traits.x": wanted}),))
+    assert (choose(spec, {"traits": {"x": found}}, Cap(4, None)).variant == "v") is fits
+
+
 # --- how deep ---
 
 

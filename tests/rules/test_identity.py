@@ -188,6 +188,13 @@ def test_of_each_type_the_better_evidence_wins_and_the_newer_among_equals(one: I
         assert found == (new if new and (held is None or new.rank >= held.rank) else held)
 
 
+@pytest.mark.parametrize(("evidence", "kept"), [("login", "old"), ("cookie", "new"), ("claim", "new")])
+def test_a_newer_value_replaces_an_older_one_unless_that_was_known_better(evidence: Evidence, kept: str) -> None:
+    old = Identity(identifiers=(Identifier(type="visitor", value="old", evidence=evidence),))
+    joined = join(old, [Identifier(type="visitor", value="new", evidence="cookie")])
+    assert [one.value for one in joined.identifiers] == [kept]
+
+
 @given(some.identities)
 def test_the_strongest_comes_first(one: Identity) -> None:
     joined = join(Identity(), one.identifiers)

@@ -12,11 +12,13 @@ from typing import Any
 import attrs
 import pytest
 
+import cxkit
 from cxkit import Interaction, Kit
 from cxkit.capture.stamp import Stamper
 from cxkit.kit import install
 from cxkit.settings import Settings
 from cxkit.testing import FakeClock, RecordingExporter
+from cxkit.web import ASGIMiddleware
 
 Pairs = Iterable[tuple[bytes, bytes]]
 
@@ -64,6 +66,11 @@ class Client:
             "server": ("127.0.0.1", 80),
             **fields,
         }
+
+    def in_(self, other: Client) -> Client:
+        """The same browser, in another app."""
+        other.cookies = self.cookies
+        return other
 
     def _headers(self, more: Pairs) -> Pairs:
         """A list, unless more is an iterator."""
@@ -183,3 +190,25 @@ def answering() -> Callable[..., Any]:
         return app
 
     return answering
+
+
+@pytest.fixture
+def shop(kept: Kept, client: type[Client], answering: Any) -> Callable[..., Client]:
+    """A client of an app that does one thing, with the test's kit."""
+
+    def shop(
+        act: Callable[[], object] = lambda: None, *, kit: Kit | None = None, scheme: str = "http", **answer: Any
+    ) -> Client:
+        return client(ASGIMiddleware(answering(act, **answer), kit=kit or kept.kit), scheme=scheme)
+
+    return shop
+
+
+@pytest.fixture
+def visitor(shop: Callable[..., Client]) -> Client:
+    """A client that has allowed everything, and holds both cookies."""
+    everything = ("analytics", "personalization", "advertising", "sale_share", "identity_stitching")
+    visitor = shop(lambda: cxkit.grant(*everything))
+    visitor.ask()
+    assert list(visitor.cookies) == ["cxkit_visitor", "cxkit_consent"]
+    return visitor

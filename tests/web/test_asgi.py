@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
-import subprocess
-import sys
+import gc
 from contextlib import AbstractContextManager
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 
 import cxkit
 from cxkit import Kit
 from cxkit.api import Experience, Touchpoint
-from cxkit.capture.scope import current_scope
+from cxkit.capture.scope import Scope, current_scope
 from cxkit.codec import encode
-from cxkit.errors import ConfigurationError
-from cxkit.model import Context, ExperienceSpec, Facts, TouchpointSpec, Variant
+from cxkit.model import ExperienceSpec, TouchpointSpec, Variant
 from cxkit.testing.web_shop import bare_app
 from cxkit.testing.web_suite import Handler, WebSuite, served
 from cxkit.web import ASGIMiddleware
@@ -395,3 +390,14 @@ def test_what_is_captured_before_routing_does_not_lose_the_route(kept: Any, clie
     client(ASGIMiddleware(app, kit=kept.kit, route=lambda scope: scope.get("found"))).ask()
     routes = {one.name: one.context.page.route for one in kept.interactions}
     assert routes == {"web.seen": None, "web.later": "/products/{sku}", "page.viewed": "/products/{sku}"}
+
+
+def test_nothing_of_a_visit_stays_behind(kept: Any, client: Any, answering: Any) -> None:
+    async def run() -> list[object]:
+        app = ASGIMiddleware(answering(SEEN.capture), kit=kept.kit)
+        for _ in range(100):
+            await app(client(app).scope(), asyncio.Event().wait, _swallow)
+        gc.collect()
+        return [one for one in gc.get_objects() if isinstance(one, Scope) and one.kit is kept.kit]
+
+    assert len(asyncio.run(run())) <= 5, "the kit's own, the lanes' own, and the last one"

@@ -8,14 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 
 import cxkit
 from cxkit.api import Experience, Touchpoint
 from cxkit.codec import encode
 from cxkit.errors import ConfigurationError
-from cxkit.model import Context, ExperienceSpec, Facts, TouchpointSpec, Variant
+from cxkit.model import ExperienceSpec, TouchpointSpec, Variant
 from cxkit.web import ASGIMiddleware
 
 SEEN = Touchpoint(TouchpointSpec(name="web.seen"))
@@ -63,13 +62,44 @@ def test_hostile_requests_are_visits_like_any_other(
 # --- when something of ours fails ---
 
 
-@attrs.frozen
-class BrokenEnricher:
-    seen: list[Facts] = attrs.field(factory=list)
+PLUGIN = """
+import attrs
 
-    def enrich(self, facts: Facts, context: Context) -> dict[str, object]:
-        self.seen.append(facts)
+from cxkit.hookspecs import hookimpl
+from cxkit.roles import Factory
+
+@attrs.frozen
+class Settings:
+    pass
+
+class Broken:
+    def enrich(self, facts, context):
         raise RuntimeError("this enricher is broken")
+
+@hookimpl
+def cxkit_enrichers():
+    return [Factory(name="broken", settings=Settings, build=lambda settings: Broken())]
+"""
+
+
+@pytest.fixture
+def broken_enricher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plugin that is installed, as far as Python can tell."""
+    site, about = tmp_path / "site", tmp_path / "site" / "cxkit_broken_enricher-1.dist-info"
+    about.mkdir(parents=True)
+    (site / "cxkit_broken_enricher.py").write_text(PLUGIN)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: cxkit-broken-enricher\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("[cxkit]\nbroken = cxkit_broken_enricher\n")
+    monkeypatch.syspath_prepend(site)
+
+
+@pytest.mark.usefixtures("broken_enricher")
+def test_an_enricher_that_fails_costs_what_it_adds(make: Any, client: Any, answering: Any) -> None:
+    kept = make({"strict": False})
+    sent = client(ASGIMiddleware(answering(SEEN.capture), kit=kept.kit, route=lambda scope: "/")).ask()
+    assert sent.error is None
+    assert kept.viewed.context.page.route == kept.named("web.seen")[0].context.page.route == "/"
+    assert kept.kit.desk.intake.noted["enricher_failed.broken"] == 1
 
 
 class BrokenStore:
@@ -128,9 +158,13 @@ def test_in_strict_mode_the_app_notices(make: Any, client: Any, answering: Any, 
     assert isinstance(sent.error, RuntimeError)
 
 
-def test_an_error_of_the_app_goes_before_ours(make: Any, client: Any) -> None:
-    kit = make(time_ns=broken_clock).kit
-    assert client(ASGIMiddleware(sending(ERROR), kit=kit)).ask().error is ERROR
+def test_an_error_of_the_app_goes_before_ours(make: Any, client: Any, answering: Any) -> None:
+    error = ValueError()
+
+    def act() -> None:
+        raise error
+
+    assert client(ASGIMiddleware(answering(act), kit=make(time_ns=broken_clock).kit)).ask().error is error
 
 
 def test_without_a_configuration_the_app_runs(
