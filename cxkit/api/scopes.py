@@ -47,6 +47,7 @@ def scope(
 
     Example:
         >>> from cxkit.testing import recorder
+        >>> from cxkit import touchpoint
         >>> CALLED = touchpoint("call.answered", purpose="necessary")
         >>> with recorder() as record, scope(channel="phone", phone="+33 1 23 45 67 89"):
         ...     _ = CALLED.capture(topic="discounts")
@@ -65,9 +66,7 @@ def scope(
         opened.close()
 
 
-def _open(
-    kit: Kit | None, context: Context, identifiers: Mapping[str, str | int], evidence: Evidence
-) -> Scope | None:
+def _open(kit: Kit | None, context: Context, identifiers: Mapping[str, str | int], evidence: Evidence) -> Scope | None:
     try:
         kit = kit or current_kit()
     except Exception as error:  # noqa: BLE001 - the guest's promise
@@ -91,6 +90,7 @@ def carry(work: Callable[P, R]) -> Callable[P, R]:
     Example:
         >>> from concurrent.futures import ThreadPoolExecutor
         >>> from cxkit.testing import recorder
+        >>> from cxkit import touchpoint
         >>> SERVED = touchpoint("doc.served")
         >>> with recorder() as record, scope(channel="store"), ThreadPoolExecutor() as pool:
         ...     _ = pool.submit(carry(SERVED.capture)).result()
@@ -125,6 +125,13 @@ def identify(*, traits: Mapping[str, JSON] | None = None, **identifiers: str | i
     Args:
         traits: What they said of themselves: ``{"plan": "gold"}``.
         identifiers: ``user_id="nancy"``, ``email=...``: as few as needed.
+
+    Example:
+        >>> from cxkit.testing import recorder
+        >>> with recorder() as record, scope(channel="web"):
+        ...     identify(user_id="nancy", traits={"plan": "gold"})
+        ...     profile().traits["plan"]
+        'gold'
     """
     _in_scope(
         lambda kit, here: identify_flow(
@@ -134,12 +141,28 @@ def identify(*, traits: Mapping[str, JSON] | None = None, **identifiers: str | i
 
 
 def grant(*purposes: str, method: Method = "api") -> None:
-    """The customer of this scope allows these purposes, from now on."""
+    """The customer of this scope allows these purposes, from now on.
+
+    Example:
+        >>> from cxkit.testing import recorder
+        >>> with recorder(), scope(channel="web"):
+        ...     grant("analytics", "personalization")
+        ...     profile().choices["analytics"]
+        'granted'
+    """
     _in_scope(lambda kit, here: choose(kit.desk, here, purposes, "granted", method=method))
 
 
 def withdraw(*purposes: str, method: Method = "api") -> None:
-    """The customer of this scope refuses these purposes, from now on; what is still unsent is not sent."""
+    """The customer of this scope refuses these purposes, from now on; what is still unsent is not sent.
+
+    Example:
+        >>> from cxkit.testing import recorder
+        >>> with recorder(), scope(channel="web"):
+        ...     withdraw("analytics")
+        ...     profile().choices["analytics"]
+        'denied'
+    """
     _in_scope(lambda kit, here: choose(kit.desk, here, purposes, "denied", method=method))
 
 
@@ -147,6 +170,10 @@ def profile() -> Profile:
     """What is known of the customer of this scope, and what they chose here and elsewhere.
 
     Of somebody who is not recognised only the choices are known, if they made any.
+
+    Example:
+        >>> profile().traits
+        {}
     """
     here = current_scope()
     if here is None:

@@ -238,9 +238,7 @@ def touchpoint(
 ) -> Touchpoint[...]: ...
 
 
-def touchpoint(
-    name: str, *, properties: Callable[..., object] | None = None, **declared: Any
-) -> Touchpoint[...]:
+def touchpoint(name: str, *, properties: Callable[..., object] | None = None, **declared: Any) -> Touchpoint[...]:
     """Declare a place of contact, once per process.
 
     Args:
@@ -270,5 +268,9 @@ def money(amount: str | int, currency: str) -> Money:
 
     Raises:
         InvalidInteractionError: It is no amount, or no currency.
+
+    Example:
+        >>> money("24.90", "eur").minor
+        2490
     """
     return Money(amount, currency)

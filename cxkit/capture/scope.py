@@ -45,7 +45,8 @@ class Scope:
             none can be kept: outside the web, or once the response has begun.
         pending: Whether what the store knows of this person is still on its way.
         returning: Whether the visitor was here before, by a cookie of ours.
-        shown: Experience to the decision that was exposed in this scope.
+        shown: Experience and variant to the decision that was exposed, here or in a scope around or
+            within: all of it is in one answer.
         circumstances: Mode of capture to what is encoded of it, for this version of the scope.
         muted: Whether nothing captured here is kept: an exporter must not observe itself.
         prepared: Touchpoint name to what capture needs of it, likewise.
@@ -88,7 +89,7 @@ class Scope:
         self.version = 0
         self.prepared: dict[str, Prepared] = {}
         self.circumstances: dict[str, Circumstances] = {}
-        self.shown: dict[str, Decision] = {}
+        self.shown: dict[tuple[str, str], Decision] = {} if parent is None else parent.shown
         self._enrich: Callable[[Facts, Context], Context] | None = None
 
     def change(

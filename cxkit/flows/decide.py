@@ -47,9 +47,9 @@ def decide(desk: Desk, scope: Scope, spec: ExperienceSpec, *, wait: bool) -> Dec
 def show(desk: Desk, scope: Scope, spec: ExperienceSpec, *, wait: bool) -> Decision:
     """`decide`, and one exposure: once per experience and variant in a scope."""
     decision = decide(desk, scope, spec, wait=wait)
-    shown = scope.shown.get(spec.name)
-    if shown is None or shown.variant != decision.variant:
-        scope.shown[spec.name] = decision
+    what = (decision.experience, decision.variant)
+    if what not in scope.shown:
+        scope.shown[what] = decision
         desk.intake.capture(scope, SHOWN, {}, occurrence(decision=_told(decision)))
     return decision
 

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from cxkit.delivery.dead import DeadLetters
 from cxkit.delivery.lane import Lane, LaneLimits
-from cxkit.errors import ConfigurationError, nearest
+from cxkit.errors import ConfigurationError, CXError, nearest
 from cxkit.keyring import Keyring
 from cxkit.model import ExperienceSpec, purpose_bits
 from cxkit.registry import Registry, build
@@ -117,9 +117,7 @@ def build_store(registry: Registry, settings: Settings, *, in_memory: bool) -> S
     if table.type == "sqlite" and "path" not in options:
         path = str(settings.directory.absolute() / "state.db")
         options = RawTable({**options, "path": path}, origins=options.origins, also=options.also)
-    return build(
-        registry.stores(), table.type, partial(structure, table=options, where="store"), where="store"
-    )
+    return build(registry.stores(), table.type, partial(structure, table=options, where="store"), where="store")
 
 
 def build_experiences(settings: Settings) -> dict[str, ExperienceSpec]:
@@ -152,14 +150,24 @@ def claim_tables(registry: Registry, settings: Settings) -> dict[str, Any]:
                 fix=nearest(name, [*claimed, *Settings.__annotations__]),
                 code="CX1001",
             )
-    return {
-        name: structure(kind, settings.tables.get(name, {}), where=name) for name, kind in claimed.items()
-    }
+    return {name: structure(kind, settings.tables.get(name, {}), where=name) for name, kind in claimed.items()}
 
 
-def build_plugins(factories: Mapping[str, Factory[T]], tables: Mapping[str, Any]) -> dict[str, T]:
-    """Each built from the table of its plugin's name."""
-    return {name: factory.build(tables[name]) for name, factory in factories.items()}
+def build_plugins(registry: Registry, factories: Mapping[str, Factory[T]], tables: Mapping[str, Any]) -> dict[str, T]:
+    """Each built from the table of its plugin's name; one that cannot be costs itself alone.
+
+    Raises:
+        CXError: What it says itself is wrong: a setting, a missing dependency.
+    """
+    built = {}
+    for name, factory in factories.items():
+        try:
+            built[name] = factory.build(tables[name])
+        except CXError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a stranger's code
+            registry.fail(name, f"cannot be built: {type(error).__name__}: {error}")
+    return built
 
 
 def build_lanes(

@@ -33,7 +33,7 @@ def _make_default() -> Kit:
         if isinstance(kit, Kit):
             return kit
         if _failure is not None:
-            raise _failure
+            raise _failure.with_traceback(None)  # or it would grow with each time it is raised
         try:
             made = _default = Kit() if kit is None else kit()
         except Exception as error:

@@ -118,9 +118,9 @@ class Kit:
             keyring=open_keyring(settings, in_memory=in_memory, shared=self._open_store().remote),
             intake=self.intake,
             view=view,
-            deciders=tuple(build_plugins(self.registry.deciders(), self.tables).values()),
+            deciders=tuple(build_plugins(self.registry, self.registry.deciders(), self.tables).values()),
         )
-        enrichers = build_plugins(self.registry.enrichers(), self.tables)
+        enrichers = build_plugins(self.registry, self.registry.enrichers(), self.tables)
         self.enrich = Enrichment(enrichers, count=self._note) if enrichers else None
         self.root_scope = self.open_scope(Context())
         self._engine: Engine[Captured] | None = None

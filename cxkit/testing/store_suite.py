@@ -108,9 +108,7 @@ class StoreSuite:
             store.commit({}, expected={"cup/3": 1})
         assert store.commit({}, expected={"cup/1": 1, "cup/3": 0}) == {}
         assert store.commit({"cup/2": Put(body={})}, expected={"cup/2": 0, "cup/1": 1}) == {"cup/2": 1}
-        assert _versions(store, "cup/1", "cup/2") == {"cup/1": 1, "cup/2": 1}, (
-            "a key only read is not written"
-        )
+        assert _versions(store, "cup/1", "cup/2") == {"cup/1": 1, "cup/2": 1}, "a key only read is not written"
 
     def test_expected_must_name_every_put(self, store: Store) -> None:
         puts = {"cup/1": Put(body={}), "cup/2": Put(body={})}
@@ -129,12 +127,7 @@ class StoreSuite:
     def test_a_key_has_up_to_200_characters(self, store: Store, letter: str) -> None:
         key = "cup/" + letter * 196
         _put(store, key, {"n": 1}, "tea")
-        assert (
-            list(store.get_many([key]))
-            == store.lookup("tea")
-            == [it.key for it in store.scan("cup/")]
-            == [key]
-        )
+        assert list(store.get_many([key])) == store.lookup("tea") == [it.key for it in store.scan("cup/")] == [key]
         assert [it.key for it in store.scan(key)] == [key]
 
     def test_any_json_comes_back(self, store: Store) -> None:
@@ -244,9 +237,7 @@ class StoreSuite:
         keys = ["cup/5", "cup/3", "cup/4"]
         store.commit({key: Put(body={}) for key in keys}, expected=dict.fromkeys(keys, 0))
         later = all_changes(store, changes[1].token, limit=1)
-        assert sorted(it.key for it in later) == sorted(keys), (
-            "one page of one does not skip the rest of a commit"
-        )
+        assert sorted(it.key for it in later) == sorted(keys), "one page of one does not skip the rest of a commit"
         assert later == store.changes_since(changes[1].token)
 
     def test_tokens_are_never_used_again(self, store: Store) -> None:
@@ -274,21 +265,24 @@ class StoreSuite:
 
     def test_a_read_shows_one_moment(self, store: Store, second: Store) -> None:
         keys = ["cup/1", "cup/2", "cup/3"]
-        done = threading.Event()
+        finished = threading.Semaphore(0)
 
         def write() -> None:
-            try:
-                for number in range(150):
-                    puts = {key: Put(body={"n": number}) for key in keys}
-                    second.commit(puts, expected=dict.fromkeys(keys, number))
-            finally:
-                done.set()
+            readers = version = 0
+            while readers < 2:
+                puts = {key: Put(body={"n": version}) for key in keys}
+                second.commit(puts, expected=dict.fromkeys(keys, version))
+                version += 1
+                readers += finished.acquire(blocking=False)
 
         def read() -> None:
-            while not done.is_set():
-                for documents in (store.get_many(keys).values(), store.scan("cup/")):
-                    assert len({it.version for it in documents}) <= 1
-                    assert len(list(documents)) in (0, 3)
+            try:
+                for _ in range(50):
+                    for documents in (list(store.get_many(keys).values()), store.scan("cup/")):
+                        assert len({it.version for it in documents}) <= 1
+                        assert len(documents) in (0, 3)
+            finally:
+                finished.release()
 
         _at_once([write, read, read])
 
@@ -342,9 +336,7 @@ class StoreSuite:
 
 def _settings() -> settings:
     """Made anew each time: what is not said here is the profile's."""
-    return settings(
-        max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
-    )
+    return settings(max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def _put(store: Store, key: str, body: Mapping[str, JSON] | None, *terms: str) -> int:
@@ -374,9 +366,7 @@ def _increment(store: Store, key: str) -> None:
         number = found[key].body["n"] if key in found else 0
         assert isinstance(number, int)
         try:
-            store.commit(
-                {key: Put(body={"n": number + 1})}, expected={key: found[key].version if found else 0}
-            )
+            store.commit({key: Put(body={"n": number + 1})}, expected={key: found[key].version if found else 0})
         except ConflictError:
             continue
         return

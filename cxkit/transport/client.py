@@ -107,7 +107,7 @@ class Transport:
         deadline = monotonic() + deadline_s
         if self._closed:
             raise StateError(
-                "a request was made on a closed transport", fix="make it before closing", code="CX7002"
+                "a request was made on a closed transport", fix="make it before closing", code="CX7003"
             )
         target = parse(url)
         request = httpcore.Request(

@@ -45,7 +45,9 @@ class ASGIMiddleware:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         visit = self._visit(scope)
-        if visit is None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+        elif visit is None:
             await self.app(scope, receive, send)
         elif scope["type"] == "http":
             await self._request(visit, scope, receive, send)
@@ -54,6 +56,21 @@ class ASGIMiddleware:
                 await self.app(scope, receive, send)
             finally:
                 visit.leave()
+
+    async def _lifespan(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Deliver from the start what earlier processes left; and at the end what is left now, for a
+        server may end its process by a signal before anything else runs."""
+        site = self._site()
+
+        async def said(message: Message) -> None:
+            kind = message.get("type")
+            if site is not None and kind == "lifespan.startup.complete":
+                site.kit.start()
+            elif site is not None and kind == "lifespan.shutdown.complete":
+                await site.kit.astop()
+            await send(message)
+
+        await self.app(scope, receive, said)
 
     def _visit(self, scope: MutableMapping[str, Any]) -> Visit | None:
         """The visit that begins; None where there is none of ours, or none can be made."""
@@ -86,9 +103,7 @@ class ASGIMiddleware:
             self._last = Site(kit)
         return self._last
 
-    async def _request(
-        self, visit: Visit, scope: MutableMapping[str, Any], receive: Receive, send: Send
-    ) -> None:
+    async def _request(self, visit: Visit, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         async def heard() -> Message:
             message = await receive()
             if message.get("type") == "http.disconnect":

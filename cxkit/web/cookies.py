@@ -79,9 +79,7 @@ def set_cookie(name: str, value: str, *, max_age_s: int, secure: bool) -> str:
         >>> set_cookie("cxkit_visitor", "v.1.s", max_age_s=60, secure=True)
         'cxkit_visitor=v.1.s; Max-Age=60; Path=/; HttpOnly; SameSite=Lax; Secure'
     """
-    return f"{name}={value}; Max-Age={max_age_s}; Path=/; HttpOnly; SameSite=Lax" + (
-        "; Secure" if secure else ""
-    )
+    return f"{name}={value}; Max-Age={max_age_s}; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if secure else "")
 
 
 def choices_to_text(choices: Mapping[str, tuple[Choice, datetime]], *, despite_gpc: bool) -> str:

@@ -97,9 +97,7 @@ class Visit:
         scope: Who is visiting, under which circumstances; it is the current one until `close`.
     """
 
-    def __init__(
-        self, site: Site, facts: Facts, *, route: Callable[[], str | None], answers: bool = True
-    ) -> None:
+    def __init__(self, site: Site, facts: Facts, *, route: Callable[[], str | None], answers: bool = True) -> None:
         self._began = time.perf_counter()
         self._site = site
         self._route = route
@@ -138,6 +136,7 @@ class Visit:
             if answers:
                 scope.change(identity=Identity(identifiers=(new_visitor(),)))
             return
+        scope.returning = True
         visitor = Identifier(type="visitor", value=str(self._visitor), evidence="cookie")
         scope.change(identity=Identity(identifiers=(visitor,)))
         try:
@@ -145,7 +144,8 @@ class Visit:
         except Exception as error:  # noqa: BLE001 - a store that fails costs what it knows, not the visit
             scope.pending = True
             self._site.failed(error)
-        if not scope.allowed.recognise:
+        scope.returning = scope.allowed.recognise
+        if not scope.returning:
             scope.change(identity=Identity())
 
     # --- the circumstances, when something first needs them ---

@@ -95,7 +95,8 @@ def lane_for() -> Callable[..., Lane]:
 
     def make(
         exporter: Exporter,
-        *spools: Spool,
+        *over: Spool,
+        spools: Callable[[], Sequence[Spool]] | None = None,
         name: str = "sink",
         verdict: Callable[[bytes, int], str] = lambda subject, purposes: "allowed",
         clock: Callable[[], float] = lambda: 0.0,
@@ -104,7 +105,7 @@ def lane_for() -> Callable[..., Lane]:
         max_records: int = 500,
         commands_only: bool = False,
     ) -> Lane:
-        for spool in spools:
+        for spool in over:
             spool.begin(name)
         return Lane(
             name,
@@ -113,7 +114,7 @@ def lane_for() -> Callable[..., Lane]:
                 purposes=purpose_bits({"analytics"}), max_records=max_records, commands_only=commands_only
             ),
             verdict=verdict,  # type: ignore[arg-type]
-            spools=lambda: spools,
+            spools=spools or (lambda: over),
             dead=DeadLetters(dead, name, "token"),
             now_text=lambda: "2026-11-21T10:30:00Z",
             passed=passed,

@@ -54,8 +54,8 @@ class Sink:
             self.seen.update(batch.payloads[1:])
             return Outcome.reject({0: "bad"})
         if kind == "again":
-            self.seen.update(batch.payloads[:-1])
-            return Outcome.reject({}, again=[len(batch) - 1])
+            self.seen.update(batch.payloads[1:])
+            return Outcome.reject({}, again=[0])
         return {"split": Outcome.split("http_400"), "retry": Outcome.retry("network")}[kind]
 
     def close(self) -> None:

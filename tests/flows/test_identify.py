@@ -144,6 +144,25 @@ def test_traits_are_redacted_and_bounded(kit: Kit, store: Faulty) -> None:
     assert person["traits"]["size"] is None
 
 
+def test_what_is_known_already_is_not_recorded_again(kit: Kit, exporter: RecordingExporter) -> None:
+    """An app may identify in every request of somebody who is signed in."""
+
+    def request(visitor: str, **traits: str) -> int:
+        with cxkit.scope(kit=kit, visitor=visitor, evidence="cookie"):
+            cxkit.grant("analytics", "identity_stitching")
+            cxkit.identify(user_id="nancy", traits=traits)
+        assert kit.flush(timeout_s=30).complete
+        return sum(one.name == "identity.identified" for one in exporter.interactions)
+
+    assert request("v1", plan="gold") == 1
+    assert request("v1", plan="gold") == 1
+    assert request("v1") == 1
+    assert request("v1", plan="silver") == 2
+    assert request("v1", plan="silver", town="Lyon") == 3
+    assert request("v2") == 4, "another device is news"
+    assert request("v2") == 4
+
+
 def test_a_listener_is_told_when_it_is_committed(kit: Kit) -> None:
     heard: list[str] = []
     stop = kit.subscribe(lambda event: heard.append(event.command.name))

@@ -113,7 +113,6 @@ def test_what_cannot_be_known_without_waiting_is_not_guessed(seen: Seen) -> None
 
 def test_what_was_read_while_somebody_wrote_is_not_remembered(seen: Seen) -> None:
     """Or a withdrawal that came in between would never be seen."""
-
     nancy = identity(user_id="nancy")
 
     def between() -> None:

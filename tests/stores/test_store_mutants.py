@@ -259,7 +259,8 @@ MUTANTS = [
         "tokens before the lock",
         "changes_miss_nothing_while_others_commit",
         {
-            COMMIT: "        self._token += 1\n        token = self._token\n        time.sleep(0.0005)\n" + COMMIT,
+            COMMIT: "        self._token += 1\n        token = self._token\n"
+            "        time.sleep(token % 2 * 0.002)\n" + COMMIT,
             TOKEN: "",
             PUT: PUT.replace("self._token", "token"),
         },

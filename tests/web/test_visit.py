@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import cxkit
-from cxkit.api import Touchpoint
+from cxkit.api import Experience, Touchpoint
 from cxkit.codec import encode
-from cxkit.model import TouchpointSpec
+from cxkit.model import ExperienceSpec, TouchpointSpec, Variant
 from cxkit.settings import Keys
 from cxkit.settings.sealed import Secret
 from cxkit.web import ASGIMiddleware
@@ -68,6 +68,20 @@ def test_recognised_from_then_on(shop: Any, visitor: Any, kept: Any) -> None:
     found = [one for one in kept.interactions if one.name in ("page.viewed", "visit.seen")]
     assert len(set(visitors(found))) == 1
     assert {one.identity.get("visitor").evidence for one in found} == {"cookie"}
+
+
+def test_a_visitor_who_was_here_before_is_greeted_as_one(shop: Any, visitor: Any) -> None:
+    back = Variant(name="back", content="Welcome back", audience={"returning": True}, depth=2)
+    greeting = Experience(ExperienceSpec(name="visit.greeting", variants=(back,)))
+    shown = []
+
+    def greet() -> None:
+        cxkit.grant("personalization")
+        shown.append(greeting.decide().content)
+
+    visitor.in_(shop(greet)).ask()
+    shop(greet).ask()
+    assert shown == ["Welcome back", None], "one with a cookie of ours, one without"
 
 
 def test_granted_after_the_response_began_is_too_late_for_a_cookie(kept: Any, client: Any) -> None:
