@@ -30,9 +30,7 @@ def demo(session: nox.Session) -> None:
     """Run the shop: its own servers on this machine, customers, and what they experienced."""
     install_checkout(session, "demo")
     # Ctrl-C ends the demo, not its servers: it needs a moment to do that itself.
-    session.run(
-        "python", "-m", "examples.shop.demo", *session.posargs, interrupt_timeout=10, terminate_timeout=10
-    )
+    session.run("python", "-m", "examples.shop.demo", *session.posargs, interrupt_timeout=10, terminate_timeout=10)
 
 
 @nox.session

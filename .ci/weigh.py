@@ -27,9 +27,7 @@ def main() -> str | None:
     for name, weight in sorted(sizes.items()):
         print(f"{name:20} {weight:>12,} bytes")
     total = sum(sizes.values())
-    print(
-        f"{len(sizes)} distributions of at most {MAX_DISTRIBUTIONS}, {total:,} bytes of at most {MAX_BYTES:,}"
-    )
+    print(f"{len(sizes)} distributions of at most {MAX_DISTRIBUTIONS}, {total:,} bytes of at most {MAX_BYTES:,}")
 
     home = Path(str(cxkit.__file__)).parent
     own = next(found for found in distributions() if found.name == "cxkit")

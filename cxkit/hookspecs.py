@@ -46,7 +46,7 @@ def cxkit_deciders() -> Sequence[Factory[Decider]]:  # type: ignore[empty-body]
 
 @hookspec
 def cxkit_channels() -> Sequence[Factory[Channel]]:  # type: ignore[empty-body]
-    """Channels. Their endpoints are mounted by whichever web plugin is in use."""
+    """Channels. Web plugins are to mount their endpoints; none does yet."""
 
 
 @hookspec
@@ -61,4 +61,4 @@ def cxkit_commands(cli: click.Group) -> None:
 
 @hookspec
 def on_drop(reason: str, count: int, exporter: str | None) -> None:
-    """Interactions were given up. Fires on a delivery thread, at most once a second per reason; must not block."""
+    """Interactions were given up. Fires on a delivery thread, some seconds later; must not block."""

@@ -277,8 +277,6 @@ class Channel(Protocol):
 class Decider(Protocol):
     """Chooses for experiences, before the built-in rules do."""
 
-    def decide(
-        self, experience: ExperienceSpec, attributes: Mapping[str, JSON], *, cap: int
-    ) -> Decision | None:
+    def decide(self, experience: ExperienceSpec, attributes: Mapping[str, JSON], *, cap: int) -> Decision | None:
         """A decision of depth at most ``cap``, or None to leave it to the next. No I/O."""
         ...

@@ -40,6 +40,7 @@ def _lines(account: Account) -> list[str]:
     lines += [
         f"{name:<16} delivered {one.delivered}   pending {one.pending}   dead {one.dead}   "
         f"dropped {sum(one.dropped.values())}{_reasons(one.dropped)}"
+        + (f"   spooled before it was configured {one.before}" if one.before else "")
         for name, one in account.exporters.items()
     ]
     if not account.exporters:

@@ -190,9 +190,7 @@ def read_account(
         dropped=sums.dropped,
         queued=queued,
         exporters={
-            name: _exporter_account(counts)
-            for name, counts in sorted(sums.exporters.items())
-            if name[0] != "_"
+            name: _exporter_account(counts) for name, counts in sorted(sums.exporters.items()) if name[0] != "_"
         },
     )
 
@@ -239,9 +237,7 @@ def _read_cursors(path: Path) -> dict[str, Progress]:
 
 
 def _exporter_account(counts: Mapping[str, int]) -> ExporterAccount:
-    dropped = {
-        name.removeprefix("dropped."): count for name, count in counts.items() if name.startswith("dropped.")
-    }
+    dropped = {name.removeprefix("dropped."): count for name, count in counts.items() if name.startswith("dropped.")}
     return ExporterAccount(
         delivered=counts.get("delivered", 0) + counts.get("skipped", 0),
         dead=counts.get("dead", 0),

@@ -92,6 +92,7 @@ class Engine(Generic[ItemT]):
     ) -> None:
         self._queue = queue
         self._sync_interval_s = limits.sync_interval_s
+        self._chunk_bytes = limits.segment_bytes
         self._muted = muted
         self._on_drop = on_drop
         self._shelf = Shelf(root, limits=limits)
@@ -214,7 +215,8 @@ class Engine(Generic[ItemT]):
     def _wind_up(self) -> None:
         """Let the lanes end; then close the spools, so that they can be adopted."""
         self._sync(now=True)
-        self._shelf.note(self._queue.dropped)
+        dropped = dict(self._queue.dropped)  # as of now: if a lane hangs, another engine may be next to count
+        self._shelf.note(dropped)
         started = [lane for lane in self.lanes if lane.thread.ident is not None]
         for lane in started:
             lane.stop(at=self._deadline)
@@ -227,7 +229,7 @@ class Engine(Generic[ItemT]):
         for lane in started:
             lane.thread.join()
         self._write(self._queue.take(0))  # captured by a thread that had not heard of the end
-        self._shelf.leave(dropped=self._queue.dropped, written=self._queue.queued == 0)
+        self._shelf.leave(dropped=dropped, written=self._queue.queued == 0)
 
     def _patience(self) -> float:
         if self._closing:
@@ -240,14 +242,14 @@ class Engine(Generic[ItemT]):
         self._held += taken
         before = self._released
         if time.monotonic() >= self._retry_write_at or self._hurry.is_set() or self._closing:
-            while self._held and self._write_chunk(self._held[:_CHUNK]):
+            while self._held and self._write_chunk():
                 pass
         for lane in self.lanes if self._released > before else ():
             lane.wake()
 
-    def _write_chunk(self, chunk: list[ItemT]) -> bool:
-        """Append some to the spool; whether that could be done."""
-        records, unfit = self._records(chunk)
+    def _write_chunk(self) -> bool:
+        """Append some of those held to the spool; whether that could be done."""
+        records, unfit = self._next_records()
         try:
             if records:
                 self._shelf.own.append(records)
@@ -261,18 +263,21 @@ class Engine(Generic[ItemT]):
         for reason, count in unfit.items():
             self._queue.dropped[reason] += count
         self._unsynced_since = self._unsynced_since or time.monotonic()
-        self._release(len(chunk))
+        self._release(len(records) + sum(unfit.values()))
         try:
             self._shelf.within_limits()
         except OSError as error:
             self._in_trouble("limits", "the spool cannot be kept within its limits", error)
         return True
 
-    def _records(self, chunk: list[ItemT]) -> tuple[list[Record], Counter[str]]:
-        """What is to be spooled, and why some of it is not."""
+    def _next_records(self) -> tuple[list[Record], Counter[str]]:
+        """What is to be spooled at once, no more than a segment holds, and why some of it is not."""
         records: list[Record] = []
         unfit: Counter[str] = Counter()
-        for item in chunk:
+        room = self._chunk_bytes
+        for item in self._held[:_CHUNK]:
+            if room <= 0:
+                break
             try:
                 record = self._queue.record(item)
             except Exception:  # noqa: BLE001 - one interaction must not stop all others
@@ -282,6 +287,7 @@ class Engine(Generic[ItemT]):
                 unfit["oversize"] += 1
             else:
                 records.append(record)
+                room -= len(record.payload)
         return records, unfit
 
     def _give_up(self, reason: str, count: int) -> None:

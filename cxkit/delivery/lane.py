@@ -300,9 +300,7 @@ class Lane:
         else:
             self.backoff.succeeded()
 
-    def _done(
-        self, span: _Span, count: int, refused: dict[int, str], *, again: Sequence[Record] = ()
-    ) -> None:
+    def _done(self, span: _Span, count: int, refused: dict[int, str], *, again: Sequence[Record] = ()) -> None:
         """The first ``count`` of the rest are handled, but for those to try again."""
         for place in sorted(refused):
             if 0 <= place < count:

@@ -56,9 +56,7 @@ class Backoff:
         self._most = min(self._max, self._most + max(1, self._most // 16))
         self.size = min(self._most, self.size * 2)
 
-    def failed(
-        self, reason: str, *, now: float, retry_after_s: float | None = None, pause: bool = False
-    ) -> None:
+    def failed(self, reason: str, *, now: float, retry_after_s: float | None = None, pause: bool = False) -> None:
         """Count a failure and set the time of the next attempt."""
         self.failures += 1
         self.reason = reason

@@ -82,9 +82,7 @@ class Shelf:
         if marks is None:
             marks = [(spool, spool.next_sequence) for spool in self.spools]
         marks = list(marks)
-        found = {
-            name: sum(spool.pending(name, until=mark) for spool, mark in marks) for name in self._exporters
-        }
+        found = {name: sum(spool.pending(name, until=mark) for spool, mark in marks) for name in self._exporters}
         return {name: count for name, count in found.items() if count}
 
     def passed(self, spool: Spool) -> None:

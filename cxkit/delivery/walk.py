@@ -71,7 +71,5 @@ class Walk:
             segment=self.segment,
             offset=self.offset,
             sequence=self.sequence,
-            counts=added(
-                self._began.counts, {f"dropped.{why}": count for why, count in self._missing.items()}
-            ),
+            counts=added(self._began.counts, {f"dropped.{why}": count for why, count in self._missing.items()}),
         )

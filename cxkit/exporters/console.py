@@ -91,11 +91,7 @@ class ConsoleExporter:
 
 
 def _visible(text: str) -> str:
-    return (
-        text
-        if text.isprintable()
-        else "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
-    )
+    return text if text.isprintable() else "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
 
 
 FACTORY: Final[Factory[Exporter]] = Factory(name="console", settings=Settings, build=ConsoleExporter)

@@ -38,9 +38,7 @@ def _full(_: object, attribute: attrs.Attribute[str], url: str) -> None:
     origin_of(url)
 
 
-def _sound(
-    _: object, attribute: attrs.Attribute[Mapping[str, Secret]], headers: Mapping[str, Secret]
-) -> None:
+def _sound(_: object, attribute: attrs.Attribute[Mapping[str, Secret]], headers: Mapping[str, Secret]) -> None:
     for name, value in headers.items():
         check_field(name, value.reveal())
         if name.lower() in _OWN_FIELDS:
@@ -100,9 +98,7 @@ class HTTPExporter:
             headers["content-encoding"] = "gzip"
         end: Response | TransportError
         try:
-            end = self._transport.request(
-                "POST", self._settings.url, headers=headers, body=body, deadline_s=deadline_s
-            )
+            end = self._transport.request("POST", self._settings.url, headers=headers, body=body, deadline_s=deadline_s)
         except TransportError as error:
             end = error
         if isinstance(end, Response) and 200 <= end.status < 300:

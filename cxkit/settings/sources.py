@@ -93,9 +93,7 @@ def _merge(
 # --- The environment ------------------------------------------------------------------------------
 
 
-def _from_environment(
-    environ: Mapping[str, str], raw: Mapping[str, Any]
-) -> Iterator[tuple[str, dict[str, Any]]]:
+def _from_environment(environ: Mapping[str, str], raw: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each variable, and its value as a table within tables."""
     variables = dict(_variables(Settings))
     groups = {path[0] for path in variables.values()}

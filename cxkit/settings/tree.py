@@ -38,9 +38,7 @@ FILLED: Final = {"cxkit": "filled by load()"}
 Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 
-def _refused(
-    attribute: attrs.Attribute[Any], what: str, fix: str, code: str = "CX1006"
-) -> ConfigurationError:
+def _refused(attribute: attrs.Attribute[Any], what: str, fix: str, code: str = "CX1006") -> ConfigurationError:
     return ConfigurationError(f'"{attribute.name}" {what}', fix=fix, code=code)
 
 
@@ -181,9 +179,7 @@ def _raw_each(tables: Mapping[str, Mapping[str, object]]) -> Mapping[str, RawTab
     return {name: raw(table) for name, table in tables.items()}
 
 
-_exporter_names = _shaped(
-    "[a-z][a-z0-9]*(_[a-z0-9]+)*", "name exporters in lower-case letters, digits and single _"
-)
+_exporter_names = _shaped("[a-z][a-z0-9]*(_[a-z0-9]+)*", "name exporters in lower-case letters, digits and single _")
 
 
 @attrs.frozen(kw_only=True)

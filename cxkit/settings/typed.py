@@ -95,9 +95,7 @@ def joined(where: str, key: str) -> str:
     return f"{where}.{key}" if where else key
 
 
-def copied(
-    value: Any, path: str, text: Callable[[str, str], str] = lambda text, _: text, depth: int = 0
-) -> Any:
+def copied(value: Any, path: str, text: Callable[[str, str], str] = lambda text, _: text, depth: int = 0) -> Any:
     """Tables and lists as plain ones of our own; ``text`` may replace the texts in them."""
     if depth > _MAX_DEPTH:
         what = f"{named(path, {})} is nested more than {_MAX_DEPTH} tables or lists deep"
@@ -109,9 +107,7 @@ def copied(
     if not isinstance(value, Mapping):
         return value
     if not all(isinstance(key, str) for key in value):
-        raise ConfigurationError(
-            f"{named(path, {})} has a key that is not text", fix="use text as keys", code="CX1009"
-        )
+        raise ConfigurationError(f"{named(path, {})} has a key that is not text", fix="use text as keys", code="CX1009")
     return {key: copied(one, joined(path, key), text, depth + 1) for key, one in value.items()}
 
 
@@ -134,9 +130,7 @@ def build(cls: type[T], table: RawTable, where: str) -> T:
             what = f"no setting is called {named(path, origins)}"
             raise ConfigurationError(what, fix=nearest(key[:64], [*known, *table.also]), code="CX1001")
     if rest:
-        values[rest.alias] = _typed(
-            hints[rest.name], RawTable(unknown, origins=origins, also=known), where, origins
-        )
+        values[rest.alias] = _typed(hints[rest.name], RawTable(unknown, origins=origins, also=known), where, origins)
     for key, field in known.items():
         if field.default is attrs.NOTHING and key not in values:
             what = f"{named(joined(where, key), origins)} is missing"

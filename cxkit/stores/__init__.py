@@ -37,9 +37,7 @@ def encode_puts(puts: Mapping[str, Put], *, expected: Mapping[str, int]) -> dict
         {'cup/1': b'{"full":true}'}
     """
     if puts.keys() - expected.keys():
-        raise _invalid(
-            "a document is to be written without the version it must have", "put its key in `expected`"
-        )
+        raise _invalid("a document is to be written without the version it must have", "put its key in `expected`")
     for key in expected:
         kind, _, id = _checked_text(key).partition("/")
         if not (kind and id and len(key) <= MAX_KEY_LENGTH):

@@ -119,9 +119,7 @@ class SQLiteStore:
         bodies = encode_puts(puts, expected=expected)
         with self._using(self._writer, "BEGIN IMMEDIATE") as connection:
             counts = _counts(connection, expected)
-            check_versions(
-                expected, {key: version for key, (version, deleted) in counts.items() if not deleted}
-            )
+            check_versions(expected, {key: version for key, (version, deleted) in counts.items() if not deleted})
             versions = {key: counts.get(key, (0, True))[0] + 1 for key in puts}
             _write(connection, puts, bodies, versions)
         self._checkpoint()
@@ -262,9 +260,7 @@ _held: list[threading.Lock] = []
 @cache
 def _watch_forks() -> None:
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(
-            before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child
-        )
+        os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
 
 
 def _before_fork() -> None:

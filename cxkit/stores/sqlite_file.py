@@ -59,15 +59,9 @@ LOCKED: Final = Trouble("CX6004", "is locked by another process or thread", "fin
 INHERITED: Final = Trouble(
     "CX6011", "was inherited through a fork that Python was not told of", "build the kit after the fork"
 )
-_WRONG_QUESTION: Final = Trouble(
-    "CX6003", "was asked for what no key, term or token can be", "check the arguments"
-)
-_FULL: Final = Trouble(
-    "CX6005", "cannot grow: the disk or a quota is full, or the disk fails", "free some space"
-)
-_CORRUPT: Final = Trouble(
-    "CX6006", "is damaged or not an SQLite file", "restore it from a backup or move it away"
-)
+_WRONG_QUESTION: Final = Trouble("CX6003", "was asked for what no key, term or token can be", "check the arguments")
+_FULL: Final = Trouble("CX6005", "cannot grow: the disk or a quota is full, or the disk fails", "free some space")
+_CORRUPT: Final = Trouble("CX6006", "is damaged or not an SQLite file", "restore it from a backup or move it away")
 _READ_ONLY: Final = Trouble(
     "CX6007", "may not be written", "give this user the right to write the file and its directory"
 )
@@ -75,9 +69,7 @@ _CANNOT_OPEN: Final = Trouble(
     "CX6008", "cannot be opened", "name a plain file on a local disk, in a directory of this user"
 )
 _NEWER: Final = Trouble("CX6009", "is from a newer cxkit", "update cxkit")
-_NOT_OURS: Final = Trouble(
-    "CX6010", "is not a store of cxkit", "name another path, or delete the file if it is empty"
-)
+_NOT_OURS: Final = Trouble("CX6010", "is not a store of cxkit", "name another path, or delete the file if it is empty")
 _OTHER: Final = Trouble("CX6001", "cannot be read or written", "look at the cause below")
 
 _SQLITE_CODES: Final = {

@@ -91,9 +91,7 @@ class Answer:
     """What then becomes of the connection. half_close: nothing more is sent, but all is read."""
 
     @classmethod
-    def partial(
-        cls, rejected: Mapping[int, str], *, retry: Collection[int] = (), status: int = 207
-    ) -> Answer:
+    def partial(cls, rejected: Mapping[int, str], *, retry: Collection[int] = (), status: int = 207) -> Answer:
         """Accept all but some: those refused (index to reason) and those to be tried again."""
         refused = [{"index": index, "reason": reason} for index, reason in rejected.items()]
         return cls(
@@ -233,9 +231,7 @@ class Receiver:
             if answer.early or not 200 <= answer.status < 300:
                 return answer
             try:
-                payloads = [
-                    one for index, one in enumerate(_payloads(request)) if index not in answer.refused
-                ]
+                payloads = [one for index, one in enumerate(_payloads(request)) if index not in answer.refused]
                 ids = [_id_decoder.decode(payload).id for payload in payloads]
             except (CodecError, msgspec.MsgspecError, zlib.error):
                 return Answer(status=400)

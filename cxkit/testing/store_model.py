@@ -48,9 +48,7 @@ def json_objects() -> st.SearchStrategy[dict[str, JSON]]:
     """
     numbers = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
     leaves: st.SearchStrategy[Any] = st.none() | st.booleans() | numbers | st.text()
-    values = st.recursive(
-        leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20
-    )
+    values = st.recursive(leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
     return st.dictionaries(st.text(), values)
 
 

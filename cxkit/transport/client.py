@@ -106,9 +106,7 @@ class Transport:
 
         deadline = monotonic() + deadline_s
         if self._closed:
-            raise StateError(
-                "a request was made on a closed transport", fix="make it before closing", code="CX7003"
-            )
+            raise StateError("a request was made on a closed transport", fix="make it before closing", code="CX7003")
         target = parse(url)
         request = httpcore.Request(
             method,

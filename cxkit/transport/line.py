@@ -117,9 +117,7 @@ class Line(NetworkBackend):
             # A share for each, so that one address nobody answers at leaves time for the next.
             share_s = self.left_s() / (len(addresses) - index)
             try:
-                sock = socket.create_connection(
-                    (address, port), timeout=min(share_s, self._connect_timeout_s)
-                )
+                sock = socket.create_connection((address, port), timeout=min(share_s, self._connect_timeout_s))
             except OSError as error:
                 failure = error
                 continue

@@ -21,6 +21,7 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 Route = Callable[[Mapping[str, Any]], str | None]
 
 _KEY: Final = "cxkit.scope"
+_LIFE: Final = ("lifespan.startup.complete", "lifespan.shutdown.complete")
 _LAST: Final = ("http.response.body", "http.response.pathsend")
 _SECRET: Final = frozenset([b"authorization", b"cookie", b"proxy-authorization"])
 
@@ -58,16 +59,22 @@ class ASGIMiddleware:
                 visit.leave()
 
     async def _lifespan(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Deliver from the start what earlier processes left; and at the end what is left now, for a
-        server may end its process by a signal before anything else runs."""
-        site = self._site()
+        """Deliver from the start what earlier processes left, and at the end what is left now.
+
+        The kit is found when the app has started, for the app may configure it. And a server may end its
+        process by a signal before anything else runs.
+        """
 
         async def said(message: Message) -> None:
             kind = message.get("type")
-            if site is not None and kind == "lifespan.startup.complete":
-                site.kit.start()
-            elif site is not None and kind == "lifespan.shutdown.complete":
-                await site.kit.astop()
+            if kind in _LIFE and (site := self._site()) is not None:
+                try:
+                    if kind == "lifespan.startup.complete":
+                        site.kit.start()
+                    else:
+                        await site.kit.astop()
+                except Exception as error:  # noqa: BLE001 - the guest's promise
+                    site.failed(error)
             await send(message)
 
         await self.app(scope, receive, said)

@@ -136,7 +136,6 @@ class Visit:
             if answers:
                 scope.change(identity=Identity(identifiers=(new_visitor(),)))
             return
-        scope.returning = True
         visitor = Identifier(type="visitor", value=str(self._visitor), evidence="cookie")
         scope.change(identity=Identity(identifiers=(visitor,)))
         try:

@@ -35,12 +35,8 @@ _STYLED = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m examples.shop.demo", description=__doc__.split("\n")[0])
     parser.add_argument("--browse", action="store_true", help="open the shop for your own browser instead")
-    parser.add_argument(
-        "--seconds", type=float, default=None, metavar="N", help="close the shop after N seconds"
-    )
-    parser.add_argument(
-        "--keep", type=Path, default=None, metavar="DIR", help="work in DIR and leave everything there"
-    )
+    parser.add_argument("--seconds", type=float, default=None, metavar="N", help="close the shop after N seconds")
+    parser.add_argument("--keep", type=Path, default=None, metavar="DIR", help="work in DIR and leave everything there")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     directory = (options.keep or Path(tempfile.mkdtemp(prefix="cxkit-demo-"))).absolute()
@@ -110,9 +106,7 @@ class Demo:
 
     def _await_rest(self) -> None:
         give_up_at = time.monotonic() + _PATIENCE_S
-        while (
-            any(one.pending for one in self._account().exporters.values()) and time.monotonic() < give_up_at
-        ):
+        while any(one.pending for one in self._account().exporters.values()) and time.monotonic() < give_up_at:
             self._watch(_PACE_S)
 
     @property
@@ -228,9 +222,7 @@ def table(account: Account) -> Iterator[str]:
     for name, one in account.exporters.items():
         dropped = [f"{count} {reason}" for reason, count in [*account.dropped.items(), *one.dropped.items()]]
         counts = (account.captured - one.before, one.delivered, one.pending, one.dead)
-        yield _row(
-            (name, *map(str, counts), "yes" if adds_up(account, name) else "NO", ", ".join(dropped) or "0")
-        )
+        yield _row((name, *map(str, counts), "yes" if adds_up(account, name) else "NO", ", ".join(dropped) or "0"))
 
 
 def _row(cells: Iterable[str]) -> str:

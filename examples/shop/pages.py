@@ -59,19 +59,13 @@ def sweet(view: View, one: Sweet) -> str:
 def cart(view: View) -> str:
     items = "".join(f"<li>{escape(SWEETS[sku].names[view.language])}</li>" for sku in view.cart)
     body = f"<ul>{items}</ul><p>{total_of([*view.cart])} {CURRENCY}</p>"
-    return _page(
-        view, view.say("Your cart", "Votre panier"), body + _link("/checkout", view.say("Pay", "Payer"))
-    )
+    return _page(view, view.say("Your cart", "Votre panier"), body + _link("/checkout", view.say("Pay", "Payer")))
 
 
 def checkout(view: View, *, declined: bool = False) -> str:
     sorry = view.say("Your bank declined. Another card?", "Votre banque a refusé. Une autre carte ?")
-    form = _form(
-        "/checkout", view.say("Pay", "Payer"), _field("card", view.say("Card number", "Numéro de carte"))
-    )
-    return _page(
-        view, view.say("Checkout", "Paiement"), (f"<p role=alert>{sorry}</p>" if declined else "") + form
-    )
+    form = _form("/checkout", view.say("Pay", "Payer"), _field("card", view.say("Card number", "Numéro de carte")))
+    return _page(view, view.say("Checkout", "Paiement"), (f"<p role=alert>{sorry}</p>" if declined else "") + form)
 
 
 def thanks(view: View, order: str) -> str:

@@ -92,9 +92,7 @@ def nancy(shop: str, call: Callable[[str, str], str]) -> Visit:
 
     yield "She comes back another day, does not sign in, and is recognised all the same"
     browser.restart()
-    _insist(
-        "coffret or" in browser.open("/").text, "a gold customer was not shown what is for gold customers"
-    )
+    _insist("coffret or" in browser.open("/").text, "a gold customer was not shown what is for gold customers")
 
     yield "She calls. Another process answers, and knows her by her number"
     seen = call(CUSTOMERS["nancy"].phone, "discounts")

@@ -220,9 +220,7 @@ class Traces:
         return [place for place, content in held.items() if text.encode() in content]
 
 
-def test_who_refuses_leaves_no_trace_and_is_served(
-    servers: ModuleType, visitors: ModuleType, tmp_path: Path
-) -> None:
+def test_who_refuses_leaves_no_trace_and_is_served(servers: ModuleType, visitors: ModuleType, tmp_path: Path) -> None:
     with Receiver() as receiver, Receiver() as ads, Receiver() as archive:
         configuration = configured(
             tmp_path,
@@ -232,9 +230,7 @@ def test_who_refuses_leaves_no_trace_and_is_served(
         )
         traces = Traces(tmp_path, (receiver, ads, archive))
         with servers.Shop(configuration) as shop:
-            refuser = visitors.Browser(
-                shop.url, headers={"User-Agent": "peculiar", "Referer": "http://odd.example"}
-            )
+            refuser = visitors.Browser(shop.url, headers={"User-Agent": "peculiar", "Referer": "http://odd.example"})
             refuser.open("/consent", choice="refuse")
             refuser.open("/cart", sku="ALM-200")
             refuser.open("/checkout", card="4000 0000 0000 0002")

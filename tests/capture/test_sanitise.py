@@ -217,9 +217,7 @@ def test_B12_real_numpy_scalars() -> None:
         pytest.param(["a.b", "$set", "a[0]"], ["a.b", "$set", "a[0]"], id="B21-dots-and-dollars"),
         pytest.param([2, True, None, 1.5], ["2", "true", "null", "1.5"], id="B44-scalars"),
         pytest.param([(1, 2), b"\xff", 2**70], ["$type:tuple", "\ufffd", str(2**70)], id="B44-others"),
-        pytest.param(
-            [Colour.RED, Size.BIG, dt.date(2026, 1, 1)], ["red", "3", "2026-01-01"], id="B44-values"
-        ),
+        pytest.param([Colour.RED, Size.BIG, dt.date(2026, 1, 1)], ["red", "3", "2026-01-01"], id="B44-values"),
         pytest.param([1, "1", "1~2"], ["1", "1~2", "1~2~2"], id="B45-collision"),
         pytest.param(["k" * 256, "k" * 257], ["k" * 256, "k" * 250 + "~2"], id="B45-collision-of-long-ones"),
         pytest.param(["tenant", "identity", "consent"], ["tenant", "identity", "consent"], id="reserved"),
@@ -355,9 +353,7 @@ def test_B42_iterators_are_not_consumed() -> None:
 @pytest.mark.parametrize("depth", [pytest.param(200, id="B37"), pytest.param(100_000, id="B38")])
 @pytest.mark.parametrize("kind", ["dict", "list", "tuple"])
 def test_depth_is_cut(depth: int, kind: str) -> None:
-    wrap: Callable[[Any], Any] = {"dict": lambda v: {"v": v}, "list": lambda v: [v], "tuple": lambda v: (v,)}[
-        kind
-    ]
+    wrap: Callable[[Any], Any] = {"dict": lambda v: {"v": v}, "list": lambda v: [v], "tuple": lambda v: (v,)}[kind]
     value: Any = 1
     for _ in range(depth):
         value = wrap(value)
@@ -551,9 +547,7 @@ class Line(msgspec.Struct):
 
 
 def test_B49_declared_fields() -> None:
-    found = walk(
-        {"basket": Basket(Login("nancy", "1234"), Decimal("24.90")), "line": Line("ALM-200", "CANARY")}
-    )
+    found = walk({"basket": Basket(Login("nancy", "1234"), Decimal("24.90")), "line": Line("ALM-200", "CANARY")})
     assert found.properties == {
         "basket": {
             "login": {"user": "nancy", "code": REDACTED, "at": "2026-11-21"},
@@ -694,9 +688,7 @@ def test_markers_of_one_place_are_joined() -> None:
 
 
 def test_all_texts_together_are_bounded() -> None:
-    found = walk(
-        {"a": "x" * 60, "b": "\u20ac" * 60, "c": Decimal("1.5"), "d": "", "e": object()}, max_text_bytes=100
-    )
+    found = walk({"a": "x" * 60, "b": "\u20ac" * 60, "c": Decimal("1.5"), "d": "", "e": object()}, max_text_bytes=100)
     assert found.properties == {"a": "x" * 60, "b": "\u20ac" * 13, "c": None, "d": "", "e": None}
     assert found.trimmed == {"b": "cut:60", "c": "cut", "e": "type:object,cut"}
 
@@ -740,9 +732,9 @@ class Held:
 
 
 _text = st.text(alphabet=st.characters() | st.sampled_from("\ud800\udfff\U0001f600\x00"), max_size=30)
-_urls = st.tuples(
-    st.sampled_from(["http://", "https://", "HTTP://"]), st.text("?&;#=%/@a:token", max_size=40)
-).map("".join)
+_urls = st.tuples(st.sampled_from(["http://", "https://", "HTTP://"]), st.text("?&;#=%/@a:token", max_size=40)).map(
+    "".join
+)
 _scalars: st.SearchStrategy[Any] = st.one_of(
     st.none(), st.booleans(), st.integers(), st.integers(-(2**80), 2**80), st.floats(), _text, _urls,
     st.decimals(), st.fractions(), st.complex_numbers(), st.uuids(), st.dates(), st.timedeltas(),
@@ -801,9 +793,7 @@ def test_law_it_encodes_is_bounded_and_passes_again_unchanged(properties: Any, l
     assert sum(sizes) <= limits.max_text_bytes
     assert all(len(key) <= limits.max_key_chars for key in keys_of(found.properties))
     again = sanitise(found.properties, redactor=redactor, limits=limits)
-    assert msgspec.json.encode(again) == msgspec.json.encode(
-        Sanitised(properties=found.properties, trimmed={})
-    )
+    assert msgspec.json.encode(again) == msgspec.json.encode(Sanitised(properties=found.properties, trimmed={}))
 
 
 _names = st.text("abc.$ \xe9\u20ac", max_size=8)

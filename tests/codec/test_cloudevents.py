@@ -49,7 +49,7 @@ def test_we_read_what_the_sdk_writes(one: Interaction) -> None:
     assert decode(JSONFormat().write(read(encode(one)))) == one
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(st.lists(some.interactions, max_size=3))
 def test_batches_pass_both_ways(several: list[Interaction]) -> None:
     ours = encode_batch(map(encode, several))
@@ -66,11 +66,9 @@ def test_over_http_the_content_type_says_that_the_event_is_structured() -> None:
     assert CONTENT_TYPE.replace("cloudevents", "cloudevents-batch") == BATCH_CONTENT_TYPE
 
 
-@some.few
-@given(some.interactions)
-def test_extensions_have_names_that_every_binding_can_carry(one: Interaction) -> None:
+def test_extensions_have_names_that_every_binding_can_carry() -> None:
     """CloudEvents 1.0.2, section 3.1: lower-case letters and digits, and not more than 20."""
-    extensions = json.loads(encode(one)).keys() - SPECIFIED
-    assert extensions >= {"cxkind", "cxdirection"}
+    extensions = json.loads(encode(FULL)).keys() - SPECIFIED
+    assert len(extensions) == 6
     for name in extensions:
         assert re.fullmatch("[a-z0-9]{1,20}", name)

@@ -37,7 +37,7 @@ def test_what_is_read_is_written_again_byte_for_byte(one: Interaction) -> None:
     assert encode(decode(written)) == written
 
 
-@settings(max_examples=20)
+@settings(max_examples=15)
 @given(st.lists(some.interactions, max_size=3))
 def test_a_batch_is_read_back(several: list[Interaction]) -> None:
     written = [encode(one) for one in several]

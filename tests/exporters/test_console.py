@@ -67,9 +67,7 @@ def test_what_is_unknown_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_channel_of_the_context_stands_in(capsys: pytest.CaptureFixture[str]) -> None:
-    (line,) = written(
-        ConsoleExporter(Settings()), batch(interaction(context=Context(channel="phone"))), capsys
-    )
+    (line,) = written(ConsoleExporter(Settings()), batch(interaction(context=Context(channel="phone"))), capsys)
     assert line.split("  ")[1] == "phone"
 
 

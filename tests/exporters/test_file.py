@@ -85,9 +85,7 @@ def test_a_file_that_is_moved_away_is_made_anew(exporter: FileExporter, path: Pa
     assert path.read_bytes() == TWO + b"\n"
 
 
-@pytest.mark.skipif(
-    not os.path.exists("/dev/full"), reason="only some systems have a device that is always full"
-)
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only some systems have a device that is always full")
 def test_a_full_disk_is_tried_again() -> None:
     outcome = FileExporter(Settings(path="/dev/full")).export(batch(ONE), deadline_s=1.0)
     assert (outcome.verdict, outcome.reason) == ("retry", "file_enospc")

@@ -25,9 +25,7 @@ from cxkit.testing.receiver import Answer, Receiver
 CANARY = "hunter2-canary"
 WHEN = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
 INTERACTIONS = [
-    Interaction(
-        id=f"0198c0de-0000-7000-8000-{index:012}", occurred_at=WHEN, name="cart.item_added", source="/shop"
-    )
+    Interaction(id=f"0198c0de-0000-7000-8000-{index:012}", occurred_at=WHEN, name="cart.item_added", source="/shop")
     for index in range(5)
 ]
 BATCH = Batch("b1", tuple(map(encode, INTERACTIONS)))
@@ -98,9 +96,7 @@ def test_compressed_attempts_repeat_the_same_bytes(receiver: Receiver) -> None:
         *((status, Outcome.split(f"http_{status}")) for status in (400, 413, 422)),
     ],
 )
-def test_what_a_status_comes_to(
-    receiver: Receiver, exporter: HTTPExporter, status: int, outcome: Outcome
-) -> None:
+def test_what_a_status_comes_to(receiver: Receiver, exporter: HTTPExporter, status: int, outcome: Outcome) -> None:
     receiver.script(Answer(status=status))
     assert exporter.export(BATCH, deadline_s=5.0) == outcome
 
@@ -137,9 +133,7 @@ def answering(body: bytes, *, status: int = 200, type: str = "application/json")
         answering(b"x" * 70_000, type="text/html"),
     ],
 )
-def test_an_answer_that_names_nobody_accepts_all(
-    receiver: Receiver, exporter: HTTPExporter, answer: Answer
-) -> None:
+def test_an_answer_that_names_nobody_accepts_all(receiver: Receiver, exporter: HTTPExporter, answer: Answer) -> None:
     receiver.script(answer)
     assert exporter.export(BATCH, deadline_s=5.0) == Outcome.delivered()
 
@@ -160,9 +154,7 @@ def test_a_partial_answer_that_cannot_be_read_is_asked_for_in_halves(
     assert exporter.export(BATCH, deadline_s=5.0) == Outcome.split("answer_unreadable")
 
 
-def test_who_is_both_refused_and_to_be_tried_again_is_refused(
-    receiver: Receiver, exporter: HTTPExporter
-) -> None:
+def test_who_is_both_refused_and_to_be_tried_again_is_refused(receiver: Receiver, exporter: HTTPExporter) -> None:
     receiver.script(answering(b'{"rejected":[{"index":1}],"retry":[1]}'))
     assert exporter.export(BATCH, deadline_s=5.0) == Outcome.reject({1: "rejected"})
 

@@ -160,9 +160,7 @@ def test_a_reference_that_is_none(write: Any, refusal: Any, text: str) -> None:
 
 
 def test_only_the_file_has_references() -> None:
-    loaded = load(
-        environ={"CXKIT_CONSENT__POLICY": "${A}", "A": "x"}, overrides={"redact": {"keep": ["${A}"]}}
-    )
+    loaded = load(environ={"CXKIT_CONSENT__POLICY": "${A}", "A": "x"}, overrides={"redact": {"keep": ["${A}"]}})
     assert (loaded.consent.policy, loaded.redact.keep) == ("${A}", ("${A}",))
 
 

@@ -64,9 +64,7 @@ REQUIRED = {ExporterTable: {"type"}}
 def valid_tables(draw: st.DrawFn) -> tuple[type[Any], dict[str, Any]]:
     cls = draw(st.sampled_from(list(TABLES)))
     keys = {key: value for key, value in TABLES[cls].items() if key in REQUIRED.get(cls, ())}
-    return cls, draw(
-        st.fixed_dictionaries(keys, optional={k: v for k, v in TABLES[cls].items() if k not in keys})
-    )
+    return cls, draw(st.fixed_dictionaries(keys, optional={k: v for k, v in TABLES[cls].items() if k not in keys}))
 
 
 def as_table(value: Any) -> dict[str, Any]:
@@ -130,9 +128,7 @@ HOSTILE = st.recursive(
     | st.datetimes()
     | st.builds(object)
     | st.sampled_from([Secret("x"), Path("x"), 10**400, "\udcff", "${A}", "9" * 5000, Queue()]),
-    lambda below: (
-        st.lists(below) | st.tuples(below) | st.dictionaries(NAMES | st.text() | st.integers(), below)
-    ),
+    lambda below: st.lists(below) | st.tuples(below) | st.dictionaries(NAMES | st.text() | st.integers(), below),
     max_leaves=4,
 )
 TABLE = st.dictionaries(NAMES, HOSTILE | st.dictionaries(NAMES, HOSTILE, max_size=2), max_size=2)
@@ -169,11 +165,7 @@ class Everything:
 
 
 @LAW
-@given(
-    table=st.dictionaries(
-        st.sampled_from([one.alias for one in attrs.fields(Everything)]) | st.text(), HOSTILE
-    )
-)
+@given(table=st.dictionaries(st.sampled_from([one.alias for one in attrs.fields(Everything)]) | st.text(), HOSTILE))
 def test_whatever_structure_is_given_the_answer_is_a_value_or_a_configuration_error(
     table: dict[str, Any],
 ) -> None:

@@ -149,9 +149,7 @@ def test_code_wins_over_environment_over_file_over_default(write: Any) -> None:
 
 
 def test_tables_are_merged_and_lists_are_replaced(write: Any) -> None:
-    write(
-        '[redact]\nextra = ["a", "b"]\nkeep = ["c"]\n[exporters.receiver]\ntype = "http"\nurl = "http://file"'
-    )
+    write('[redact]\nextra = ["a", "b"]\nkeep = ["c"]\n[exporters.receiver]\ntype = "http"\nurl = "http://file"')
     environ = {"CXKIT_REDACT__EXTRA": "d", "CXKIT_EXPORTERS__RECEIVER__URL": "http://env"}
     loaded = load(environ=environ, overrides={"exporters": {"receiver": {"timeout_s": 3}}})
     assert loaded.redact == Redact(extra=("d",), keep=("c",))

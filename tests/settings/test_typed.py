@@ -122,15 +122,11 @@ def test_structure_reads_text_of_the_environment_at_every_level(write: Any) -> N
 def test_structure_refuses(write: Any, toml: str, code: str, what: str, fix: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         receiver(write, toml)
-    assert (caught.value.code, what in caught.value.what, fix in caught.value.fix) == (code, True, True), (
-        caught.value
-    )
+    assert (caught.value.code, what in caught.value.what, fix in caught.value.fix) == (code, True, True), caught.value
 
 
 def test_structure_takes_a_plain_table_and_says_what_is_missing() -> None:
-    assert structure(Receiver, {"url": "http://x", "token": None}, where="exporters.x") == Receiver(
-        url="http://x"
-    )
+    assert structure(Receiver, {"url": "http://x", "token": None}, where="exporters.x") == Receiver(url="http://x")
     with pytest.raises(ConfigurationError, match='CX1007: "url" is missing'):
         structure(Receiver, {}, where="")
 
@@ -146,7 +142,5 @@ def test_structure_makes_experiences_and_passes_on_what_the_model_refuses(write:
     assert made == ExperienceSpec(
         name="home.hero", level=3, variants=(Variant(name="vip", audience={"plan": "gold"}, depth=3),)
     )
-    with pytest.raises(
-        ConfigurationError, match=r'CX1006: "experiences\.twice": two variants of experience "twice"'
-    ):
+    with pytest.raises(ConfigurationError, match=r'CX1006: "experiences\.twice": two variants of experience "twice"'):
         structure(ExperienceSpec, {"name": "twice", **raw["twice"]}, where="experiences.twice")

@@ -49,9 +49,7 @@ def post(transport: Transport, url: str, body: bytes = BODY, type: str = BATCH_C
     return transport.request("POST", url, headers={"Content-Type": type}, body=body, deadline_s=10.0)
 
 
-def raw(
-    receiver: Receiver, request: bytes = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
-) -> bytes:
+def raw(receiver: Receiver, request: bytes = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n") -> bytes:
     """All that it answers until it closes."""
     with socket.create_connection((receiver.host, receiver.port), timeout=10.0) as client:
         client.sendall(request)

@@ -40,9 +40,7 @@ def test_a_request_arrives_as_it_was_given(receiver: Receiver, transport: Transp
     assert request.headers["host"] == f"127.0.0.1:{receiver.port}"
 
 
-def test_a_body_larger_than_the_socket_buffers_arrives_whole(
-    receiver: Receiver, transport: Transport
-) -> None:
+def test_a_body_larger_than_the_socket_buffers_arrives_whole(receiver: Receiver, transport: Transport) -> None:
     body = os.urandom(8 * 1024 * 1024)
     transport.request("POST", receiver.url, body=body, deadline_s=20.0)
     assert receiver.requests[0].body == body
@@ -119,9 +117,7 @@ def test_connections_are_kept_and_the_oldest_is_used_first(receiver: Receiver, t
     assert len({request.peer for request in receiver.requests}) == 1
 
 
-def test_a_connection_that_the_other_side_closed_is_not_used_again(
-    receiver: Receiver, transport: Transport
-) -> None:
+def test_a_connection_that_the_other_side_closed_is_not_used_again(receiver: Receiver, transport: Transport) -> None:
     transport.request("POST", receiver.url, body=b"x", deadline_s=5.0)
     receiver.stop()
     receiver.start()

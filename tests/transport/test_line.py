@@ -24,9 +24,7 @@ Serving = Callable[..., ssl.SSLContext]
 
 
 @contextmanager
-def listening(
-    *, address: str = "127.0.0.1", port: int = 0, full: bool = False
-) -> Iterator[tuple[socket.socket, int]]:
+def listening(*, address: str = "127.0.0.1", port: int = 0, full: bool = False) -> Iterator[tuple[socket.socket, int]]:
     """A socket that listens and never accepts; if ``full``, not even the system answers for it."""
     with socket.create_server((address, port), backlog=0) as server:
         port = server.getsockname()[1]
@@ -131,9 +129,7 @@ def test_an_address_nobody_answers_at_leaves_time_for_the_next(
         Answer(body=[b"x" * 1000], cut_bytes=500, end="close"),
     ],
 )
-def test_an_answer_that_breaks_off_is_no_answer(
-    receiver: Receiver, transport: Transport, answer: Answer
-) -> None:
+def test_an_answer_that_breaks_off_is_no_answer(receiver: Receiver, transport: Transport, answer: Answer) -> None:
     receiver.script(answer)
     with pytest.raises(TransportError) as caught:
         transport.request("POST", receiver.url, body=b"x", deadline_s=5.0)
@@ -215,9 +211,7 @@ def test_what_is_not_http_is_an_error_without_its_text(transport: Transport) -> 
 # --- Whom it reaches ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "host", ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "localhost", "[::1]"]
-)
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "localhost", "[::1]"])
 def test_no_spelling_reaches_this_machine(receiver: Receiver, host: str) -> None:
     transport = Transport(allow_private=False)
     with pytest.raises(TransportError):  # refused, or not even resolved
@@ -261,9 +255,7 @@ def test_tls_with_an_authority_of_ones_own(serving: Serving, ca_file: str) -> No
     transport = Transport(ca_file=ca_file)
     with Receiver(tls=serving("127.0.0.1", "collector.test")) as receiver:
         for _ in range(2):
-            assert (
-                transport.request("POST", receiver.url, body=b"x" * 1_000_000, deadline_s=10.0).status == 202
-            )
+            assert transport.request("POST", receiver.url, body=b"x" * 1_000_000, deadline_s=10.0).status == 202
         assert len({request.peer for request in receiver.requests}) == 1
     transport.close()
 
@@ -271,10 +263,7 @@ def test_tls_with_an_authority_of_ones_own(serving: Serving, ca_file: str) -> No
 def test_the_name_is_verified_and_not_the_address(serving: Serving, ca_file: str) -> None:
     transport = Transport(ca_file=ca_file, resolver=lambda host: ["127.0.0.1"])
     with Receiver(tls=serving("collector.test")) as receiver:
-        assert (
-            transport.request("POST", f"https://collector.test:{receiver.port}/", deadline_s=10.0).status
-            == 202
-        )
+        assert transport.request("POST", f"https://collector.test:{receiver.port}/", deadline_s=10.0).status == 202
     transport.close()
 
 

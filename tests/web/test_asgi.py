@@ -7,6 +7,7 @@ import contextvars
 import gc
 from contextlib import AbstractContextManager
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -229,23 +230,70 @@ def test_a_status_may_be_of_another_type(kept: Any, client: Any, answering: Any)
     assert kept.viewed.properties == {"status": 201}
 
 
-@pytest.mark.parametrize("kind", ["lifespan", "something.new"])
-def test_what_is_no_visit_passes_whole(kept: Any, kind: str) -> None:
-    scope, given = {"type": kind}, []
+def test_what_is_no_visit_passes_whole(kept: Any) -> None:
+    scope, given = {"type": "something.new"}, []
 
     async def app(*parts: Any) -> None:
         given.extend(parts)
         assert current_scope() is None
 
-    async def receive() -> Any: ...
-
-    async def send(message: Any) -> None: ...
-
-    asyncio.run(ASGIMiddleware(app, kit=kept.kit)(scope, receive, send))
+    asyncio.run(ASGIMiddleware(app, kit=kept.kit)(scope, asyncio.sleep, _swallow))
     assert given[0] is scope
-    assert given[1:] == [receive, send]
-    assert scope == {"type": kind}
+    assert given[1:] == [asyncio.sleep, _swallow]
+    assert scope == {"type": "something.new"}
     assert not kept.interactions
+
+
+LIFE = [
+    {"type": "lifespan.startup.complete"},
+    {"type": "lifespan.shutdown.complete"},
+    {"type": "lifespan.startup.failed", "message": "no"},
+]
+
+
+def test_a_lifespan_passes(kept: Any, client: Any) -> None:
+    scope = {"type": "lifespan", "state": {}}
+    sent: list[Any] = []
+
+    async def app(given: Any, receive: Any, send: Any) -> None:
+        assert given is scope
+        assert receive is asyncio.sleep
+        for message in LIFE:
+            await send(message)
+        raise ERROR
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    with pytest.raises(ValueError, match="secret"):
+        asyncio.run(ASGIMiddleware(app, kit=kept.kit)(scope, asyncio.sleep, send))
+    assert all(one is other for one, other in zip(sent, LIFE, strict=True))
+    assert scope == {"type": "lifespan", "state": {}}
+    client(ASGIMiddleware(sending(START, END), kit=kept.kit)).ask()
+    assert kept.viewed.outcome == "completed", "served again, it captures again"
+
+
+def test_the_end_of_a_lifespan_delivers_what_is_left(kept: Any, client: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for message in LIFE[1:2] if scope["type"] == "lifespan" else [START, END]:
+            await send(message)
+
+    around = ASGIMiddleware(app, kit=kept.kit)
+    client(around).ask()
+    asyncio.run(around({"type": "lifespan"}, asyncio.sleep, _swallow))
+    assert [one.name for one in kept.exporter.interactions] == ["page.viewed"]
+
+
+def test_an_app_may_configure_its_kit_while_it_starts(make: Any, as_default: Any, tmp_path: Path) -> None:
+    """Nothing is made before it has."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        assert not (tmp_path / ".cxkit").exists()
+        with as_default(make().kit):
+            await send(LIFE[0])
+
+    with as_default(None):
+        asyncio.run(ASGIMiddleware(app)({"type": "lifespan"}, asyncio.sleep, _swallow))
 
 
 def test_websockets_have_a_scope_and_are_no_page(kept: Any, client: Any, answering: Any) -> None:

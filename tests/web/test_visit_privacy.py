@@ -97,6 +97,44 @@ def test_once_a_response_has_begun_it_stays_for_whom_it_was(
     assert depths == [depth]
 
 
+@pytest.mark.parametrize("opened", ["before", "after"])
+def test_a_scope_within_obeys_the_response_that_has_begun(visitor: Any, kept: Any, client: Any, opened: str) -> None:
+    depths = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        begin = send({"type": "http.response.start", "status": 200, "headers": PUBLIC})
+        if opened == "after":
+            await begin
+        with cxkit.scope(evidence="login", user_id="nancy"):
+            cxkit.grant("personalization")
+            if opened == "before":
+                await begin
+            depths.append(HERO.show().depth)
+        await send({"type": "http.response.body", "body": b""})
+
+    sent = visitor.in_(client(ASGIMiddleware(app, kit=kept.kit))).ask()
+    assert sent.error is None
+    assert sent.all("cache-control") == ["public, max-age=60"]
+    assert depths == [0]
+
+
+def test_gpc_holds_in_a_scope_within(visitor: Any, kept: Any, client: Any, answering: Any) -> None:
+    """It is the same browser that objects, whoever is named in it."""
+
+    def act() -> None:
+        with cxkit.scope(evidence="login", user_id="nancy"):
+            NEEDED.capture()
+
+    def login() -> None:
+        cxkit.identify(user_id="nancy")
+
+    for inside in (login, act):
+        app = client(ASGIMiddleware(answering(inside), kit=kept.kit))
+        visitor.in_(app).ask(headers=[(b"sec-gpc", b"1")] if inside is act else [])
+    (needed,) = kept.named("visit.needed")
+    assert not needed.consent.get("advertising"), needed.consent
+
+
 def test_shared_responses_carry_no_visitor_and_lose_none(shop: Any, visitor: Any, clock: Any) -> None:
     held = dict(visitor.cookies)
     for act, cookies in ((lambda: None, {"cxkit_consent": held["cxkit_consent"]}), (lambda: None, held)):

@@ -1,0 +1,427 @@
+"""The engine within one process: flush and close tell the truth in time, whatever its threads and disk do."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import attrs
+import pytest
+
+from cxkit.codec.frame import Record
+from cxkit.delivery.account import ExporterAccount, read_account
+from cxkit.delivery.dead import DeadLetters
+from cxkit.delivery.engine import Engine, SpoolLimits
+from cxkit.delivery.lane import Lane, LaneLimits
+from cxkit.delivery.spool import Spool
+from cxkit.roles import Batch, Exporter, Outcome
+from cxkit.testing import RecordingExporter
+
+Make = Callable[..., list[Record]]
+
+LIMITS = SpoolLimits(max_bytes=1 << 20, max_age_s=3600, segment_bytes=10_000, sync_interval_s=0)
+
+
+class StubQueue:
+    """A queue of records; what stands for one that cannot be joined is None in its place."""
+
+    def __init__(self) -> None:
+        self.dropped: defaultdict[str, int] = defaultdict(int)
+        self.put_in = self.released = 0
+        self._queue: SimpleQueue[Any] = SimpleQueue()
+
+    def put(self, *records: Record | str) -> None:
+        self.put_in += len(records)
+        for record in records:
+            self._queue.put(record)
+
+    @property
+    def queued(self) -> int:
+        return self.put_in - self.released
+
+    def record(self, item: Record | str) -> Record:
+        if isinstance(item, str):
+            raise ValueError(item)
+        return item
+
+    def take(self, timeout_s: float | None) -> list[Any]:
+        taken = []
+        try:
+            taken.append(self._queue.get(timeout=timeout_s) if timeout_s != 0 else self._queue.get_nowait())
+            while True:
+                taken.append(self._queue.get_nowait())
+        except Empty:
+            return [one for one in taken if one is not None]
+
+    def release(self, taken: list[Any]) -> None:
+        self.released += len(taken)
+
+    def nudge(self) -> None:
+        self._queue.put(None)
+
+
+@attrs.frozen(kw_only=True)
+class Process:
+    queue: StubQueue
+    engine: Engine[Any]
+
+
+@contextmanager
+def process(
+    root: Path | None,
+    *,
+    limits: SpoolLimits = LIMITS,
+    start: bool = True,
+    on_drop: Callable[[str, int, str | None], None] | None = None,
+    **exporters: Exporter,
+) -> Iterator[Process]:
+    queue = StubQueue()
+
+    def lanes(spools: Callable[[], Sequence[Spool]], passed: Callable[[Spool], None], token: str) -> list[Lane]:
+        make = partial(
+            Lane,
+            limits=LaneLimits(purposes=4),
+            verdict=lambda subject, purposes: "allowed",
+            spools=spools,
+            passed=passed,
+            now_text=lambda: "",
+            muted=nullcontext,
+        )
+        return [make(name, one, dead=DeadLetters(None, name, token)) for name, one in exporters.items()]
+
+    engine = Engine(queue, root=root, limits=limits, lanes=lanes, muted=nullcontext, on_drop=on_drop)
+    if start:
+        engine.start()
+    try:
+        yield Process(queue=queue, engine=engine)
+    finally:
+        engine.close(10)
+
+
+class Gate(RecordingExporter):
+    """One whose other side does not answer until it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(purposes=frozenset({"analytics"}))
+        self.asked = threading.Event()
+        self.answer = threading.Event()
+
+    def export(self, batch: Batch, *, deadline_s: float) -> Outcome:
+        self.asked.set()
+        assert self.answer.wait(30)
+        return super().export(batch, deadline_s=deadline_s)
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    gate = Gate()
+    yield gate
+    gate.answer.set()
+
+
+def refusing() -> RecordingExporter:
+    return RecordingExporter(outcomes=[Outcome.retry("network", retry_after_s=3600)] * 100)
+
+
+# --- Flush ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_a_flush_that_says_complete_is(tmp_path: Path, records: Make, on_disk: bool) -> None:
+    """F43."""
+    sink = RecordingExporter()
+    with process(tmp_path if on_disk else None, sink=sink) as one:
+        for first in range(0, 50, 5):
+            one.queue.put(*records(5, first=first))
+            flushed = one.engine.flush(10)
+            assert (flushed.complete, flushed.pending) == (True, {})
+            assert len(sink.interactions) == first + 5
+        assert one.engine.account().exporters == {"sink": ExporterAccount(delivered=50)}
+
+
+def test_a_flush_that_is_not_complete_says_of_whom(tmp_path: Path, records: Make) -> None:
+    """F27, F43: within its time."""
+    with process(tmp_path, good=RecordingExporter(), bad=refusing()) as one:
+        one.queue.put(*records(5))
+        flushed = one.engine.flush(0.2)
+        assert (flushed.complete, dict(flushed.pending)) == (False, {"bad": 5})
+        assert one.engine.settle("good", 10)
+        assert not one.engine.settle("bad", 0)
+
+
+def test_a_flush_does_not_wait_for_what_is_captured_after_it(tmp_path: Path, records: Make) -> None:
+    """F43: an app that never stops capturing can be flushed."""
+    stop = threading.Event()
+    made = records(1) * 100_000
+    with process(tmp_path, limits=attrs.evolve(LIMITS, max_bytes=1 << 30), sink=RecordingExporter()) as one:
+
+        def capture() -> None:
+            for record in made:
+                one.queue.put(record)
+                if stop.is_set():
+                    return
+
+        capturing = threading.Thread(target=capture)
+        capturing.start()
+        try:
+            assert all(one.engine.flush(30).complete for _ in range(3))
+            assert one.queue.queued or one.engine.account().exporters["sink"].pending or not capturing.is_alive()
+        finally:
+            stop.set()
+            capturing.join()
+
+
+def test_flushes_from_many_threads(tmp_path: Path, records: Make) -> None:
+    """F43."""
+    sink = RecordingExporter()
+    results: list[bool] = []
+    with process(tmp_path, sink=sink) as one:
+
+        def capture_and_flush(number: int) -> None:
+            for turn in range(10):
+                one.queue.put(*records(1, first=number * 10 + turn))
+                results.append(one.engine.flush(30).complete)
+
+        threads = [threading.Thread(target=capture_and_flush, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert results == [True] * 80
+        assert len({record.id for record in sink.interactions}) == len(sink.interactions) == 80
+
+
+def test_a_flush_from_a_lane_or_the_worker_waits_for_nobody(tmp_path: Path, records: Make) -> None:
+    """F43: it would wait for itself."""
+    found: list[bool] = []
+
+    class Flushing(RecordingExporter):
+        def export(self, batch: Batch, *, deadline_s: float) -> Outcome:
+            found.append(one.engine.flush(60).complete)
+            return super().export(batch, deadline_s=deadline_s)
+
+    dropped = threading.Event()
+
+    def on_drop(reason: str, count: int, exporter: str | None) -> None:
+        found.append(one.engine.flush(60).complete)
+        dropped.set()
+
+    with process(tmp_path, start=False, on_drop=on_drop, sink=Flushing()) as one:
+        one.queue.dropped["queue_full"] = 1
+        one.engine.start()
+        assert dropped.wait(10)
+        one.queue.put(*records(3))
+        assert one.engine.flush(10).complete
+    assert found == [True, False]
+
+
+def test_drops_are_told_once(tmp_path: Path) -> None:
+    told: list[tuple[str, int, str | None]] = []
+    heard = threading.Event()
+
+    def on_drop(*drop: Any) -> None:
+        told.append(drop)
+        heard.set()
+
+    with process(tmp_path, start=False, on_drop=on_drop, sink=RecordingExporter()) as one:
+        one.queue.dropped["queue_full"] = 2
+        one.engine.start()
+        assert heard.wait(10)
+    assert told == [("queue_full", 2, None)]
+
+
+# --- Close ----------------------------------------------------------------------------------------
+
+
+def test_close_delivers_and_leaves_nothing(tmp_path: Path, records: Make) -> None:
+    """F13."""
+    sink = RecordingExporter()
+    with process(tmp_path, sink=sink) as one:
+        one.queue.put(*records(250))
+        closed = one.engine.close(10)
+    assert (closed.complete, closed.pending, len(sink.interactions)) == (True, {}, 250)
+    assert list((tmp_path / "spool").iterdir()) == []
+    assert read_account(tmp_path).exporters == {"sink": ExporterAccount(delivered=250)}
+    assert not one.engine._worker.is_alive()
+
+
+def test_close_twice_and_what_comes_after(tmp_path: Path, records: Make) -> None:
+    """F43: idempotent; a flush afterwards is true and does not wait."""
+    with process(tmp_path, sink=refusing()) as one:
+        one.queue.put(*records(3))
+        for _ in range(2):
+            closed = one.engine.close(5)
+            assert (closed.complete, dict(closed.pending)) == (False, {"sink": 3})
+        flushed = one.engine.flush(60)
+        assert (flushed.complete, dict(flushed.pending)) == (False, {"sink": 3})
+        one.queue.dropped["after_close"] += 2
+        account = one.engine.account()
+        assert (account.captured, account.dropped) == (5, {"after_close": 2})
+        assert account.balanced
+
+
+def test_close_from_many_threads(tmp_path: Path, records: Make) -> None:
+    """F43: and flushes between them."""
+    sink = RecordingExporter()
+    with process(tmp_path, sink=sink) as one:
+        one.queue.put(*records(100))
+        calls = [one.engine.close, one.engine.flush] * 4
+        threads = [threading.Thread(target=call, args=(20,)) for call in calls]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(sink.interactions) == 100
+    assert read_account(tmp_path).exporters == {"sink": ExporterAccount(delivered=100)}
+
+
+def test_close_while_the_other_side_hangs_says_what_is_left(tmp_path: Path, records: Make, gate: Gate) -> None:
+    """F13: and when it answers after all, that counts; the spool is free for the next."""
+    with process(tmp_path, sink=gate) as one:
+        one.queue.put(*records(3))
+        one.queue.dropped["queue_full"] = 1
+        assert gate.asked.wait(10)
+        closed = one.engine.close(0.1)
+        assert (closed.complete, dict(closed.pending)) == (False, {"sink": 3})
+        assert read_account(tmp_path).dropped == {"queue_full": 1}, "noted although a lane still hangs"
+        one.queue.dropped.clear()  # another engine counts from here on
+        one.queue.dropped["queue_full"] = 7
+        gate.answer.set()
+        one.engine._worker.join(10)
+    account = read_account(tmp_path)
+    assert account.exporters == {"sink": ExporterAccount(delivered=3)}
+    assert account.dropped == {"queue_full": 1}
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
+def test_what_is_left_is_delivered_by_the_next(tmp_path: Path, records: Make) -> None:
+    """F13, F25."""
+    with process(tmp_path, sink=refusing()) as one:
+        one.queue.put(*records(5))
+    sink = RecordingExporter()
+    with process(tmp_path, sink=sink) as two:
+        two.queue.put(*records(5, first=5))
+        assert two.engine.close(10).complete
+    assert sorted(int(one.id[-12:]) for one in sink.interactions) == list(range(10))
+    assert read_account(tmp_path).exporters == {"sink": ExporterAccount(delivered=10)}
+
+
+# --- No threads -----------------------------------------------------------------------------------
+
+
+def test_where_no_thread_was_started_flush_spools_and_close_delivers(tmp_path: Path, records: Make) -> None:
+    """F13, F40: as at the end of an interpreter."""
+    sink = RecordingExporter()
+    with process(tmp_path, start=False, bad=refusing(), sink=sink) as one:
+        one.queue.put(*records(3))
+        flushed = one.engine.flush(60)
+        assert (flushed.complete, dict(flushed.pending)) == (False, {"bad": 3, "sink": 3})
+        assert read_account(tmp_path).spooled == 3
+        one.queue.put(*records(2, first=3))
+        closed = one.engine.close(5)
+        assert dict(closed.pending) == {"bad": 5}
+        assert one.engine.close(5) == closed
+    assert len(sink.interactions) == 5
+    account = read_account(tmp_path)
+    assert account.exporters == {"bad": ExporterAccount(pending=5), "sink": ExporterAccount(delivered=5)}
+
+
+def test_a_thread_that_could_not_be_started_is_started_later(
+    tmp_path: Path, records: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """F40: at the limit of threads; the worker is there, a lane is not."""
+    sink = RecordingExporter()
+    with process(tmp_path, start=False, sink=sink) as one:
+        lane = one.engine.lanes[0]
+        start, refusals = lane.thread.start, [RuntimeError("can't start new thread")]
+
+        def starting() -> None:
+            if refusals:
+                raise refusals.pop()
+            start()
+
+        monkeypatch.setattr(lane.thread, "start", starting)
+        one.engine.start()
+        one.queue.put(*records(3))
+        assert one.engine.flush(0.2).pending == {"sink": 3}
+        assert "no thread can be started for exporter sink" in caplog.text
+        one.engine._keep_house_at = 0.0
+        assert one.engine.flush(10).complete
+        assert len(sink.interactions) == 3
+
+
+# --- Disk -----------------------------------------------------------------------------------------
+
+
+def test_while_the_disk_takes_nothing_it_is_kept_in_memory_and_said_once(
+    tmp_path: Path,
+    records: Make,
+    caplog: pytest.LogCaptureFixture,
+    files_limited: Callable[[int], AbstractContextManager[None]],
+) -> None:
+    """F5: and written when it takes something again."""
+    sink = RecordingExporter()
+    with process(tmp_path, sink=sink) as one:
+        with files_limited(4096):
+            for first in range(0, 60, 20):
+                one.queue.put(*records(20, first=first))
+                assert not one.engine.flush(0.2).complete
+            assert one.queue.queued == 60
+        assert one.engine.flush(10).complete
+        assert [int(record.id[-12:]) for record in sink.interactions] == list(range(60))
+        assert sum("cannot be written" in record.message for record in caplog.records) == 1
+        with files_limited(4096):
+            one.queue.put(*records(20, first=60))
+            assert not one.engine.flush(0.2).complete
+        assert one.engine.flush(10).complete
+        assert sum("cannot be written" in record.message for record in caplog.records) == 2, "a new trouble"
+        assert one.engine.account().exporters == {"sink": ExporterAccount(delivered=80)}
+
+
+def test_what_no_disk_takes_at_the_end_is_counted(
+    tmp_path: Path, records: Make, files_limited: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    """F5, F13."""
+    with process(tmp_path, sink=RecordingExporter()) as one:
+        one.queue.put(*records(3))
+        assert one.engine.flush(10).complete
+        with files_limited(4096):
+            one.queue.put(*records(20, first=3))
+            assert one.engine.close(5).complete
+        account = one.engine.account()
+        assert (account.spooled, account.dropped, account.queued) == (3, {"disk_error": 20}, 0)
+        assert account.balanced
+
+
+def test_one_that_cannot_be_joined_costs_itself_alone(tmp_path: Path, records: Make) -> None:
+    """Counted once, though its chunk is written at the second try."""
+    sink = RecordingExporter()
+    good = records(2)
+    with process(tmp_path, sink=sink) as one:
+        one.queue.put(good[0], "bad", good[1], Record(b"x" * (1 << 18)))
+        assert one.engine.flush(10).complete
+        account = one.engine.account()
+        assert (account.spooled, account.dropped) == (2, {"internal_error": 1, "oversize": 1})
+        assert len(sink.interactions) == 2
+
+
+def test_a_quota_is_kept(tmp_path: Path, records: Make, gate: Gate) -> None:
+    """F29: nothing is delivered meanwhile."""
+    limits = attrs.evolve(LIMITS, max_bytes=50_000)
+    with process(tmp_path, limits=limits, sink=gate) as one:
+        for first in range(0, 1000, 10):
+            one.queue.put(*records(10, first=first))
+            one.engine.flush(0)
+            assert sum(file.stat().st_size for file in tmp_path.glob("spool/*/*.seg")) <= 50_000 + 2 * 10_000
+        gate.answer.set()
+        assert one.engine.flush(10).complete
+        account = one.engine.account()
+    dropped = account.exporters["sink"].dropped["spool_full"]
+    assert account.exporters == {"sink": ExporterAccount(delivered=1000 - dropped, dropped={"spool_full": dropped})}
+    assert len(gate.interactions) == 1000 - dropped
