@@ -118,21 +118,20 @@ def test_a_scope_within_obeys_the_response_that_has_begun(visitor: Any, kept: An
     assert depths == [0]
 
 
-def test_gpc_holds_in_a_scope_within(visitor: Any, kept: Any, client: Any, answering: Any) -> None:
+def test_gpc_holds_in_a_scope_within(shop: Any, visitor: Any, kept: Any) -> None:
     """It is the same browser that objects, whoever is named in it."""
 
     def act() -> None:
         with cxkit.scope(evidence="login", user_id="nancy"):
             NEEDED.capture()
 
-    def login() -> None:
-        cxkit.identify(user_id="nancy")
-
-    for inside in (login, act):
-        app = client(ASGIMiddleware(answering(inside), kit=kept.kit))
-        visitor.in_(app).ask(headers=[(b"sec-gpc", b"1")] if inside is act else [])
-    (needed,) = kept.named("visit.needed")
-    assert not needed.consent.get("advertising"), needed.consent
+    visitor.in_(shop(lambda: cxkit.identify(user_id="nancy"))).ask()
+    assert kept.kit.flush(timeout_s=10).complete
+    for headers in ([], [(b"sec-gpc", b"1")]):
+        visitor.in_(shop(act)).ask(headers=headers)
+    before, objecting = [one.consent.get("advertising") for one in kept.named("visit.needed")]
+    assert before is True
+    assert not objecting
 
 
 def test_shared_responses_carry_no_visitor_and_lose_none(shop: Any, visitor: Any, clock: Any) -> None:
