@@ -24,6 +24,7 @@ from cxkit.model.touchpoint import Direction, Kind, Nature, Presence, Priority, 
 __all__ = ["Occurrence", "Ongoing", "Touchpoint", "money", "touchpoint"]
 
 P = ParamSpec("P")
+F = ParamSpec("F")
 R = TypeVar("R")
 
 
@@ -74,7 +75,7 @@ class Touchpoint(Generic[P]):
         """Measure what happens in a ``with`` block: its duration, and how it ended."""
         return Ongoing(self)
 
-    def __call__(self, function: Callable[..., R]) -> Callable[..., R]:
+    def __call__(self, function: Callable[F, R]) -> Callable[F, R]:
         """Measure every call of a function: plain, ``async``, or a generator.
 
         Raises:
@@ -86,7 +87,7 @@ class Touchpoint(Generic[P]):
                 fix="use `with TOUCHPOINT.interaction():` inside it",
                 code="CX3009",
             )
-        return cast("Callable[..., R]", _measured(self, function))
+        return cast("Callable[F, R]", _measured(self, function))
 
     def _capture(
         self, args: Iterable[object], properties: dict[str, Any], envelope: Callable[[], bytes] | None

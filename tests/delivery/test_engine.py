@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -158,20 +158,16 @@ def test_a_flush_that_is_not_complete_says_of_whom(tmp_path: Path, records: Make
 def test_a_flush_does_not_wait_for_what_is_captured_after_it(tmp_path: Path, records: Make) -> None:
     """F43: an app that never stops capturing can be flushed."""
     stop = threading.Event()
-    made = records(1) * 100_000
-    with process(tmp_path, limits=attrs.evolve(LIMITS, max_bytes=1 << 30), sink=RecordingExporter()) as one:
+    with process(tmp_path, sink=RecordingExporter()) as one:
 
         def capture() -> None:
-            for record in made:
-                one.queue.put(record)
-                if stop.is_set():
-                    return
+            while not stop.wait(0.0005):
+                one.queue.put(*records(3))
 
         capturing = threading.Thread(target=capture)
         capturing.start()
         try:
-            assert all(one.engine.flush(30).complete for _ in range(3))
-            assert one.queue.queued or one.engine.account().exporters["sink"].pending or not capturing.is_alive()
+            assert all(one.engine.flush(30).complete for _ in range(5))
         finally:
             stop.set()
             capturing.join()
@@ -411,6 +407,14 @@ def test_one_that_cannot_be_joined_costs_itself_alone(tmp_path: Path, records: M
         assert len(sink.interactions) == 2
 
 
+def bytes_in(root: Path) -> int:
+    size = 0
+    for file in root.glob("spool/*/*.seg"):
+        with suppress(FileNotFoundError):  # just given up
+            size += file.stat().st_size
+    return size
+
+
 def test_a_quota_is_kept(tmp_path: Path, records: Make, gate: Gate) -> None:
     """F29: nothing is delivered meanwhile."""
     limits = attrs.evolve(LIMITS, max_bytes=50_000)
@@ -418,7 +422,7 @@ def test_a_quota_is_kept(tmp_path: Path, records: Make, gate: Gate) -> None:
         for first in range(0, 1000, 10):
             one.queue.put(*records(10, first=first))
             one.engine.flush(0)
-            assert sum(file.stat().st_size for file in tmp_path.glob("spool/*/*.seg")) <= 50_000 + 2 * 10_000
+            assert bytes_in(tmp_path) <= 50_000 + 2 * 10_000
         gate.answer.set()
         assert one.engine.flush(10).complete
         account = one.engine.account()
