@@ -146,11 +146,13 @@ def test_a_plugin_is_told_of_drops(installed: Install) -> None:
     kit = Kit(Settings(queue=Queue(max_bytes=1_000)), in_memory=True)
     seen = cxkit.touchpoint("registry.seen")
     with cxkit.scope(kit=kit):
-        while seen.capture(text="x" * 100):
-            pass
-    kit.flush(timeout_s=10)
-    kit.close(timeout_s=10)
-    assert ("queue_full", 1, None) in sys.modules["cxkit_watch"].told
+        seen.capture()
+        assert kit.flush(timeout_s=30).complete
+        assert seen.capture(text="x" * 1_000) is None
+        assert seen.capture(text="x" * 1_000) is None
+    kit.close(timeout_s=30)
+    told = sys.modules["cxkit_watch"].told
+    assert sum(count for reason, count, exporter in told if (reason, exporter) == ("queue_full", None)) == 2
 
 
 HOOKS = {

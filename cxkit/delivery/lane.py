@@ -201,6 +201,10 @@ class Lane:
 
     def _span_of(self, spool: Spool) -> _Span | None:
         began = spool.cursor(self.name).progress
+        if self._limits.commands_only:
+            behind = spool.past_interactions(began)
+            if behind is not began:
+                return _Span(spool, began, behind, [], Counter(skipped=behind.sequence - began.sequence))
         if not spool.given_up:
             read = spool.read(began, max_records=self._limits.max_records, max_bytes=self._limits.max_bytes)
             if read.progress.sequence > began.sequence:
@@ -226,9 +230,13 @@ class Lane:
         size = 0
         most = min(self.backoff.size, (span.suspects + 1) // 2 or self.backoff.size)
         self._waiting_for_consent = False
+        answers: dict[tuple[bytes, int, int, int], str] = {}
         while len(tried) < min(most, len(span.rest)) and size < self._limits.max_bytes:
             record = span.rest[len(tried)]
-            answer = self._judge(record)
+            alike = (record.subject, record.purposes, record.own, record.type)
+            answer = answers.get(alike)
+            if answer is None:
+                answer = answers[alike] = self._judge(record)
             if answer == "unknown":
                 self._waiting_for_consent = not tried
                 break

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 import attrs
 
-from cxkit.codec.frame import Record, pack
+from cxkit.codec.frame import COMMAND, Record, pack
 from cxkit.delivery.cursor import Cursor, Progress, added
 from cxkit.delivery.files import check_directory, lock, unlock
 from cxkit.delivery.segment import (
@@ -72,6 +72,8 @@ class Spool:
         self._suspect = False
         self._removed: dict[int, str] = {}
         self._cursors: dict[str, Cursor] = {}
+        self._last_command = -1
+        self._end = (0, 0, 0)
         self._guard = threading.RLock()  # which segments there are: the worker and all lanes change that
 
     @classmethod
@@ -112,7 +114,10 @@ class Spool:
         segment.append(data)
         if segment not in self._unsynced:
             self._unsynced.append(segment)
+        if any(record.type == COMMAND for record in records):
+            self._last_command = first + len(records) - 1
         self.next_sequence += len(records)
+        self._end = (segment.number, segment.end, self.next_sequence)
 
     def sync(self) -> None:
         """Put on disk what was appended.
@@ -187,6 +192,16 @@ class Spool:
         cursor = self._cursors.get(exporter)
         end = self.next_sequence if until is None else until
         return max(0, end - cursor.progress.sequence) if cursor else 0
+
+    def past_interactions(self, progress: Progress) -> Progress:
+        """The end, if this process has spooled no command from that position on; else the position.
+
+        For the lane that wants commands only: it need not read what others are to deliver.
+        """
+        segment, offset, sequence = self._end  # before asking: a command that comes now is behind it
+        if not self.live or sequence <= progress.sequence or self._last_command >= progress.sequence:
+            return progress
+        return attrs.evolve(progress, segment=segment, offset=offset, sequence=sequence)
 
     def read(self, progress: Progress, *, max_records: int, max_bytes: int) -> Read:
         """The next records from a position on, in order; none if there are none yet.

@@ -4,8 +4,8 @@ Four decisions carry it.
 
 1. **Write-ahead log, one mode for every version of SQLite.** Readers never wait for a writer, and a
    commit costs no sync: an application that is killed loses nothing, a power cut may lose the last
-   commits but never half of one. The rollback journal costs two or three syncs a commit (about 20
-   times as long on a fast disk), and its readers wait meanwhile.
+   commits but never half of one. The rollback journal costs two or three syncs a commit (ten
+   times as long on a fast disk, or more), and its readers wait meanwhile.
 2. **Checkpoints only under the write lock.** SQLite 3.7.0 to 3.51.2 can corrupt a file when a
    checkpoint meets a commit that restarts the log (sqlite.org/wal.html, "The WAL-reset bug").
    Automatic checkpoints are off; a commit that leaves a long log takes the write lock again and
@@ -13,8 +13,8 @@ Four decisions carry it.
    FULL checkpoint is no substitute: it goes on without the lock if it cannot get it. The one that
    the last connection makes when it closes is safe: it has the file to itself. What remains: a
    *foreign* program that writes to the file with an affected version. Choosing the rollback journal
-   for affected versions was weighed: half of the code would have run on no machine of ours, and
-   everybody would have paid for a race that can be locked out.
+   for affected versions was weighed: one of two modes would go untested wherever the tests run,
+   and most of today's installations would pay for a race that can be locked out.
 3. **Nothing is open across a fork.** A child inherits SQLite's table of the locks the parent holds,
    but not the locks: a connection it opens itself believes them held, the parent's close then
    takes the log away, and the child's commits vanish without an error (seen with 3.40.1). So

@@ -1,4 +1,4 @@
-"""The app that a web plugin is tested with, a browser that visits it, and a server for ASGI. Needs pytest."""
+"""The app that a web plugin is tested with, a browser that visits it, and a server (uvicorn) for ASGI apps."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def disk(tmp_path: Path, handle: Handle) -> Iterator[Path]:
         pytest.skip("only root may mount a small disk")
     yield tmp_path
     handle.close_all()
-    subprocess.run(["umount", tmp_path], check=True)
+    subprocess.run(["umount", "--lazy", tmp_path], check=True)
 
 
 class TestSQLiteStore(StoreSuite):

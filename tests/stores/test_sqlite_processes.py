@@ -247,9 +247,12 @@ def test_a_full_quota_fails_commits_until_it_is_raised(path: Path) -> None:
     finish(python(script, path))
 
 
-def test_a_read_only_file_is_named_and_ends_with_the_right_to_write() -> None:
+def test_a_read_only_file_is_named_and_ends_with_the_right_to_write(tmp_path: Path) -> None:
     script = """
-        path = sys.argv[1]
+        path, elsewhere = sys.argv[1:]
+        store = at(elsewhere)
+        put(store, "cup/1", {})  # whatever Python imports late it may be unable to read in a moment
+        store.close()
         if os.geteuid() == 0:
             os.setgid(65534)
             os.setuid(65534)
@@ -272,7 +275,7 @@ def test_a_read_only_file_is_named_and_ends_with_the_right_to_write() -> None:
     try:
         if os.geteuid() == 0:
             os.chown(directory, 65534, 65534)
-        finish(python(script, directory / "state.db"))
+        finish(python(script, directory / "state.db", tmp_path / "state.db"))
     finally:
         shutil.rmtree(directory)
 

@@ -1,0 +1,561 @@
+"""The engine across real processes: kills, exits, signals, forks and neighbours; the sink is a real collector."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cxkit.delivery.account import Account, ExporterAccount, read_account
+from cxkit.testing.receiver import Answer, Receiver
+
+EXIT_S = 6.0
+"""Twice what the budget allows an exit to take with a collector that is away."""
+SPAN = 500
+"""What one attempt takes at most: as many may come twice after a kill."""
+
+PRELUDE = """
+import os, signal, sys, threading, time
+import cxkit
+
+SEEN = cxkit.touchpoint("shop.seen")
+
+def say(*words):
+    os.write(1, (" ".join(map(str, words)) + "\\n").encode())
+
+def capture(count):
+    return [SEEN.capture(n=number) for number in range(count)]
+
+def spool():
+    deadline = time.monotonic() + 20
+    while cxkit.stats().queued:
+        assert time.monotonic() < deadline, "not spooled"
+        time.sleep(0.002)
+
+def ended(pid):
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+"""
+
+
+class Child:
+    """A process that runs a script in the test's folder."""
+
+    def __init__(self, script: str, *, folder: Path, stderr: Path) -> None:
+        self._stderr = stderr
+        with stderr.open("wb") as stderr_file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", PRELUDE + script],
+                cwd=folder,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr_file,
+            )
+
+    def line(self) -> list[str]:
+        """What it says next."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline().decode().split()
+        assert line, f"it said nothing more: {self.stderr}"
+        return line
+
+    def tell(self, word: str = "go") -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(word.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def wait(self) -> int:
+        return self.process.wait(60)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    @property
+    def stderr(self) -> str:
+        return self._stderr.read_text()
+
+
+Run = Callable[..., Child]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    """Starts a process; whatever still runs at the end of the test is killed."""
+    children: list[Child] = []
+
+    def start(script: str, *, folder: Path = tmp_path) -> Child:
+        children.append(Child(script, folder=folder, stderr=tmp_path / f"stderr-{len(children)}"))
+        return children[-1]
+
+    yield start
+    for child in children:
+        child.end()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+def configure(folder: Path, extra: str = "", **sinks: Receiver) -> None:
+    tables = [
+        f'[exporters.{name}]\ntype = "http"\nurl = "{sink.url}"\npurposes = ["analytics"]\n'
+        for name, sink in sinks.items()
+    ]
+    (folder / "cxkit.toml").write_text(extra + "\n".join(tables))
+
+
+@pytest.fixture(autouse=True)
+def _configured(tmp_path: Path, receiver: Receiver) -> None:
+    configure(tmp_path, sink=receiver)
+
+
+def finish(run: Run, folder: Path) -> Account:
+    """One more start, which delivers all that is left; what the files then say."""
+    child = run("capture(1); flushed = cxkit.flush(timeout_s=30); assert flushed.complete, flushed", folder=folder)
+    assert child.wait() == 0, child.stderr
+    account = read_account(folder / ".cxkit")
+    assert account.balanced
+    return account
+
+
+def duplicates(receiver: Receiver) -> int:
+    return len(receiver.ids) - len(set(receiver.ids))
+
+
+# --- Killed ---------------------------------------------------------------------------------------
+
+
+def test_killed_at_any_moment_nothing_that_was_spooled_is_lost(run: Run, tmp_path: Path, receiver: Receiver) -> None:
+    """F1, F14: 15 times; byte for byte; at most one span twice for each kill."""
+    moments = random.Random(20261121)
+    reported = tmp_path / "reported"
+    script = """
+file = os.open("reported", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+while True:
+    ids = capture(20)
+    spool()
+    os.write(file, (" ".join(ids) + "\\n").encode())
+    say("spooled")
+"""
+    for _ in range(15):
+        before = duplicates(receiver)
+        child = run(script)
+        child.line()
+        time.sleep(moments.uniform(0, 0.1))  # the moment is what is tested
+        child.process.kill()
+        assert child.wait() == -signal.SIGKILL
+        assert duplicates(receiver) - before <= SPAN
+    account = finish(run, tmp_path)
+    lines = [line for line in reported.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    assert {id for line in lines for id in line.split()} <= set(receiver.ids)
+    assert account.spooled == len(set(receiver.ids))
+    assert account.exporters == {"sink": ExporterAccount(delivered=account.spooled)}
+    assert len(set(receiver.payloads)) == len(set(receiver.ids)), "what came twice came as the same bytes"
+
+
+def test_killed_while_the_collector_is_down(run: Run, tmp_path: Path, receiver: Receiver) -> None:
+    """F1, F18: orphans pile up, and the next start that can delivers them all."""
+    receiver.stop()
+    ids: list[str] = []
+    for _ in range(3):
+        child = run("ids = capture(100); spool(); say(*ids); signal.pause()")
+        ids += child.line()
+        child.end()
+    receiver.start()
+    account = finish(run, tmp_path)
+    assert set(ids) < set(receiver.ids)
+    assert len(receiver.ids) == len(ids) + 1, "nothing was delivered before, so nothing comes twice"
+    assert account.exporters == {"sink": ExporterAccount(delivered=301)}
+
+
+def test_os_exit_without_a_flush(run: Run, tmp_path: Path, receiver: Receiver) -> None:
+    """F14: no handler runs; what was spooled is there."""
+    receiver.stop()
+    child = run("ids = capture(100); spool(); say(*ids); os._exit(3)")
+    ids = child.line()
+    assert child.wait() == 3
+    receiver.start()
+    finish(run, tmp_path)
+    assert set(ids) < set(receiver.ids)
+
+
+def test_sigterm_by_default(run: Run, tmp_path: Path, receiver: Receiver) -> None:
+    """F14, F16: no handler is ours; what was spooled is there."""
+    receiver.stop()
+    child = run(
+        """
+before = [signal.getsignal(number) for number in signal.valid_signals()]
+ids = capture(100)
+spool()
+assert [signal.getsignal(number) for number in signal.valid_signals()] == before
+say(*ids)
+signal.pause()
+"""
+    )
+    ids = child.line()
+    child.process.terminate()
+    assert child.wait() == -signal.SIGTERM
+    receiver.start()
+    finish(run, tmp_path)
+    assert set(ids) < set(receiver.ids)
+
+
+# --- Ended ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ("", 0),
+        ("sys.exit(4)", 4),
+        ("raise ValueError('the app itself')", 1),
+        ("threading.Thread(target=time.sleep, args=(100,), daemon=True).start()", 0),
+    ],
+)
+def test_an_end_without_a_flush_delivers_all(run: Run, tmp_path: Path, receiver: Receiver, end: str, code: int) -> None:
+    """F13."""
+    child = run(f"capture(250); say(time.monotonic()); {end}")
+    began = float(child.line()[0])
+    assert child.wait() == code
+    assert time.monotonic() - began < EXIT_S
+    assert len(set(receiver.ids)) == len(receiver.ids) == 250
+    assert "cxkit" not in child.stderr
+    account = read_account(tmp_path / ".cxkit")
+    assert account.exporters == {"sink": ExporterAccount(delivered=250)}
+    assert list((tmp_path / ".cxkit" / "spool").iterdir()) == []
+
+
+@pytest.mark.parametrize("how", ["refused", "hung", "throttled"])
+def test_an_end_while_the_collector_is_away_is_quick_and_loses_nothing(
+    run: Run, tmp_path: Path, receiver: Receiver, how: str
+) -> None:
+    """F13, F17, F19."""
+    answers = {
+        "hung": Answer(status=503, cut_bytes=0, end="hang"),
+        "throttled": Answer(status=429, headers={"Retry-After": "1e9"}),
+    }
+    if how in answers:
+        receiver.script(*[answers[how]] * 20)
+    else:
+        receiver.stop()
+    child = run("say(*capture(250)); say(time.monotonic())")
+    ids, began = child.line(), float(child.line()[0])
+    assert child.wait() == 0
+    assert time.monotonic() - began < EXIT_S
+    assert child.stderr == ""
+    requests = len(receiver.requests)
+    if how == "throttled":
+        assert requests == 1, "0 requests within the window that was asked for"
+    assert read_account(tmp_path / ".cxkit").exporters == {"sink": ExporterAccount(pending=250)}
+    receiver.stop()
+    receiver.start()
+    receiver._script.clear()
+    account = finish(run, tmp_path)
+    assert set(ids) < set(receiver.ids)
+    assert duplicates(receiver) == 0
+    assert account.exporters == {"sink": ExporterAccount(delivered=251)}
+
+
+def test_close_and_flush_in_any_order(run: Run, receiver: Receiver) -> None:
+    """F43: twice, captures after it, a flush during it; and the end is quiet."""
+    child = run(
+        """
+capture(10)
+closing = threading.Thread(target=cxkit.close)
+closing.start()
+cxkit.flush(timeout_s=5)
+closing.join()
+say(cxkit.close().complete, cxkit.close().complete)
+assert capture(3) == [None] * 3
+assert cxkit.flush(timeout_s=5).complete
+account = cxkit.stats()
+say(account.captured, account.dropped["after_close"], account.balanced)
+"""
+    )
+    assert child.line() == ["True", "True"]
+    assert child.line() == ["13", "3", "True"]
+    assert child.wait() == 0
+    assert child.stderr == ""
+    assert len(receiver.ids) == 10
+
+
+# --- Forked ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ["sys.exit(0)", "cxkit.flush(timeout_s=10); os._exit(0)"])
+@pytest.mark.parametrize(
+    "before", ["", "capture(50)", "capture(50); spool()", "capture(50); cxkit.flush(timeout_s=10)"]
+)
+def test_a_child_captures_for_itself(run: Run, tmp_path: Path, receiver: Receiver, before: str, end: str) -> None:
+    """F9: forked before the first capture, right after it, when all is spooled, and when all is delivered."""
+    child = run(
+        f"""
+{before}
+pid = os.fork()
+if pid == 0:
+    capture(50)
+    {end}
+assert ended(pid) == 0
+capture(50)
+assert cxkit.flush(timeout_s=10).complete
+"""
+    )
+    assert child.wait() == 0, child.stderr
+    wanted = 150 if before else 100
+    assert len(set(receiver.ids)) == len(receiver.ids) == wanted
+    assert child.stderr == ""
+    assert read_account(tmp_path / ".cxkit").exporters == {"sink": ExporterAccount(delivered=wanted)}
+
+
+def test_forks_while_threads_capture(run: Run, tmp_path: Path, receiver: Receiver) -> None:
+    """F9: whatever lock a thread holds then."""
+    child = run(
+        """
+stop, count = threading.Event(), []
+
+def app():
+    while not stop.is_set():
+        count.append(SEEN.capture(by="parent"))
+        stop.wait(0.0005)
+
+threads = [threading.Thread(target=app) for _ in range(3)]
+for thread in threads:
+    thread.start()
+for _ in range(12):
+    pid = os.fork()
+    if pid == 0:
+        capture(10)
+        os._exit(0 if cxkit.flush(timeout_s=20).complete else 1)
+    assert ended(pid) == 0
+stop.set()
+for thread in threads:
+    thread.join()
+assert cxkit.flush(timeout_s=20).complete
+say(len(count))
+"""
+    )
+    wanted = int(child.line()[0]) + 120
+    assert child.wait() == 0, child.stderr
+    assert len(set(receiver.ids)) == len(receiver.ids) == wanted
+    assert read_account(tmp_path / ".cxkit").exporters == {"sink": ExporterAccount(delivered=wanted)}
+
+
+def test_twenty_forks_deep_and_wide(run: Run, tmp_path: Path, receiver: Receiver) -> None:
+    """F9: each generation captures and forks at once, in whatever state delivery is."""
+    child = run(
+        """
+def generation(left):
+    capture(2)
+    if not left:
+        return
+    pid = os.fork()
+    if pid == 0:
+        generation(left - 1)
+        os._exit(0 if cxkit.flush(timeout_s=20).complete else 1)
+    assert ended(pid) == 0
+
+generation(10)
+for _ in range(10):
+    generation(1)
+assert cxkit.flush(timeout_s=20).complete
+"""
+    )
+    assert child.wait() == 0, child.stderr
+    wanted = 2 * (11 + 20)
+    assert len(set(receiver.ids)) == len(receiver.ids) == wanted
+    assert read_account(tmp_path / ".cxkit").balanced
+
+
+@pytest.mark.parametrize("state", ["", "spool()", "time.sleep(0.01)", "time.sleep(0.02)"])
+def test_a_living_child_holds_no_lock_of_its_dead_parent(
+    run: Run, tmp_path: Path, receiver: Receiver, state: str
+) -> None:
+    """F30: forked at the very first capture, while delivery starts, too."""
+    receiver.stop()
+    child = run(
+        f"""
+capture(1)
+{state}
+if os.fork() == 0:
+    say("child", os.getpid())
+    sys.stdin.readline()
+    os._exit(0)
+ids = capture(50)
+spool()
+say(*ids)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    )
+    said = [child.line(), child.line()]
+    ids = next(words for words in said if words[0] != "child")
+    assert child.wait() == -signal.SIGKILL
+    receiver.start()
+    finish(run, tmp_path)
+    assert set(ids) < set(receiver.ids)
+    assert len(receiver.ids) == 52
+    child.tell()
+
+
+# --- Neighbours -----------------------------------------------------------------------------------
+
+
+def test_two_living_processes_on_one_directory(run: Run, tmp_path: Path, receiver: Receiver) -> None:
+    """F30: no record is sent by both."""
+    script = """
+sys.stdin.readline()
+for _ in range(50):
+    capture(10)
+    cxkit.flush(timeout_s=10)
+say("done")
+sys.stdin.readline()
+"""
+    children = [run(script) for _ in range(2)]
+    for child in children:
+        child.tell()
+    for child in children:
+        assert child.line() == ["done"]
+    account = read_account(tmp_path / ".cxkit")
+    assert account.exporters == {"sink": ExporterAccount(delivered=1000)}
+    for child in children:
+        child.tell()
+        assert (child.wait(), child.stderr) == (0, "")
+    assert len(set(receiver.ids)) == len(receiver.ids) == 1000
+    assert read_account(tmp_path / ".cxkit") == account
+
+
+def test_starting_and_ending_together(run: Run, tmp_path: Path, receiver: Receiver) -> None:
+    """F30: nobody takes a spool that is being made or removed for an orphan."""
+    children = [run("capture(20)") for _ in range(6)]
+    for child in children:
+        assert (child.wait(), child.stderr) == (0, "")
+    assert len(set(receiver.ids)) == len(receiver.ids) == 120
+    account = read_account(tmp_path / ".cxkit")
+    assert account.exporters == {"sink": ExporterAccount(delivered=120)}
+    assert list((tmp_path / ".cxkit" / "spool").iterdir()) == []
+
+
+def test_an_exporter_of_one_process_is_not_robbed_by_another(run: Run, tmp_path: Path, receiver: Receiver) -> None:
+    """F32, F33: each delivers what is its own."""
+    with Receiver() as other:
+        receiver.stop()
+        other.stop()
+        configure(tmp_path, sink=receiver, other=other)
+        first = run("capture(30)")
+        assert first.wait() == 0
+        receiver.start()
+        other.start()
+        configure(tmp_path, sink=receiver)
+        finish(run, tmp_path)
+        assert (len(receiver.ids), len(other.ids)) == (31, 0)
+        configure(tmp_path, other=other)
+        account = finish(run, tmp_path)
+        assert duplicates(receiver) == duplicates(other) == 0
+        assert (len(receiver.ids), len(other.ids)) == (31, 31)
+    assert account.exporters == {
+        "sink": ExporterAccount(delivered=31, before=1),
+        "other": ExporterAccount(delivered=31, before=1),
+    }
+
+
+def test_a_dead_collector_leaves_the_others_untouched(run: Run, tmp_path: Path, receiver: Receiver) -> None:
+    """F27."""
+    with Receiver() as hung:
+        hung.script(*[Answer(status=503, cut_bytes=0, end="hang")] * 20)
+        configure(tmp_path, sink=receiver, hung=hung)
+        child = run("capture(200); say(len(cxkit.flush(timeout_s=1).pending)); capture(50); sys.stdin.readline()")
+        assert child.line() == ["1"]
+        assert receiver.wait_for(250, timeout_s=20)
+        account = read_account(tmp_path / ".cxkit")
+        assert account.exporters["hung"].pending >= 200
+        child.tell()
+        assert child.wait() == 0
+    assert read_account(tmp_path / ".cxkit").exporters["sink"] == ExporterAccount(delivered=250)
+
+
+# --- Disk -----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def mounted(path: Path, options: str) -> Iterator[None]:
+    path.mkdir(exist_ok=True)
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("only root can mount a small disk")
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", path], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip("no disk can be mounted here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", path], check=True)
+
+
+def test_a_full_disk_loses_nothing_and_what_is_there_goes_on(run: Run, tmp_path: Path, receiver: Receiver) -> None:
+    """F5: 2 MiB; then there is room again."""
+    disk = tmp_path / "disk"
+    with mounted(disk, "size=2m,mode=700"):
+        configure(disk, sink=receiver)
+        child = run(
+            """
+capture(100)
+spool()
+say("spooled")
+sys.stdin.readline()
+capture(2000)
+cxkit.flush(timeout_s=2)
+say(cxkit.stats().queued)
+sys.stdin.readline()
+say(cxkit.flush(timeout_s=20).complete, cxkit.stats().balanced)
+""",
+            folder=disk,
+        )
+        assert child.line() == ["spooled"]
+        filler = disk / "filler"
+        with filler.open("wb", buffering=0) as file:
+            try:
+                while file.write(b"x" * 65_536) == 65_536:
+                    pass
+                while file.write(b"x" * 512):
+                    pass
+            except OSError:
+                pass
+        child.tell()
+        assert int(child.line()[0]) > 0
+        assert receiver.wait_for(100, timeout_s=20), "what is on the disk is delivered while it is full"
+        filler.unlink()
+        child.tell()
+        assert child.line() == ["True", "True"], child.stderr
+        assert child.wait() == 0
+        assert len(set(receiver.ids)) == len(receiver.ids) == 2100
+        assert child.stderr.count("cannot be written") == 1
+        account = read_account(disk / ".cxkit")
+        assert account.exporters == {"sink": ExporterAccount(delivered=2100)}
+        child.end()
+
+
+def test_a_directory_that_cannot_be_written_is_done_without(run: Run, tmp_path: Path, receiver: Receiver) -> None:
+    """F7: in memory, with one warning; and nothing is different for the app."""
+    keys = '[keys]\nsigning = ["0123456789abcdef"]\nidentifier = "0123456789abcdef"\n\n[store]\ntype = "memory"\n'
+    disk = tmp_path / "disk"
+    with mounted(disk, "size=2m,mode=700"):
+        configure(disk, sink=receiver, extra=keys)
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        child = run(
+            "capture(100); say(cxkit.flush(timeout_s=10).complete, cxkit.stats().balanced); capture(50)", folder=disk
+        )
+        assert child.line() == ["True", "True"], child.stderr
+        assert child.wait() == 0
+        assert len(set(receiver.ids)) == len(receiver.ids) == 150
+        assert child.stderr.count("\n") == 1
+        assert "cannot hold a spool" in child.stderr
