@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import copy
 import pickle
 import re
@@ -18,30 +19,23 @@ from cxkit import errors
 from cxkit.errors import CXError, nearest
 
 KINDS = [getattr(errors, name) for name in errors.__all__]
-DRAWN = re.compile(r"^(?:[ |]*\+-- )?(?P<name>CXError|\w+Error)\s+(?:\((?:base)|(?P<base>\w+)?)", re.MULTILINE)
+LINE = re.compile(
+    r"    (?P<bars>[| ]*)(?P<plus>\+-- )?(?P<name>\w+Error)\b(?: +(?P<base>[A-Z]\w+Error))?(?:.*(?P<code>CX\d\d)xx)?"
+)
 
 
 def test_the_tree_is_drawn_as_it_is() -> None:
-    tree = (errors.__doc__ or "").split("::")[1].split("In production")[0]
-    lines = [line for line in tree.splitlines() if "Error" in line]
-    above: list[str] = []
-    for line in lines:
-        name = re.search(r"\w+Error", line)
-        assert name is not None
-        depth = (line.index(name[0]) - line.index("CXError") if "CXError" in line else line.index(name[0])) // 4 - 1
-        above[max(depth, 0) :] = [name[0]]
-        kind = getattr(errors, name[0])
-        if len(above) > 1:
-            assert issubclass(kind, getattr(errors, above[-2])), name[0]
-        stdlib = re.search(rf"{name[0]}\s+([A-Z]\w+Error)\b", line)
-        if stdlib:
-            assert issubclass(kind, __builtins__[stdlib[1]]), name[0]  # type: ignore[index]
-        code = re.search(r"CX(\d\d)xx", line)
-        if code:
-            assert kind.default_code.startswith(f"CX{code[1]}"), name[0]
-    assert sorted(re.findall(r"\w+Error", " ".join(line.split("Error")[0] + "Error" for line in lines))) == sorted(
-        errors.__all__
-    )
+    above: list[type[CXError]] = []
+    drawn: list[str] = []
+    for line in filter(None, map(LINE.match, (errors.__doc__ or "").splitlines())):
+        kind = getattr(errors, line["name"])
+        depth = len(line["bars"]) // 4 + bool(line["plus"])
+        above[depth:] = [kind]
+        assert kind.__bases__[0] is (above[depth - 1] if depth else Exception)
+        assert not line["base"] or kind.__bases__[1] is getattr(builtins, line["base"])
+        assert not line["code"] or kind.default_code.startswith(line["code"])
+        drawn.append(kind.__name__)
+    assert sorted(drawn) == errors.__all__
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -61,20 +55,24 @@ def test_an_error_survives_the_way_between_processes(kind: type[CXError]) -> Non
 
 
 def raised() -> dict[str, set[tuple[str, str]]]:
-    """Code to (kind, place) of each error that the sources raise with a code of its own."""
+    """Code to (kind, room) of each error that the sources raise with a code of its own."""
     found = defaultdict(set)
-    for path in Path(cxkit.__file__).parent.rglob("*.py"):
+    home = Path(cxkit.__file__).parent
+    for path in home.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in errors.__all__:
                 for keyword in node.keywords:
                     if keyword.arg == "code" and isinstance(keyword.value, ast.Constant):
-                        found[keyword.value.value].add((node.func.id, path.parent.name))
+                        found[keyword.value.value].add(
+                            (node.func.id, path.relative_to(home).parts[0].removesuffix(".py"))
+                        )
     return found
 
 
 def test_a_code_has_one_meaning() -> None:
-    shared = {code: places for code, places in raised().items() if len({kind for kind, _ in places}) > 1}
-    assert not shared
+    """So it is raised in one room; but for a setting that is not known, which two look for."""
+    shared = {code: places for code, places in raised().items() if len(places) > 1}
+    assert shared.keys() <= {"CX1001"}, shared
 
 
 def test_a_code_lies_in_the_range_of_its_kind() -> None:

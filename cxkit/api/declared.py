@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal
+from typing import Final, Literal
 
 from cxkit.errors import DeclarationError
+from cxkit.flows.consent import CONSENT_CHANGED
+from cxkit.flows.decide import SHOWN
+from cxkit.flows.identify import IDENTIFIED
 
 __all__ = ["declare", "declared", "unconfigured"]
 
 logger = logging.getLogger("cxkit")
+
+RESERVED: Final = frozenset({"page.viewed", SHOWN.name, IDENTIFIED.name, CONSENT_CHANGED.name})
+"""What cxkit itself captures: its purposes are not the app's to set."""
 
 declared: dict[tuple[str, str], str] = {}
 """Kind and name to the module that declared it; a module may do so again (reload, notebooks)."""
@@ -22,6 +28,8 @@ def declare(kind: Literal["touchpoint", "experience"], name: str) -> None:
     Raises:
         DeclarationError: Another module has declared this name.
     """
+    if name in RESERVED:
+        raise DeclarationError(f'"{name}" is a name of cxkit\'s own', fix="name yours differently", code="CX3015")
     module = sys._getframe(2).f_globals.get("__name__", "?")
     owner = declared.setdefault((kind, name), module)
     if owner != module:

@@ -41,7 +41,7 @@ class Experience:
             scope = current_scope() or kit.root_scope
             return verb(kit.desk, scope, kit.experiences.get(self.spec.name, self.spec), wait=kit.may_wait())
         except Exception as error:  # noqa: BLE001 - likewise; raised again in strict mode
-            kit.intake.failed(error)
+            kit.intake.note(error)
             return self._failed()
 
     def _failed(self) -> Decision:

@@ -80,7 +80,7 @@ def _open(kit: Kit | None, context: Context, identifiers: Mapping[str, str | int
         opened.change(identity=join(Identity(), found))
         kit.desk.recall(opened, wait=kit.may_wait())
     except Exception as error:  # noqa: BLE001 - the guest's promise
-        kit.intake.failed(error)
+        kit.intake.note(error)
     return opened
 
 
@@ -196,7 +196,7 @@ def _in_scope(act: Callable[[Kit, Scope], object]) -> None:
     try:
         act(kit, here)
     except Exception as error:  # noqa: BLE001 - the guest's promise
-        kit.intake.failed(error)
+        kit.intake.note(error)
 
 
 def _out_of_scope() -> None:
@@ -210,4 +210,4 @@ def _out_of_scope() -> None:
     except Exception as wrong:  # noqa: BLE001 - the guest's promise
         unconfigured(wrong)
     else:
-        intake.failed(error)
+        intake.note(error)

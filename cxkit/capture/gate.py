@@ -32,6 +32,8 @@ class Prepared(NamedTuple):
     own: int = 0
     priority: int = 1
     type: int = INTERACTION
+    spec: TouchpointSpec | None = None
+    """What it was prepared for: a name may be declared again."""
 
 
 def prepare(
@@ -51,7 +53,7 @@ def prepare(
     scope.enrich()
     mode = capture_mode(scope.allowed, spec.purpose, before_choice=before_choice)
     if mode in ("refused", "undecided"):
-        return Prepared(refusal=f"consent_{mode}")
+        return Prepared(refusal=f"consent_{mode}", spec=spec)
     around = scope.circumstances.get(mode)
     if around is None:
         around = _anonymous(scope, policy) if mode == "anonymous" else _full(scope, subject)
@@ -64,6 +66,7 @@ def prepare(
         purposes=around.purposes,
         own=PURPOSES.index(spec.purpose),
         priority=PRIORITIES.index(spec.priority),
+        spec=spec,
     )
 
 
@@ -94,11 +97,12 @@ def _full(scope: Scope, subject: Callable[[Identity], bytes]) -> Circumstances:
 
 
 def _anonymous(scope: Scope, policy: Policy) -> Circumstances:
-    """Without identifiers, and less of the context whatever could single somebody out."""
+    """Without identifiers, and without what could single somebody out by the context."""
     context = scope.context
     place = context.place and attrs.evolve(context.place, region=None, city=None)
     if context.session is not None or place is not context.place:
         context = attrs.evolve(context, session=None, place=place)
     encoded = circumstances(identity=Identity(), context=context, consent=scope.allowed.as_map())
-    lawful = scope.allowed.granted | (policy.anonymous - scope.allowed.denied)
+    # Not what the person granted: nobody could ask them again, for nobody knows whose it is.
+    lawful = policy.granted | (policy.anonymous - scope.allowed.denied)
     return Circumstances(encoded, NOBODY, purpose_bits(lawful))

@@ -108,7 +108,7 @@ class Intake:
         """
         try:
             prepared = scope.prepared.get(spec.name)
-            if prepared is None:
+            if prepared is None or prepared.spec is not spec:
                 prepared = scope.prepared[spec.name] = self._prepare(spec, scope)
             if prepared.refusal is not None:
                 self.dropped[prepared.refusal] += 1
@@ -137,6 +137,16 @@ class Intake:
             self._started()
         return id
 
+    def not_started(self) -> None:
+        """Whoever was to take from here could not be started; the next capture asks again."""
+        self._running = False
+
+    def note(self, error: Exception) -> None:
+        """Something went wrong that cost no interaction: raised in strict mode, else counted in ``noted``."""
+        if self._strict:
+            raise error
+        self.noted["invalid" if isinstance(error, CXError) else "internal_error"] += 1
+
     def failed(self, error: Exception) -> None:
         """A capture that went wrong: raised in strict mode, else counted under the error's code."""
         if self._strict:
@@ -156,9 +166,12 @@ class Intake:
         except Empty:
             return [one for one in taken if one is not None]
 
-    def rest(self) -> bool:
-        """Whoever took from here has ended, and accounted for all it knew; whether there is more already."""
-        self.dropped.clear()
+    def rest(self, accounted: Mapping[str, int]) -> bool:
+        """Whoever took from here has ended, and has accounted for these drops; whether there is more already."""
+        for reason, count in accounted.items():
+            self.dropped[reason] -= count
+            if not self.dropped[reason]:
+                del self.dropped[reason]
         self._running = not self.queue.empty()
         return self._running
 
@@ -174,7 +187,8 @@ class Intake:
 
     def record(self, captured: Captured) -> Record:
         """What the spool keeps of it."""
-        (_, shared, subject, purposes, own, priority, type), id, us, occurrence, properties = captured
+        prepared, id, us, occurrence, properties = captured
+        _, shared, subject, purposes, own, priority, type, _ = prepared
         payload = assemble(id, clock_text(us), shared, occurrence, properties)
         return Record(payload, subject, purposes, own, priority, type)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
-from cxkit.model import Choice, Context, Decision, Facts, Identifier, Identity
+from cxkit.model import Choice, Context, Facts, Identifier, Identity
 from cxkit.rules.consent import Allowed
 
 if TYPE_CHECKING:
@@ -38,24 +38,27 @@ class Scope:
 
     Attributes:
         kit: The kit that opened it; ``intake`` is that kit's.
-        choices: The explicit choices behind ``allowed``, and when they were made.
+        choices: The choices made in this scope and in this browser behind ``allowed``, and when they were made.
         ceiling: The depth that decisions may have at most, whatever the person allows.
         despite_gpc: Whether they were made while the browser objected (``Sec-GPC: 1``).
         issue_visitor: Makes an identifier for a visitor who may now be recognised; None where
             none can be kept: outside the web, or once the response has begun.
         pending: Whether what the store knows of this person is still on its way.
         returning: Whether the visitor was here before, by a cookie of ours.
-        shown: Experience and variant to the decision that was exposed, here or in a scope around or
-            within: all of it is in one answer.
+        aside: The visitor's identifier, while a login without consent to stitching keeps it apart.
+        depth_shown: The deepest decision that was shown, here or in a scope within: all of it is in
+            one answer.
+        recalled: The choices its person made elsewhere; they hold here, and are never kept here.
+        shown: Experience, variant and subject of each exposure.
         circumstances: Mode of capture to what is encoded of it, for this version of the scope.
         muted: Whether nothing captured here is kept: an exporter must not observe itself.
         prepared: Touchpoint name to what capture needs of it, likewise.
     """
 
     __slots__ = (
-        "_enrich", "allowed", "ceiling", "choices", "circumstances", "closed", "context", "despite_gpc",
-        "facts", "gpc", "identity", "intake", "issue_visitor", "kit", "muted", "parent", "pending",
-        "prepared", "returning", "shown", "version",
+        "_enrich", "_origin", "allowed", "aside", "ceiling", "choices", "circumstances", "closed", "context",
+        "depth_shown", "despite_gpc", "facts", "gpc", "identity", "intake", "issue_visitor", "kit", "muted",
+        "parent", "pending", "prepared", "recalled", "returning", "shown", "version",
     )  # fmt: skip
 
     def __init__(
@@ -89,7 +92,11 @@ class Scope:
         self.version = 0
         self.prepared: dict[str, Prepared] = {}
         self.circumstances: dict[str, Circumstances] = {}
-        self.shown: dict[tuple[str, str], Decision] = {} if parent is None else parent.shown
+        self.shown: set[tuple[str, str, bytes]] = set()
+        self.depth_shown = 0
+        self.recalled: dict[str, tuple[Choice, datetime]] = {}
+        self.aside: Identifier | None = None
+        self._origin = parent
         self._enrich: Callable[[Facts, Context], Context] | None = None
 
     def change(
@@ -127,7 +134,16 @@ class Scope:
         child.ceiling = self.ceiling
         child.returning = self.returning
         child.despite_gpc = self.despite_gpc
+        child.recalled = self.recalled
+        child.aside = self.aside
         return child
+
+    def show(self, depth: int) -> None:
+        """Something of that depth was shown, here and so in the scopes around."""
+        scope: Scope | None = self
+        while scope is not None and scope.depth_shown < depth:
+            scope.depth_shown = depth
+            scope = scope._origin
 
     def on_first_use(self, enrich: Callable[[Facts, Context], Context]) -> None:
         """Let this add to the context when something is first captured or decided."""
@@ -143,6 +159,7 @@ class Scope:
         """Nothing belongs to it any more. Idempotent."""
         self.closed = True
         self.facts = None
+        self._enrich = None
 
 
 def current_scope() -> Scope | None:

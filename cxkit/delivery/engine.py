@@ -101,6 +101,8 @@ class Engine(Generic[ItemT]):
         self._held: list[ItemT] = []
         self._hurry = threading.Event()
         self._closing = False
+        self.accounted: dict[str, int] = {}
+        """The drops before the spool that were written down at the end."""
         self._deadline = 0.0
         self._written = threading.Condition()
         self._released = 0
@@ -216,6 +218,7 @@ class Engine(Generic[ItemT]):
         """Let the lanes end; then close the spools, so that they can be adopted."""
         self._sync(now=True)
         dropped = dict(self._queue.dropped)  # as of now: if a lane hangs, another engine may be next to count
+        self.accounted = dropped
         self._shelf.note(dropped)
         started = [lane for lane in self.lanes if lane.thread.ident is not None]
         for lane in started:

@@ -78,7 +78,13 @@ class Applier:
             method=properties["method"],
             policy=properties["policy"],
         )
-        names = [consent_doc(key) for key in keys_of(self._keyring, command.identity)]
+        # Whoever only claims to be somebody may refuse for them, but grant nothing.
+        grants = "granted" in consent.choices.values()
+        names = [
+            consent_doc(key)
+            for key, one in keys_of(self._keyring, command.identity).items()
+            if not grants or one.evidence in ("cookie", "login")
+        ]
         found = self._store().get_many(names)
         puts = {}
         for name in names:
@@ -103,8 +109,9 @@ class Applier:
             return {}, {}
         name = person_doc(resolution.person)
         types = {key.hex(): one.type for key, one in keys.items()}
+        logged_in = any(one.evidence == "login" for one in keys.values())
         before = people[name].body if name in people else {}
-        body = _person(before, resolution, types, command)
+        body = _person(before, resolution, types, command, logged_in=logged_in)
         puts = {name: Put(body=body)} if body != before else {}
         for key in resolution.linked:
             puts[f"identifier/{key}"] = Put(body={"type": types[key], "person": resolution.person})
@@ -113,7 +120,12 @@ class Applier:
 
 
 def _person(
-    body: Mapping[str, JSON], resolution: Resolution, types: Mapping[str, str], command: Interaction
+    body: Mapping[str, JSON],
+    resolution: Resolution,
+    types: Mapping[str, str],
+    command: Interaction,
+    *,
+    logged_in: bool,
 ) -> dict[str, JSON]:
     held = cast("dict[str, Any]", body or {"keys": [], "unique": {}, "traits": {}, "set_by": {}})
     linked = list(resolution.linked)
@@ -122,6 +134,7 @@ def _person(
     return {
         "keys": [*held["keys"], *(key for key in linked if key not in held["keys"])],
         "unique": {**held["unique"], **{types[key]: key for key in linked if types[key] in UNIQUE}},
+        "logged_in": logged_in or bool(held.get("logged_in")),
         "traits": {**held["traits"], **{name: command.properties[name] for name in newer}},
         "set_by": {**held["set_by"], **dict.fromkeys(newer, command.id)},
         "born_at": held.get("born_at", command.occurred_at.isoformat()),

@@ -34,7 +34,12 @@ class Bus:
     def subscribe(self, listener: Callable[[Committed], None]) -> Callable[[], None]:
         """Be told from now on; returns what ends it. The listener must not block."""
         self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+
+        def end() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return end
 
     def announce(self, event: Committed) -> None:
         """Tell all listeners; what one raises costs that listener this event alone."""

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from cxkit.capture.scope import Scope
 from cxkit.errors import InvalidInteractionError, nearest
 from cxkit.flows.desk import Desk
-from cxkit.flows.documents import keys_of
+from cxkit.flows.identify import STITCHING
 from cxkit.flows.view import Known
-from cxkit.model import PURPOSES, Choice, TouchpointSpec, purpose_bits
+from cxkit.model import PURPOSES, Choice, Identity, TouchpointSpec, purpose_bits
 from cxkit.rules.consent import unobjected
 from cxkit.rules.identity import join, without
 
@@ -34,24 +34,39 @@ def choose(desk: Desk, scope: Scope, purposes: Iterable[str], choice: Choice, *,
     scope.choices = {**earlier, **dict.fromkeys(chosen, (choice, now))}
     scope.despite_gpc = scope.gpc
     desk.govern(scope)
-    if scope.allowed.recognise:
-        if scope.issue_visitor and not scope.identity.get("visitor"):
-            scope.change(identity=join(scope.identity, [scope.issue_visitor()]))
-    else:
+    aside = scope.aside
+    _recognise(scope)
+    concerned = [join(before, scope.identity.identifiers)]
+    if aside is not None and aside not in concerned[0].identifiers:
+        concerned.append(Identity(identifiers=(aside,)))  # a command of its own: it must not link the two
+    ids = [
+        desk.command(
+            CONSENT_CHANGED,
+            scope,
+            identity=identity,
+            properties={"choices": dict.fromkeys(chosen, choice), "method": method, "policy": desk.policy.name},
+            purposes=purpose_bits(granted | scope.allowed.granted),
+            shows=Known(choices=dict.fromkeys(chosen, (choice, now))),
+            governed=False,
+        )
+        for identity in concerned
+    ]
+    return ids[0]
+
+
+def _recognise(scope: Scope) -> None:
+    """Give a visitor who may now be recognised an identifier, or take it from one who may no longer be."""
+    if not scope.allowed.recognise:
         scope.change(identity=without(scope.identity, ["visitor"]))
-    concerned = join(before, scope.identity.identifiers)
-    id = desk.command(
-        CONSENT_CHANGED,
-        scope,
-        identity=concerned,
-        properties={"choices": dict.fromkeys(chosen, choice), "method": method, "policy": desk.policy.name},
-        purposes=purpose_bits(granted | scope.allowed.granted),
-        governed=False,
-    )
-    if id is not None:
-        change = Known(choices=dict.fromkeys(chosen, (choice, now)))
-        desk.view.remembers(keys_of(desk.keyring, concerned), id, change)
-    return id
+        scope.aside = None
+        return
+    signed_in = any(one.evidence == "login" for one in scope.identity.identifiers)
+    if signed_in and STITCHING not in scope.allowed.granted:
+        return
+    visitor = scope.identity.get("visitor") or scope.aside or (scope.issue_visitor and scope.issue_visitor())
+    scope.aside = None
+    if visitor:
+        scope.change(identity=join(scope.identity, [visitor]))
 
 
 def _known(purposes: Iterable[str]) -> list[str]:

@@ -28,7 +28,7 @@ def decide(desk: Desk, scope: Scope, spec: ExperienceSpec, *, wait: bool) -> Dec
         granted=scope.allowed.granted,
         identity=scope.identity,
         pending=known is None or scope.pending,
-        ceiling=scope.ceiling,
+        ceiling=_ceiling(scope),
     )
     attributes = _attributes(scope, known or Known())
     for decider in desk.deciders:
@@ -47,11 +47,17 @@ def decide(desk: Desk, scope: Scope, spec: ExperienceSpec, *, wait: bool) -> Dec
 def show(desk: Desk, scope: Scope, spec: ExperienceSpec, *, wait: bool) -> Decision:
     """`decide`, and one exposure: once per experience and variant in a scope."""
     decision = decide(desk, scope, spec, wait=wait)
-    what = (decision.experience, decision.variant)
-    if what not in scope.shown:
-        scope.shown[what] = decision
+    scope.show(decision.depth)
+    what = (decision.experience, decision.variant, desk.subject(scope.identity))
+    if what not in scope.shown or scope is scope.kit.root_scope:  # which never ends
+        scope.shown.add(what)
         desk.intake.capture(scope, SHOWN, {}, occurrence(decision=_told(decision)))
     return decision
+
+
+def _ceiling(scope: Scope) -> int:
+    """The lowest of the scope and those around it: what is shown in them goes into one response."""
+    return scope.ceiling if scope.parent is None else min(scope.ceiling, _ceiling(scope.parent))
 
 
 def _attributes(scope: Scope, known: Known) -> dict[str, JSON]:

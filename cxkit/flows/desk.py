@@ -38,7 +38,8 @@ class Desk:
 
     def govern(self, scope: Scope) -> None:
         """Resolve the scope's choices again, and make a new version of it."""
-        choices = {purpose: choice for purpose, (choice, _) in scope.choices.items()}
+        both = Known(choices=scope.choices).with_more(Known(choices=scope.recalled))
+        choices = {purpose: choice for purpose, (choice, _) in both.choices.items()}
         scope.change(allowed=allowed(self.policy, choices, gpc=scope.gpc, despite_gpc=scope.despite_gpc))
 
     def known(self, scope: Scope, *, wait: bool) -> Known | None:
@@ -53,9 +54,9 @@ class Desk:
         """Let the scope obey what its person chose elsewhere, as far as that can be known now."""
         known = self.known(scope, wait=wait)
         scope.pending = known is None
-        if known is not None and known.choices:
-            more = attrs.evolve(known, choices=unobjected(known.choices)) if scope.gpc else known
-            scope.choices = dict(Known(choices=scope.choices).with_more(more).choices)
+        recalled = {} if known is None else dict(unobjected(known.choices) if scope.gpc else known.choices)
+        if recalled != scope.recalled:
+            scope.recalled = recalled
             self.govern(scope)
 
     def command(
@@ -66,12 +67,14 @@ class Desk:
         identity: Identity,
         properties: Mapping[str, JSON],
         purposes: int,
+        shows: Known,
         governed: bool = True,
     ) -> str | None:
         """Put a command in the queue; returns its id, or None if there was no room even for that.
 
         Args:
             purposes: Bits of the purposes an exporter may have it for.
+            shows: Its effect, to be seen before it is committed.
             governed: Whether delivery asks for the person's consent again.
         """
         if scope.muted:
@@ -86,4 +89,9 @@ class Desk:
             source=self.source,
         )
         id, us = self.intake.stamper.stamp()
-        return self.intake.put((prepared, id, us, b"", msgspec.json.encode(dict(properties))))
+        keys = keys_of(self.keyring, identity)
+        self.view.remembers(keys, id, shows)  # before it is queued: it may be committed at once
+        taken = self.intake.put((prepared, id, us, b"", msgspec.json.encode(dict(properties))))
+        if taken is None:
+            self.view.forgets(keys, id)
+        return taken

@@ -1,7 +1,7 @@
 """What the store's documents look like; the only place that knows.
 
 ``identifier/KEY``  {"type", "person"}                      whose an identifier is
-``person/ID``       {"keys", "unique",                      the identifiers of a person,
+``person/ID``       {"keys", "unique", "logged_in",                      the identifiers of a person,
                      "traits", "set_by", "born_at"}         their traits, and the commands that set them
 ``consent/KEY``     {"records"}                             the choices made under an identifier, in order
 """
@@ -48,7 +48,11 @@ def keys_of(keyring: Keyring, identity: Identity) -> dict[bytes, Identifier]:
 
 
 def owner_of(person: str, body: Mapping[str, JSON]) -> Owner:
-    return Owner(person=person, unique=cast("dict[str, str]", body.get("unique", {})))
+    return Owner(
+        person=person,
+        unique=cast("dict[str, str]", body.get("unique", {})),
+        logged_in=bool(body.get("logged_in")),
+    )
 
 
 def consent_to_json(id: str, consent: Consent) -> dict[str, JSON]:

@@ -14,13 +14,13 @@ from cxkit.flows.documents import keys_of
 from cxkit.flows.view import Known
 from cxkit.keyring import Keyring
 from cxkit.model import JSON, Evidence, Identifier, Identity, TouchpointSpec, purpose_bits
-from cxkit.rules.identity import CONTACTS, join, normalise, without
+from cxkit.rules.identity import CONTACTS, UNIQUE, join, normalise, without
 
-__all__ = ["IDENTIFIED", "identifiers_of", "identify"]
+__all__ = ["IDENTIFIED", "STITCHING", "identifiers_of", "identify"]
 
 IDENTIFIED = TouchpointSpec(name="identity.identified", kind="identity", purpose="necessary", priority="critical")
 
-_STITCHING = "identity_stitching"
+STITCHING = "identity_stitching"
 
 
 def identify(
@@ -29,31 +29,39 @@ def identify(
     """Join what was proven (a login) to the scope, and record it.
 
     Safe to call in every request of a customer who is signed in: what is already known is not
-    recorded again. Without consent to ``identity_stitching`` the visitor's own identifier stays apart: it leaves the
-    scope, and nothing links the two.
+    recorded again. Without consent to ``identity_stitching`` the visitor's own identifier is set
+    aside: nothing captured carries both. A login of somebody else ends the earlier one.
 
     Raises:
         InvalidInteractionError: An identifier identifies nobody ("null", "0", ...).
     """
     proven = identifiers_of(desk.keyring, identifiers, evidence="login")
     known = scope.identity
-    if _STITCHING not in scope.allowed.granted:
+    if _somebody_else(known, proven):
+        known = Identity(identifiers=tuple(one for one in known.identifiers if one.evidence != "login"))
+    visitor = known.get("visitor")
+    if visitor is not None and STITCHING not in scope.allowed.granted:
+        scope.aside = visitor
         known = without(known, ["visitor"])
     scope.change(identity=join(known, proven))
     desk.recall(scope, wait=wait)
     plain = sanitise(dict(traits), redactor=Redactor()).properties
     if _nothing_new(desk, scope.identity, plain, wait=wait):
         return None
-    id = desk.command(
+    return desk.command(
         IDENTIFIED,
         scope,
         identity=scope.identity,
         properties=plain,
         purposes=purpose_bits(scope.allowed.granted),
+        shows=Known(traits=plain),
     )
-    if id is not None:
-        desk.view.remembers(keys_of(desk.keyring, scope.identity), id, Known(traits=plain))
-    return id
+
+
+def _somebody_else(known: Identity, proven: list[Identifier]) -> bool:
+    """Whether a login of another person came before in this scope: one type, two values."""
+    before = {one.type: one.value for one in known.identifiers if one.evidence == "login"}
+    return any(before.get(one.type, one.value) != one.value for one in proven if one.type in UNIQUE)
 
 
 def _nothing_new(desk: Desk, identity: Identity, traits: Mapping[str, JSON], *, wait: bool) -> bool:

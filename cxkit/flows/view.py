@@ -38,6 +38,8 @@ class Known:
     person: str | None = None
     unique: Mapping[str, str] = attrs.field(factory=dict)
     """Key by type, of the person's identifiers of a unique type."""
+    logged_in: bool = False
+    """Whether the person was ever reached by a login."""
     traits: Mapping[str, JSON] = attrs.field(factory=dict)
     choices: Mapping[str, tuple[Choice, datetime]] = attrs.field(factory=dict)
     documents: frozenset[str] = frozenset()
@@ -97,7 +99,7 @@ class View:
         if len(found) == 1:
             return next(iter(found.values()))
         owners = {
-            key.hex(): Owner(person=known.person, unique=known.unique)
+            key.hex(): Owner(person=known.person, unique=known.unique, logged_in=known.logged_in)
             for key, known in found.items()
             if known.person is not None
         }
@@ -128,13 +130,18 @@ class View:
             for key in keys:
                 self._uncommitted.setdefault(key, {})[command] = change
 
-    def committed(self, event: Committed) -> None:
-        """Forget what was read of the documents that changed. Subscribed to the bus."""
+    def forgets(self, keys: Iterable[bytes], command: str) -> None:
+        """Show a command's effect no longer: it is committed, or never will be."""
         with self._guard:
-            for key in event.keys:
-                self._uncommitted.get(key, {}).pop(event.command.id, None)
+            for key in keys:
+                self._uncommitted.get(key, {}).pop(command, None)
                 if not self._uncommitted.get(key):
                     self._uncommitted.pop(key, None)
+
+    def committed(self, event: Committed) -> None:
+        """Forget what was read of the documents that changed. Subscribed to the bus."""
+        self.forgets(event.keys, event.command.id)
+        with self._guard:
             self._forget(event.documents)
 
     # --- inside ---
@@ -153,6 +160,7 @@ class View:
         return Known(
             person=person,
             unique=body["unique"],
+            logged_in=body["logged_in"],
             traits=body["traits"],
             choices=choices_in(one.body for one in store.get_many(consents).values()),
             documents=frozenset([own, person_doc(person), *consents]),

@@ -54,6 +54,7 @@ from cxkit.settings import Settings, load
 __all__ = ["Kit"]
 
 T = TypeVar("T")
+_BOOT_AGAIN_S = 5.0
 
 logger = logging.getLogger("cxkit")
 _kits: weakref.WeakSet[Kit] = weakref.WeakSet()
@@ -125,6 +126,7 @@ class Kit:
         self.root_scope = self.open_scope(Context())
         self._engine: Engine[Captured] | None = None
         self._boot_guard = threading.Lock()
+        self._boot_again_at = 0.0
         self._closed = False
         _kits.add(self)
         self._exit = partial(_close_at_exit, weakref.ref(self))
@@ -136,6 +138,7 @@ class Kit:
         self, context: Context, *, facts: Facts | None = None, gpc: bool = False, parent: Scope | None = None
     ) -> Scope:
         """A new scope under the kit's consent policy; `cxkit.capture.scope.enter` makes it current."""
+        gpc = gpc or (parent is not None and parent.gpc)
         scope = Scope(
             self,
             context=context,
@@ -165,6 +168,8 @@ class Kit:
     def flush(self, *, timeout_s: float = 5.0) -> Flushed:
         """Wait until everything captured so far is handled by every exporter, or the time is up."""
         deadline = time.monotonic() + timeout_s
+        if self.intake.queued:
+            self._boot()  # again, if it failed
         engine = self._await_engine(deadline)
         if engine is None:
             return Flushed(complete=self.intake.queued == 0, pending={})
@@ -192,7 +197,7 @@ class Kit:
             return self.flush(timeout_s=max(0.0, deadline - time.monotonic()))
         flushed = engine.close(max(0.0, deadline - time.monotonic()))
         self._engine = None
-        if self.intake.rest():
+        if self.intake.rest(engine.accounted):
             self._boot()
         return flushed
 
@@ -251,7 +256,7 @@ class Kit:
 
     def _prepare(self, spec: TouchpointSpec, scope: Scope) -> Prepared:
         if scope.muted:
-            return Prepared(refusal="own_thread")
+            return Prepared(refusal="own_thread", spec=spec)
         return prepare(
             spec,
             scope,
@@ -265,12 +270,17 @@ class Kit:
 
     def _boot(self) -> None:
         """Start the engine in a thread of its own: whoever captures does not wait for files."""
-        if self._engine is not None or not self._boot_guard.acquire(blocking=False):
+        if self._engine is not None:
+            return
+        if time.monotonic() < self._boot_again_at:
+            self.intake.not_started()
+            return
+        if not self._boot_guard.acquire(blocking=False):
             return
         try:
             threading.Thread(target=self._run, name="cxkit-start", daemon=True).start()
         except RuntimeError:  # no threads (any more): what is queued is spooled when the kit closes
-            self._boot_guard.release()
+            self._not_booted()
 
     def _run(self) -> None:
         try:
@@ -280,8 +290,14 @@ class Kit:
                 self._engine = engine
         except Exception as error:  # noqa: BLE001 - a thread of ours must say why it ends
             logger.error("cxkit: delivery could not start (%s)", error)
-        finally:
+            self._not_booted()
+        else:
             self._boot_guard.release()
+
+    def _not_booted(self) -> None:
+        self._boot_again_at = time.monotonic() + _BOOT_AGAIN_S
+        self.intake.not_started()
+        self._boot_guard.release()
 
     def _late_engine(self) -> Engine[Captured] | None:
         """Where nothing was started, or no thread can be: one that only writes down what is queued."""

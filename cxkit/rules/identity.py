@@ -45,7 +45,7 @@ def normalise(type: str, value: str) -> str | None:
         text = text.lower()
     elif type == "phone":
         text = ("+" if text.startswith("+") else "") + re.sub(r"[^0-9]", "", text)
-    bare = text.strip("\"'` ").lower()
+    bare = text.strip("\"'`+ ").lower()
     return None if bare in _ILLEGAL or not bare.strip("0") else text
 
 
@@ -72,6 +72,8 @@ class Owner:
     person: str
     unique: Mapping[str, str] = attrs.field(factory=dict)
     """Key by type, of the person's identifiers of a unique type."""
+    logged_in: bool = False
+    """Whether the person was ever reached by a login."""
 
 
 @attrs.frozen(kw_only=True)
@@ -89,7 +91,9 @@ class Resolution:
 def owner(keys: Mapping[str, tuple[str, Evidence]], owners: Mapping[str, Owner]) -> Owner | None:
     """Who identifiers seen together belong to: of the proven ones the strongest that has an owner says so.
 
-    An owner with another identifier of a unique type than the one seen is ruled out.
+    An owner with another identifier of a unique type than the one seen is ruled out. So is one who
+    has logged in before and is reached only through a cookie, when somebody logs in with identifiers
+    that are not theirs: the device is shared.
 
     Args:
         keys: Key to type and evidence, the strongest first.
@@ -97,10 +101,15 @@ def owner(keys: Mapping[str, tuple[str, Evidence]], owners: Mapping[str, Owner])
     """
     proven = _proven(keys)
     unique = {type: key for key, type in proven.items() if type in UNIQUE}
+    logins = [key for key, (_, evidence) in keys.items() if evidence == "login"]
     for key in proven or keys:
         held = owners.get(key)
-        if held and all(held.unique.get(type, own) == own for type, own in unique.items()):
-            return held
+        if held is None or any(held.unique.get(type, own) != own for type, own in unique.items()):
+            continue
+        theirs = any(one in owners and owners[one].person == held.person for one in logins)
+        if logins and held.logged_in and not theirs:
+            continue
+        return held
     return None
 
 

@@ -70,8 +70,8 @@ class Site:
         return self.kit.desk.intake.stamper.time_ns() / 1e9
 
     def failed(self, error: Exception) -> None:
-        """Something of ours went wrong: raised in strict mode, else counted."""
-        self.kit.desk.intake.failed(error)
+        """Something of ours went wrong: raised in strict mode, else noted."""
+        self.kit.intake.note(error)
 
     def verified(self, use: str, token: str | None, *, max_age_s: int) -> Signed | None:
         """What a cookie holds; None if it is none of ours (any more)."""
@@ -192,8 +192,7 @@ class Visit:
     @property
     def personal(self) -> bool:
         """Whether something was shown that is for this visitor alone."""
-        shown = self.scope.shown
-        return bool(shown) and any(decision.depth > 1 for decision in shown.values())
+        return self.scope.depth_shown > 1
 
     def _answer(self, headers: Headers) -> Headers:
         scope = self.scope

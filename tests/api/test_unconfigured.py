@@ -29,7 +29,7 @@ def test_without_a_scope_there_is_nobody_to_act_for(act: Any) -> None:
     assert "middleware" in caught.value.fix
     with recorder(strict=False) as record:
         act()
-        assert sum(record.account.dropped.values()) == 1
+        assert sum(record.kit.intake.noted.values()) == 1
         assert record.interactions == []
 
 

@@ -331,7 +331,7 @@ def test_b63_a_purpose_that_is_not_known_grants_nothing(purpose: str, lenient: R
         cxkit.withdraw(NO_PURPOSES[purpose]())
         cxkit.touchpoint("bad.consent").capture()
     assert lenient.one("bad.consent").consent == {"necessary": True}
-    assert sum(lenient.account.dropped.values()) == 2
+    assert sum(lenient.kit.intake.noted.values()) == 2
 
 
 def test_b63_a_choice_without_a_purpose_is_an_error_not_silence() -> None:

@@ -34,7 +34,7 @@ AROUND = circumstances(identity=Identity(), context=Context(), consent={})
 
 def prepared(spec: TouchpointSpec, scope: Scope | None = None) -> Prepared:
     shared = declaration(spec, source="/bar", channel=None, plugin=None) + AROUND
-    return Prepared(refusal=None, shared=shared, priority=PRIORITIES.index(spec.priority))
+    return Prepared(refusal=None, shared=shared, priority=PRIORITIES.index(spec.priority), spec=spec)
 
 
 def intake_of(
@@ -290,8 +290,11 @@ outer = 0
 EPILOGUE = """
 assert kit.close(timeout_s=30).complete
 found = [one.name for one in exporter.interactions]
-assert (found.count("in.main"), found.count("in.inner")) == (outer, times), (len(found), outer, times)
-assert kit.account().dropped == {}
+dropped = kit.account().dropped
+# A finaliser may run on the exporter's thread, where nothing is captured; then it is counted.
+assert dropped.keys() <= {"own_thread"}, dropped
+inner = found.count("in.inner") + dropped.get("own_thread", 0)
+assert (found.count("in.main"), inner) == (outer, times), (len(found), outer, times, dropped)
 print(times, outer)
 """
 SIGNALS = """

@@ -27,6 +27,8 @@ PRELUDE = """
 import os, signal, sys, threading, time
 import cxkit
 
+signal.alarm(40)  # so that a deadlock is a failure, also in a child
+os.register_at_fork(after_in_child=lambda: signal.alarm(30))
 SEEN = cxkit.touchpoint("shop.seen")
 
 def say(*words):
