@@ -18,7 +18,8 @@ import attrs
 import msgspec
 
 from cxkit.delivery.cursor import Progress, read_slots
-from cxkit.delivery.files import lock, read_small, unlock, write_whole
+from cxkit.delivery.files import lock, read_small, write_whole
+from cxkit.delivery.forks import let_go
 from cxkit.delivery.segment import LaterVersionError, open_segments
 from cxkit.delivery.spool import Spool, cursor_names
 from cxkit.delivery.walk import count_records
@@ -137,7 +138,7 @@ class Ledger:
             yield sums
             write_whole(self._root / _LEDGER, msgspec.json.encode(sums))
         finally:
-            unlock(held)
+            let_go(held)
 
     def _read(self, *, set_aside: bool = False) -> _Sums:
         assert self._root is not None

@@ -10,50 +10,32 @@ import time
 from pathlib import Path
 from typing import Final
 
-__all__ = ["check_directory", "lock", "read_small", "unlock", "write_whole"]
+from cxkit.delivery.forks import held, let_go
+
+__all__ = ["check_directory", "lock", "read_small", "write_whole"]
 
 _SMALL_BYTES: Final = 1 << 20
 _WAIT_STEP_S: Final = 0.005
 
-_locks: set[int] = set()
-
 
 def lock(path: Path, *, wait_s: float = 0.0) -> int | None:
-    """What holds the lock on this file until `unlock` or the end of the process; None if another has it.
+    """What holds the lock on this file until `let_go` or the end of the process; None if another has it.
 
     Raises:
         OSError: The file cannot be opened.
     """
     deadline = time.monotonic() + wait_s
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    _locks.add(descriptor)
+    descriptor = held(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             if time.monotonic() >= deadline:
-                unlock(descriptor)
+                let_go(descriptor)
                 return None
             time.sleep(_WAIT_STEP_S)
         else:
             return descriptor
-
-
-def unlock(descriptor: int) -> None:
-    """Let go of a lock; idempotent."""
-    if descriptor in _locks:
-        _locks.discard(descriptor)
-        os.close(descriptor)
-
-
-def _let_go_of_all() -> None:
-    for descriptor in list(_locks):
-        unlock(descriptor)
-
-
-# A child's copies would keep its parent's locks for as long as it lives. Here, not with whoever took a
-# lock: a fork may come when nobody has noted it yet.
-os.register_at_fork(after_in_child=_let_go_of_all)
 
 
 def check_directory(path: Path) -> None:

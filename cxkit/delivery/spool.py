@@ -17,7 +17,8 @@ import attrs
 
 from cxkit.codec.frame import COMMAND, Record, pack
 from cxkit.delivery.cursor import Cursor, Progress, added
-from cxkit.delivery.files import check_directory, lock, unlock
+from cxkit.delivery.files import check_directory, lock
+from cxkit.delivery.forks import let_go
 from cxkit.delivery.segment import (
     HEADER_BYTES,
     READ_BYTES,
@@ -279,7 +280,7 @@ class Spool:
                 cursor.close()
             for segment in self._segments:
                 segment.close()
-            unlock(self._lock)
+            let_go(self._lock)
 
     def _room_for(self, size: int) -> Segment:
         with self._guard:
@@ -329,7 +330,7 @@ def adopt(path: Path, *, segment_bytes: int) -> Spool | None:
     try:
         segments = open_segments(path)
     except OSError:
-        unlock(held)
+        let_go(held)
         raise
     spool = Spool(path, held, segments, next_sequence=count_records(segments), segment_bytes=segment_bytes)
     spool.seal()

@@ -47,6 +47,8 @@ class Known:
 
     def with_more(self, more: Known) -> Known:
         """Both; later choices win, denials among equals."""
+        if more.traits == self.traits and more.choices == self.choices and self.person:
+            return self  # as for two identifiers of one person
         choices = dict(self.choices)
         for purpose, new in more.choices.items():
             held = choices.get(purpose)
@@ -105,8 +107,8 @@ class View:
         }
         held = owner({key.hex(): (one.type, one.evidence) for key, one in keys.items()}, owners)
         person = held.person if held else None
-        theirs = (one for one in found.values() if one.person in (None, person))
-        return reduce(Known.with_more, theirs, Known())
+        theirs = [one for one in found.values() if one.person in (None, person)]
+        return reduce(Known.with_more, theirs or [Known()])
 
     def under(self, key: bytes, *, wait: bool = True) -> Known | None:
         """What is known of whoever this one identifier belongs to; see `of`."""

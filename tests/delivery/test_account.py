@@ -21,7 +21,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from cxkit.codec.frame import Record
 from cxkit.delivery.account import Account, ExporterAccount, Ledger, read_account
 from cxkit.delivery.dead import DeadLetters
-from cxkit.delivery.files import lock, unlock
+from cxkit.delivery.files import lock
+from cxkit.delivery.forks import let_go
 from cxkit.delivery.lane import Lane, LaneLimits
 from cxkit.delivery.shelf import Shelf, SpoolLimits
 from cxkit.delivery.spool import Spool
@@ -275,7 +276,7 @@ def test_a_stopped_process_that_holds_the_ledger_stops_nobody(tmp_path: Path, re
     assert held is not None
     with pytest.raises(TimeoutError):
         Ledger(tmp_path).fold(spool, {})
-    unlock(held)
+    let_go(held)
     Ledger(tmp_path).fold(spool, {})
     spool.remove()
 

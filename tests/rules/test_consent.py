@@ -34,6 +34,7 @@ policies = st.builds(
 )
 
 
+@some.few
 @given(records)
 def test_the_latest_choice_holds_and_of_two_at_one_moment_the_denial(several: list[Consent]) -> None:
     found = choices_of(several)
@@ -47,6 +48,7 @@ def test_the_latest_choice_holds_and_of_two_at_one_moment_the_denial(several: li
         assert found[purpose] == ("denied" if "denied" in at_that_moment else "granted", latest)
 
 
+@some.few
 @given(st.data(), records)
 def test_the_order_of_records_does_not_matter(data: st.DataObject, several: list[Consent]) -> None:
     assert choices_of(data.draw(st.permutations(several))) == choices_of(several)

@@ -74,6 +74,7 @@ def test_it_is_the_same_each_time_and_says_why(spec: ExperienceSpec, found: dict
     assert tried[-1] == decision.variant
 
 
+@some.few
 @given(specs())
 def test_with_no_depth_allowed_there_is_always_the_fallback(spec: ExperienceSpec) -> None:
     assert choose(ExperienceSpec(name="a"), {}, Cap(0, "policy")).variant == "default"
@@ -150,6 +151,7 @@ def test_operators_are_refused(audience: dict[str, Any]) -> None:
     assert caught.value.code == "CX3007"
 
 
+@some.few
 @given(specs())
 def test_equality_is_accepted(spec: ExperienceSpec) -> None:
     check(spec)

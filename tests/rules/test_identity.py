@@ -80,6 +80,7 @@ def agreeing(draw: st.DrawFn) -> list[dict[str, tuple[str, Evidence]]]:
     return found
 
 
+@some.few
 @given(st.data(), agreeing())
 def test_evidence_that_does_not_conflict_gives_the_same_people_in_any_order(
     data: st.DataObject, several: list[Sighting]
@@ -99,6 +100,7 @@ def test_two_user_ids_never_share_a_person(several: list[Sighting]) -> None:
             assert sum(key.startswith("user_id") for key in people) <= 1
 
 
+@some.few
 @given(st.lists(sightings(), max_size=12))
 def test_an_owner_is_never_changed(several: list[Sighting]) -> None:
     world = World()
@@ -108,6 +110,7 @@ def test_an_owner_is_never_changed(several: list[Sighting]) -> None:
         assert before.items() <= {key: one.person for key, one in world.owners.items()}.items()
 
 
+@some.few
 @given(st.lists(sightings(), max_size=8))
 def test_seeing_the_same_again_changes_nothing(several: list[Sighting]) -> None:
     world = after(several)
@@ -118,6 +121,7 @@ def test_seeing_the_same_again_changes_nothing(several: list[Sighting]) -> None:
         assert world.partition == before
 
 
+@some.few
 @given(st.lists(sightings(), max_size=8))
 def test_claims_and_message_tokens_link_nothing(several: list[Sighting]) -> None:
     weak = [
@@ -131,6 +135,7 @@ def test_claims_and_message_tokens_link_nothing(several: list[Sighting]) -> None
             assert sighting[key][1] in ("cookie", "login")
 
 
+@some.few
 @given(st.lists(sightings(), max_size=8), sightings())
 def test_every_identifier_is_linked_owned_or_refused_by_name(several: list[Sighting], one: Sighting) -> None:
     world = after(several)
@@ -166,6 +171,7 @@ def test_a_claim_of_somebody_known_says_who_is_meant() -> None:
     assert world.see({"phone2": ("phone", "claim")}).person is None
 
 
+@some.few
 @given(st.lists(sightings(), max_size=8), sightings())
 def test_the_owner_is_the_person_that_is_resolved(several: list[Sighting], one: Sighting) -> None:
     owners = {key: held for key, held in after(several).owners.items() if key in one}
@@ -177,6 +183,7 @@ def test_the_owner_is_the_person_that_is_resolved(several: list[Sighting], one: 
 # --- join and without ---
 
 
+@some.few
 @given(some.identities, some.identities)
 def test_of_each_type_the_better_evidence_wins_and_the_newer_among_equals(one: Identity, more: Identity) -> None:
     joined = join(one, more.identifiers)
