@@ -239,7 +239,7 @@ def rfc3339(time: datetime) -> str:
     """A time as it is written: UTC, six digits of a second.
 
     Example:
-        >>> rfc3339(datetime(2026, 11, 21, 10, 30, tzinfo=timezone.utc))
+        >>> rfc3339(datetime(2026, 11, 21, 10, 30, tzinfo=UTC))
         '2026-11-21T10:30:00.000000Z'
     """
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")

@@ -119,7 +119,7 @@ class Engine(Generic[ItemT]):
         try:
             self._worker.start()  # which starts the lanes
         except RuntimeError as error:
-            self._in_trouble("thread", "no thread can be started", error)
+            self._no_thread("the spool", error)
 
     # --- from other threads ---
 
@@ -262,6 +262,9 @@ class Engine(Generic[ItemT]):
             if self._closing:
                 self._give_up("disk_error", len(self._held))
             return False
+        except Exception:  # noqa: BLE001 - some of it cannot be packed: no reason to write nothing any more
+            unfit["internal_error"] += len(records)
+            records = []
         self._troubles.discard("write")
         for reason, count in unfit.items():
             self._queue.dropped[reason] += count
@@ -341,7 +344,11 @@ class Engine(Generic[ItemT]):
                 try:
                     lane.thread.start()
                 except RuntimeError as error:
-                    self._in_trouble("thread", f"no thread can be started for exporter {lane.name}", error)
+                    self._no_thread(f"exporter {lane.name}", error)
+
+    def _no_thread(self, what: str, error: RuntimeError) -> None:
+        if "shutdown" not in str(error):  # at the end of the interpreter that is nobody's trouble
+            self._in_trouble("thread", f"no thread can be started for {what}", error)
 
     def _tell_drops(self) -> None:
         if self._on_drop is None:
@@ -364,5 +371,8 @@ class Engine(Generic[ItemT]):
 
     def _passed(self, spool: Spool) -> None:
         self._shelf.passed(spool)
+        if self._shelf.crowded and spool not in self._shelf.spools:
+            self._keep_house_at = 0.0  # there is room for another orphan
+            self._queue.nudge()
         with self._written:
             self._written.notify_all()

@@ -12,7 +12,7 @@ from typing import Final
 
 from cxkit.delivery.forks import held, let_go
 
-__all__ = ["check_directory", "lock", "read_small", "write_whole"]
+__all__ = ["check_directory", "lock", "read_small", "sync_directory", "write_whole"]
 
 _SMALL_BYTES: Final = 1 << 20
 _WAIT_STEP_S: Final = 0.005
@@ -49,6 +49,19 @@ def check_directory(path: Path) -> None:
         raise PermissionError(f"{path.name} is a link, or others may write to it")
 
 
+def sync_directory(path: Path) -> None:
+    """Put on disk which files there are in it; what is in them is another matter.
+
+    Raises:
+        OSError: It is not known what is on disk.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def read_small(path: Path) -> bytes:
     """What a small file holds; nothing, if it is a pipe.
 
@@ -78,3 +91,4 @@ def write_whole(path: Path, data: bytes) -> None:
     finally:
         os.close(descriptor)
     draft.replace(path)
+    sync_directory(path.parent)

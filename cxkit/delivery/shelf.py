@@ -24,6 +24,8 @@ __all__ = ["Shelf", "SpoolLimits"]
 _MEMORY_BYTES: Final = 64 << 20
 """What a spool may take that has no disk."""
 _LOOK_AGAIN_S: Final = 600.0
+_FILES_OPEN: Final = 200
+"""How many descriptors the spools of one process may hold before it adopts no more: they are the host's."""
 
 logger = logging.getLogger("cxkit")
 
@@ -53,6 +55,8 @@ class Shelf:
         self._not_ours: dict[str, float] = {}
         self._warned: set[str] = set()
         self._left = False
+        self.crowded = False
+        """Whether more could be adopted once some is put away."""
         self._noted: Mapping[str, int] = {}
         try:
             self.root, self.own = root, self._create(root)
@@ -117,12 +121,17 @@ class Shelf:
         Raises:
             OSError: The directory cannot be read.
         """
-        found = False
-        if self.root is not None and not self._left:
-            mine = {spool.name for spool in self.spools}
-            for path in sorted((self.root / "spool").glob("[!.]*/")):
-                if path.name not in mine:
-                    found |= self._adopt(path)
+        found = self.crowded = False
+        if self.root is None or self._left:
+            return False
+        mine = {spool.name for spool in self.spools}
+        for path in sorted((self.root / "spool").glob("[!.]*/")):
+            if path.name in mine:
+                continue
+            self.crowded = sum(spool.files_open for spool in self.spools) >= _FILES_OPEN
+            if self.crowded:
+                break
+            found |= self._adopt(path)
         return found
 
     def note(self, dropped: Mapping[str, int]) -> None:

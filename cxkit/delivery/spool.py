@@ -17,7 +17,7 @@ import attrs
 
 from cxkit.codec.frame import COMMAND, Record, pack
 from cxkit.delivery.cursor import Cursor, Progress, added
-from cxkit.delivery.files import check_directory, lock
+from cxkit.delivery.files import check_directory, lock, sync_directory
 from cxkit.delivery.forks import let_go
 from cxkit.delivery.segment import (
     HEADER_BYTES,
@@ -70,6 +70,7 @@ class Spool:
         self._segments = list(segments)
         self._segment_bytes = segment_bytes
         self._unsynced: list[Segment] = []
+        self._unsynced_names: list[Path] = [path, path.parent] if path else []
         self._suspect = False
         self._removed: dict[int, str] = {}
         self._cursors: dict[str, Cursor] = {}
@@ -101,6 +102,11 @@ class Spool:
         """What its segments take, but for what is given up."""
         return 0 if self.given_up else sum(segment.end for segment in list(self._segments))
 
+    @property
+    def files_open(self) -> int:
+        """How many descriptors it holds."""
+        return len(self._segments) + len(self._cursors) + 1
+
     # --- for the owner's worker ---
 
     def append(self, records: Sequence[Record]) -> None:
@@ -127,9 +133,12 @@ class Spool:
             OSError: It is not known what is on disk: nothing more is appended to that segment.
         """
         unsynced, self._unsynced = self._unsynced, []
+        directories, self._unsynced_names = self._unsynced_names, []
         try:
             for segment in unsynced:
                 segment.sync()
+            for directory in directories:
+                sync_directory(directory)
         except OSError:
             self._suspect = True
             raise
@@ -231,16 +240,14 @@ class Spool:
         with self._guard:
             kept = min((cursor.kept for cursor in self._cursors.values()), default=0)
             passed = sum(segment.first <= kept for segment in self._segments[1:])
-            if not passed:
-                return
-            try:  # or after a power cut the cursors could be older than what is left
-                for cursor in self._cursors.values():
-                    cursor.sync()
+            try:
+                for cursor in self._cursors.values() if passed else ():
+                    cursor.sync()  # or after a power cut it could be older than what is left
+                for segment in self._segments[:passed]:
+                    segment.unlink()
+                    self._segments.remove(segment)
             except OSError:
-                return
-            for segment in self._segments[:passed]:
-                segment.unlink()
-            del self._segments[:passed]
+                pass  # the next time, perhaps
 
     # --- its end ---
 
@@ -295,6 +302,7 @@ class Spool:
             segment = MemorySegment(number, first=self.next_sequence)
         else:
             segment = FileSegment.create(self.path, number, first=self.next_sequence)
+            self._unsynced_names.append(self.path)
         self._segments.append(segment)
         self._suspect = False
         return segment

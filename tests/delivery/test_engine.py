@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -316,6 +317,45 @@ def test_what_is_left_is_delivered_by_the_next(tmp_path: Path, records: Make) ->
     assert read_account(tmp_path).exporters == {"sink": ExporterAccount(delivered=10)}
 
 
+def test_an_orphan_is_adopted_while_it_lives(tmp_path: Path, records: Make) -> None:
+    """F30: not at the start only."""
+    sink = RecordingExporter()
+    with process(tmp_path, sink=sink) as one:
+        one.queue.put(*records(1))
+        assert one.engine.flush(10).complete
+        with process(tmp_path, start=False, sink=refusing()) as other:
+            other.queue.put(*records(5, first=1))
+            other.engine.flush(0)
+        one.engine._keep_house_at = 0.0  # the time for it has come
+        assert one.engine.flush(10).complete
+        assert one.engine.flush(10).complete, "what was adopted during the first"
+        assert [int(record.id[-12:]) for record in sink.interactions] == list(range(6))
+
+
+def test_many_orphans_do_not_take_all_descriptors_of_the_host(tmp_path: Path, records: Make) -> None:
+    """F41: a service that crashed again and again while its collector was down."""
+    root = tmp_path / "spool"
+    for first in range(100):
+        spool = Spool.create(root, segment_bytes=1 << 20)
+        spool.begin("sink")
+        spool.append(records(1, first=first))
+        spool.close()
+    open_files: list[int] = []
+
+    class Counting(RecordingExporter):
+        def export(self, batch: Batch, *, deadline_s: float) -> Outcome:
+            open_files.append(sum(1 for fd in Path("/proc/self/fd").iterdir() if str(root) in os.readlink(fd)))
+            return super().export(batch, deadline_s=deadline_s)
+
+    sink = Counting()
+    with process(tmp_path, sink=sink) as one:
+        while len(sink.interactions) < 100:
+            assert one.engine.flush(10).complete
+    assert max(open_files) <= 200 + 4
+    assert sorted(int(record.id[-12:]) for record in sink.interactions) == list(range(100))
+    assert read_account(tmp_path).exporters == {"sink": ExporterAccount(delivered=100)}
+
+
 # --- No threads -----------------------------------------------------------------------------------
 
 
@@ -410,8 +450,10 @@ def test_one_that_cannot_be_joined_costs_itself_alone(tmp_path: Path, records: M
     with process(tmp_path, sink=sink) as one:
         one.queue.put(good[0], "bad", good[1], Record(b"x" * (1 << 18)))
         assert one.engine.flush(10).complete
+        one.queue.put(Record(b"{}", purposes=1 << 20))
+        assert one.engine.flush(10).complete
         account = one.engine.account()
-        assert (account.spooled, account.dropped) == (2, {"internal_error": 1, "oversize": 1})
+        assert (account.spooled, account.dropped) == (2, {"internal_error": 2, "oversize": 1})
         assert len(sink.interactions) == 2
 
 
