@@ -138,18 +138,17 @@ def test_a_spool_removed_in_part_repeats_nothing(tmp_path: Path, records: Make) 
 # --- Torn and damaged -----------------------------------------------------------------------------
 
 
-def test_truncated_at_every_byte_it_holds_exactly_the_whole_records(
-    tmp_path: Path, records: Make, drain: Drain
-) -> None:
+def test_truncated_at_every_byte_it_holds_exactly_the_whole_records(tmp_path: Path, drain: Drain) -> None:
     """F2."""
-    wanted = records(4)
+    wanted = [Record(b'{"n":%d}' % number) for number in range(4)]
     path = written(tmp_path / "spool", wanted)
     data = (path / "00000001.seg").read_bytes()
     ends = [HEADER_BYTES + sum(len(pack(record)) for record in wanted[:count]) for count in range(5)]
     assert len(data) == ends[-1]
-    for size in range(len(data) + 1):
+    for size in range(len(data), -1, -1):
+        os.truncate(path / "00000001.seg", size)
         whole = sum(size >= end for end in ends[1:])
-        with copied({"00000001.seg": data[:size]}) as torn, adopted(torn) as spool:
+        with adopted(path) as spool:
             found, progress = drain(spool, Progress())
             assert payloads(found) == payloads(wanted[:whole])
             assert spool.next_sequence == whole
@@ -205,7 +204,7 @@ def intact(records: Make) -> dict[str, bytes]:
 places = st.tuples(st.integers(0, 4), st.one_of(st.integers(0, 8 * 100), st.integers(0, 8 * 5000)))
 
 
-@settings(max_examples=400)
+@settings(max_examples=300)
 @given(flips=st.lists(places, min_size=1, max_size=3, unique=True), at_once=st.integers(1, 40))
 def test_a_flipped_bit_costs_one_record_at_most(
     intact: dict[str, bytes], records: Make, drain: Drain, flips: list[tuple[int, int]], at_once: int
