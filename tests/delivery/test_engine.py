@@ -143,7 +143,9 @@ def test_a_flush_that_says_complete_is(tmp_path: Path, records: Make, on_disk: b
             flushed = one.engine.flush(10)
             assert (flushed.complete, flushed.pending) == (True, {})
             assert len(sink.interactions) == first + 5
-        assert one.engine.account().exporters == {"sink": ExporterAccount(delivered=50)}
+        account = one.engine.account()
+        assert account.exporters == {"sink": ExporterAccount(delivered=50)}
+        assert not on_disk or read_account(tmp_path) == account, "the files alone say the same"
 
 
 def test_a_flush_that_is_not_complete_says_of_whom(tmp_path: Path, records: Make) -> None:

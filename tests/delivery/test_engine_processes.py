@@ -342,6 +342,40 @@ assert cxkit.flush(timeout_s=10).complete
     assert read_account(tmp_path / ".cxkit").exporters == {"sink": ExporterAccount(delivered=wanted)}
 
 
+def test_a_fork_waits_for_an_import_that_delivery_began(run: Run, tmp_path: Path) -> None:
+    """F9: else the module stays half imported in the child, and nobody there can ever use it."""
+    (tmp_path / "slow.py").write_text("import sys, time\nsys.began.set()\ntime.sleep(0.3)\nREADY = True\n")
+    child = run(
+        """
+from cxkit.kit import Kit, install
+from cxkit.roles import Outcome
+
+class Importing:
+    purposes = frozenset({"analytics"})
+
+    def export(self, batch, *, deadline_s):
+        import slow
+        assert slow.READY
+        return Outcome.delivered()
+
+    def close(self):
+        pass
+
+sys.path.append(os.getcwd())
+sys.began = threading.Event()
+install(Kit(exporters={"importing": Importing()}))
+capture(1)
+assert sys.began.wait(20)
+pid = os.fork()
+if pid == 0:
+    capture(1)
+    os._exit(0 if cxkit.flush(timeout_s=10).complete else 1)
+assert ended(pid) == 0
+"""
+    )
+    assert child.wait() == 0, child.stderr
+
+
 def test_forks_while_threads_capture(run: Run, tmp_path: Path, receiver: Receiver) -> None:
     """F9: whatever lock a thread holds then."""
     child = run(

@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import struct
+import sys
 import tempfile
 import threading
 import time
@@ -133,6 +134,22 @@ def test_a_spool_removed_in_part_repeats_nothing(tmp_path: Path, records: Make) 
     with adopted(path) as again:
         assert again.pending("sink") == 0
         assert again.next_sequence == 3
+
+
+def test_segments_are_removed_before_cursors(tmp_path: Path, records: Make) -> None:
+    """F4: a crash in between leaves a position without records, never records without a position."""
+    removed: list[str] = []
+    sys.addaudithook(lambda event, args: removed.append(str(args[0])) if event == "os.remove" else None)
+    spool = Spool.create(tmp_path / "spool", segment_bytes=500)
+    for name in ("a", "z"):
+        spool.begin(name)
+    for number in range(4):
+        spool.append(records(1, first=number))
+    removed.clear()
+    spool.remove()
+    suffixes = [Path(name).suffix for name in removed if spool.name in name]
+    assert suffixes[:4] == [".seg"] * 4
+    assert sorted(suffixes[4:]) == [".cursor", ".cursor", ".lock"]
 
 
 # --- Torn and damaged -----------------------------------------------------------------------------
