@@ -106,6 +106,7 @@ class Engine(Generic[ItemT]):
         self._deadline = 0.0
         self._written = threading.Condition()
         self._released = 0
+        self._given_up = 0
         self._retry_write_at = 0.0
         self._unsynced_since: float | None = None
         self._keep_house_at = 0.0
@@ -175,6 +176,7 @@ class Engine(Generic[ItemT]):
 
     def _await_written(self, deadline: float) -> bool:
         """Let the worker write what is queued, without gathering first; whether all of it is."""
+        given_up = self._given_up
         if self._worker.ident is None:
             self._write_here()
         with self._written:
@@ -183,7 +185,7 @@ class Engine(Generic[ItemT]):
             self._queue.nudge()
             done = self._written.wait_for(lambda: self._released >= until, self._left_of(deadline))
         self._hurry.clear()
-        return done
+        return done and self._given_up == given_up
 
     def _left_of(self, deadline: float) -> float:
         """How long to wait for the threads: not at all where there are none, or one of them asks."""
@@ -298,6 +300,7 @@ class Engine(Generic[ItemT]):
 
     def _give_up(self, reason: str, count: int) -> None:
         self._queue.dropped[reason] += count
+        self._given_up += count
         self._release(count)
 
     def _release(self, count: int) -> None:

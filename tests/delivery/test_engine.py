@@ -437,16 +437,17 @@ def test_while_the_disk_takes_nothing_it_is_kept_in_memory_and_said_once(
         assert one.engine.account().exporters == {"sink": ExporterAccount(delivered=80)}
 
 
+@pytest.mark.parametrize("threads", [True, False])
 def test_what_no_disk_takes_at_the_end_is_counted(
-    tmp_path: Path, records: Make, files_limited: Callable[[int], AbstractContextManager[None]]
+    tmp_path: Path, records: Make, files_limited: Callable[[int], AbstractContextManager[None]], threads: bool
 ) -> None:
-    """F5, F13."""
-    with process(tmp_path, sink=RecordingExporter()) as one:
+    """F5, F13: and no close is complete with it."""
+    with process(tmp_path, start=threads, sink=RecordingExporter()) as one:
         one.queue.put(*records(3))
-        assert one.engine.flush(10).complete
+        one.engine.flush(10)
         with files_limited(4096):
             one.queue.put(*records(20, first=3))
-            assert one.engine.close(5).complete
+            assert not one.engine.close(5).complete
         account = one.engine.account()
         assert (account.spooled, account.dropped, account.queued) == (3, {"disk_error": 20}, 0)
         assert account.balanced
