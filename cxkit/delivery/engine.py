@@ -146,9 +146,6 @@ class Engine(Generic[ItemT]):
         pending = self._shelf.pending()
         return Flushed(complete=written and not pending, pending=pending)
 
-    def abandon(self) -> None:
-        """In a forked child, whose parent's this is: nothing, for locks are let go of by themselves."""
-
     def account(self) -> Account:
         """The account of this root, with this process's own counters.
 

@@ -300,8 +300,8 @@ class Kit:
         self._boot_guard.release()
 
     def _late_engine(self) -> Engine[Captured] | None:
-        """Where nothing was started, or no thread can be: one that only writes down what is queued."""
-        return self._make_engine() if self.intake.queued else None
+        """Where nothing was started, or no thread can be: one that only writes down what is known."""
+        return self._make_engine() if self.intake.queued or self.intake.dropped else None
 
     def _await_engine(self, deadline: float) -> Engine[Captured] | None:
         if self._engine is None and self._boot_guard.acquire(timeout=max(0.0, deadline - time.monotonic())):
@@ -367,7 +367,6 @@ class Kit:
     def _forget_parent(self) -> None:
         engine, self._engine = self._engine, None
         if engine is not None:
-            engine.abandon()
             _abandoned.append(engine)
         self._boot_guard = threading.Lock()
         self._store_guard = threading.Lock()

@@ -214,10 +214,16 @@ class Traces:
 
     def of(self, text: str) -> list[str]:
         """The places that hold this text."""
-        files = [one for one in self.directory.rglob("*") if one.is_file() and one.name != "cxkit.toml"]
-        held = {str(one.relative_to(self.directory)): one.read_bytes() for one in files}
+        held = self._files()
         held |= {receiver.url: b"\n".join(receiver.payloads) for receiver in self.receivers}
         return [place for place, content in held.items() if text.encode() in content]
+
+    def _files(self) -> dict[str, bytes]:
+        files = [one for one in self.directory.rglob("*") if one.is_file() and one.name != "cxkit.toml"]
+        try:
+            return {str(one.relative_to(self.directory)): one.read_bytes() for one in files}
+        except FileNotFoundError:  # a running kit renamed or finished a file between the two lines: look again
+            return self._files()
 
 
 def test_who_refuses_leaves_no_trace_and_is_served(servers: ModuleType, visitors: ModuleType, tmp_path: Path) -> None:

@@ -257,6 +257,15 @@ def test_an_end_without_a_flush_delivers_all(run: Run, tmp_path: Path, receiver:
     assert list((tmp_path / ".cxkit" / "spool").iterdir()) == []
 
 
+def test_what_a_process_only_dropped_is_in_the_account(run: Run, tmp_path: Path, receiver: Receiver) -> None:
+    configure(tmp_path, '[consent]\nbefore_choice = "drop"\n', sink=receiver)
+    child = run("assert capture(7) == [None] * 7")
+    assert child.wait() == 0, child.stderr
+    account = read_account(tmp_path / ".cxkit")
+    assert (account.captured, sum(account.dropped.values())) == (7, 7)
+    assert account.balanced
+
+
 @pytest.mark.parametrize("how", ["refused", "hung", "throttled"])
 def test_an_end_while_the_collector_is_away_is_quick_and_loses_nothing(
     run: Run, tmp_path: Path, receiver: Receiver, how: str
