@@ -5,38 +5,42 @@ The public names are here. The rooms behind them, from the top: ``cli`` the comm
 ``kit`` wires everything; ``flows`` the verbs; ``registry`` plugins; ``delivery`` spool and lanes;
 ``capture`` scope, gate and queue; ``exporters`` and ``stores``; ``rules`` the domain; ``hookspecs``
 and ``roles`` what plugins fill; ``settings``, ``transport``, ``keyring``; ``codec`` canonical bytes;
-``model`` the nouns; ``errors``. Importing cxkit starts nothing.
+``model`` the nouns; ``errors``. Importing cxkit starts nothing; its names are
+imported when the first of them is used, so that one room can be had without the others.
 """
 
 from __future__ import annotations
 
-from cxkit.api import (
-    Account,
-    CXError,
-    Decision,
-    Experience,
-    Feedback,
-    Flushed,
-    Interaction,
-    Kit,
-    Money,
-    Touchpoint,
-    Variant,
-    carry,
-    close,
-    configure,
-    experience,
-    flush,
-    grant,
-    identify,
-    money,
-    profile,
-    scope,
-    settled,
-    stats,
-    touchpoint,
-    withdraw,
-)
+import typing
+
+if typing.TYPE_CHECKING:
+    from cxkit.api import (
+        Account,
+        CXError,
+        Decision,
+        Experience,
+        Feedback,
+        Flushed,
+        Interaction,
+        Kit,
+        Money,
+        Touchpoint,
+        Variant,
+        carry,
+        close,
+        configure,
+        experience,
+        flush,
+        grant,
+        identify,
+        money,
+        profile,
+        scope,
+        settled,
+        stats,
+        touchpoint,
+        withdraw,
+    )
 
 __all__ = [
     "Account",
@@ -67,3 +71,16 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import cxkit.api
+
+    globals().update({one: getattr(cxkit.api, one) for one in __all__})
+    return globals()[name]

@@ -74,7 +74,13 @@ identifiers = st.builds(Identifier, type=words, value=texts, evidence=st.sampled
 identities = st.builds(
     Identity, identifiers=st.lists(identifiers, max_size=4, unique_by=lambda one: one.type).map(tuple)
 )
-pages = st.builds(Page, route=optional_texts, method=optional_texts, title=optional_texts)
+pages = st.builds(
+    Page,
+    route=optional_texts,
+    method=optional_texts,
+    title=optional_texts,
+    engaged_ms=st.none() | st.integers(0, 2**40),
+)
 devices = st.builds(Device, type=optional_texts, os=optional_texts, browser=optional_texts)
 places = st.builds(Place, country=optional_texts, region=optional_texts, city=optional_texts, source=optional_texts)
 acquisitions = st.builds(Acquisition, source=optional_texts, medium=optional_texts, campaign=optional_texts)

@@ -6,16 +6,16 @@ import functools
 import inspect
 import time
 from collections.abc import Callable, Iterable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import TracebackType
-from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+from typing import Any, Final, Generic, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from cxkit.api.declared import declare, unconfigured
 from cxkit.capture.intake import Intake
 from cxkit.capture.scope import current_scope
 from cxkit.codec.wire import occurrence
-from cxkit.errors import DeclarationError
+from cxkit.errors import DeclarationError, InvalidInteractionError
 from cxkit.kit import Kit, default_kit
 from cxkit.model import Feedback, Money, TouchpointSpec
 from cxkit.model.interaction import Outcome
@@ -26,6 +26,10 @@ __all__ = ["Occurrence", "Ongoing", "Touchpoint", "money", "touchpoint"]
 P = ParamSpec("P")
 F = ParamSpec("F")
 R = TypeVar("R")
+Stamp: TypeAlias = tuple[str, int]
+
+_EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_CLOCK_SKEW: Final = timedelta(minutes=1)
 
 
 class Touchpoint(Generic[P]):
@@ -60,6 +64,8 @@ class Touchpoint(Generic[P]):
         cause: str | None = None,
         case: str | None = None,
         feedback: Feedback | None = None,
+        at: datetime | None = None,
+        key: str | None = None,
     ) -> Occurrence[P]:
         """The same touchpoint with fields of the envelope, apart from its own properties.
 
@@ -68,8 +74,12 @@ class Touchpoint(Generic[P]):
             cause: The id of the interaction that led to it.
             case: The support case it belongs to.
             feedback: The answer that was given.
+            at: When it happened, aware; by default now.
+            key: What makes this occurrence the same one when it is captured again: with the same ``at``
+                it gets the same id, by which whoever receives both keeps one.
         """
-        return Occurrence(self, lambda: occurrence(value=value, cause=cause, case=case, feedback=feedback))
+        envelope = partial(occurrence, value=value, cause=cause, case=case, feedback=feedback)
+        return Occurrence(self, envelope, partial(_stamp, at, key) if at or key else None)
 
     def interaction(self) -> Ongoing:
         """Measure what happens in a ``with`` block: its duration, and how it ended."""
@@ -90,7 +100,11 @@ class Touchpoint(Generic[P]):
         return cast("Callable[F, R]", _measured(self, function))
 
     def _capture(
-        self, args: Iterable[object], properties: dict[str, Any], envelope: Callable[[], bytes] | None
+        self,
+        args: Iterable[object],
+        properties: dict[str, Any],
+        envelope: Callable[[], bytes] | None,
+        stamp: Callable[[Kit], Stamp] | None = None,
     ) -> str | None:
         try:
             scope = current_scope()
@@ -102,7 +116,8 @@ class Touchpoint(Generic[P]):
         given: object = properties
         found = _kept_if_valid(kit, "", marks, lambda: self._shaped(args, properties), given)
         extra = _kept_if_valid(kit, "$envelope", marks, envelope, b"") if envelope else b""
-        return kit.intake.capture(scope or kit.root_scope, self.spec, found, extra, marks)
+        stamped = _kept_if_valid(kit, "$at", marks, partial(stamp, kit), None) if stamp else None
+        return kit.intake.capture(scope or kit.root_scope, self.spec, found, extra, marks, stamped)
 
     def _shaped(self, args: Iterable[object], properties: dict[str, Any]) -> object:
         if self._shape is not None:
@@ -124,16 +139,33 @@ def _kept_if_valid(kit: Kit, part: str, marks: dict[str, str], make: Callable[[]
         return otherwise
 
 
+def _stamp(at: datetime | None, key: str | None, kit: Kit) -> Stamp:
+    stamper = kit.intake.stamper
+    if at is None:
+        raise InvalidInteractionError("a key was given without a time", fix="give at=, too", code="CX3116")
+    if at.utcoffset() is None or not _EARLIEST <= at <= stamper.now() + _CLOCK_SKEW:
+        raise InvalidInteractionError(
+            "a time is without a time zone, before 1970, or in the future",
+            fix="give an aware datetime of the past",
+            code="CX3117",
+        )
+    tail = None if key is None else kit.desk.keyring.identifier_key("occurrence", key)[:8]
+    return stamper.stamp_past((at - _EARLIEST) // timedelta(microseconds=1), tail)
+
+
 class Occurrence(Generic[P]):
     """A touchpoint with fields of the envelope; see `Touchpoint.on`."""
 
-    def __init__(self, touchpoint: Touchpoint[P], extra: Callable[[], bytes]) -> None:
+    def __init__(
+        self, touchpoint: Touchpoint[P], extra: Callable[[], bytes], stamp: Callable[[Kit], Stamp] | None
+    ) -> None:
         self._touchpoint = touchpoint
         self._extra = extra
+        self._stamp = stamp
 
     def capture(self, /, *args: P.args, **kwargs: P.kwargs) -> str | None:
         """As `Touchpoint.capture`."""
-        return self._touchpoint._capture(args, kwargs, self._extra)
+        return self._touchpoint._capture(args, kwargs, self._extra, self._stamp)
 
 
 class Ongoing:

@@ -93,12 +93,14 @@ class Intake:
         properties: Any,
         occurrence: bytes = b"",
         marks: Mapping[str, str] | None = None,
+        stamp: tuple[str, int] | None = None,
     ) -> str | None:
         """One interaction into the queue.
 
         Args:
             occurrence: What this occurrence adds, encoded.
             marks: What was already found wrong with it: path to marker.
+            stamp: Its id and microseconds, if it did not happen just now.
 
         Returns:
             Its id, or None if it was dropped; then a counter says why.
@@ -116,7 +118,7 @@ class Intake:
             encoded = None if marks else self._encoded(properties)
             if encoded is None:
                 encoded, occurrence = self._walked(properties, occurrence, marks or {})
-            id, us = self.stamper.stamp()
+            id, us = stamp or self.stamper.stamp()
             return self.put((prepared, id, us, occurrence, encoded))
         except Exception as error:  # noqa: BLE001 - the guest's promise: nothing of this reaches the app
             self.failed(error)

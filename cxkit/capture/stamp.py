@@ -52,6 +52,17 @@ class Stamper:
             us,
         )
 
+    def stamp_past(self, us: int, tail: bytes | None = None) -> tuple[str, int]:
+        """An id and time for what happened at ``us``.
+
+        Args:
+            us: Microseconds since 1970.
+            tail: 8 bytes that make the id the same each time; random if None.
+        """
+        bits = int.from_bytes(tail or self._entropy(8)) & (1 << 62) - 1 | 1 << 63
+        milliseconds, rest = f"{us // 1000:012x}", f"{bits:016x}"
+        return f"{milliseconds[:8]}-{milliseconds[8:]}-7{_DIGITS[us % 1000]}-{rest[:4]}-{rest[4:]}", us
+
     def now(self) -> datetime:
         """The time, aware."""
         return datetime.fromtimestamp(self.time_ns() / 1e9, UTC)

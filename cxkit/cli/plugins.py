@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
+from cxkit.cli.terminal import json_option, print_json
 from cxkit.registry import Registry
 from cxkit.settings import load
 
@@ -12,7 +12,7 @@ __all__ = ["plugins"]
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@json_option
 def plugins(*, as_json: bool) -> None:
     """The plugins in use, the kinds they offer, and those that failed (then exits with 1)."""
     registry = Registry(load().plugins)
@@ -26,8 +26,7 @@ def plugins(*, as_json: bool) -> None:
     }
     failed = {one.plugin: one.reason for one in registry.failures}
     if as_json:
-        body = {"plugins": sorted(registry.plugins), **offered, "failures": failed}
-        click.echo(msgspec.json.encode(body).decode())
+        print_json({"plugins": sorted(registry.plugins), **offered, "failures": failed})
     else:
         click.echo(f"plugins    {', '.join(sorted(registry.plugins))}")
         for role, names in offered.items():

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import attrs
 import click
-import msgspec
 
+from cxkit.cli.terminal import json_option, print_json
 from cxkit.delivery.account import Account, read_account
 from cxkit.settings import load
 
@@ -15,7 +15,7 @@ __all__ = ["stats"]
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@json_option
 def stats(*, as_json: bool) -> None:
     """What became of everything captured here, per exporter.
 
@@ -23,8 +23,7 @@ def stats(*, as_json: bool) -> None:
     """
     account = read_account(load().directory.absolute())
     if as_json:
-        body = {**attrs.asdict(account), "captured": account.captured, "balanced": account.balanced}
-        click.echo(msgspec.json.encode(body).decode())
+        print_json({**attrs.asdict(account), "captured": account.captured, "balanced": account.balanced})
     else:
         for line in _lines(account):
             click.echo(line)

@@ -66,11 +66,13 @@ class Cursor:
         Raises:
             OSError: They are not kept; the position in memory has moved on all the same.
         """
-        self.progress = progress
-        if self._descriptor >= 0:
-            self._write(progress)
-        else:
-            self._written = progress.sequence
+        try:
+            if self._descriptor >= 0:
+                self._write(progress)
+            else:
+                self._written = progress.sequence
+        finally:  # not before it is written: whoever waits for a flush may end the process at once
+            self.progress = progress
         self.kept, self._written = self._written, progress.sequence
 
     def sync(self) -> None:

@@ -92,7 +92,8 @@ def build_exporters(registry: Registry, settings: Settings, given: Mapping[str, 
     built: dict[str, tuple[Exporter, ExporterTable]] = {}
     for name, table in settings.exporters.items():
         where = f"exporters.{name}"
-        options = partial(structure, table=table.options, where=where)
+        raw = _located(table.options, settings, "local.db") if table.type == "local" else table.options
+        options = partial(structure, table=raw, where=where)
         built[name] = (build(factories, table.type, options, where=where), table)
     for name, exporter in given.items():
         built[name] = (exporter, ExporterTable(type=type(exporter).__name__))
@@ -113,11 +114,16 @@ def build_store(registry: Registry, settings: Settings, *, in_memory: bool) -> S
         ConfigurationError: A setting is wrong.
     """
     table = StoreTable(type="memory") if in_memory else settings.store
-    options = table.options
-    if table.type == "sqlite" and "path" not in options:
-        path = str(settings.directory.absolute() / "state.db")
-        options = RawTable({**options, "path": path}, origins=options.origins, also=options.also)
+    options = _located(table.options, settings, "state.db") if table.type == "sqlite" else table.options
     return build(registry.stores(), table.type, partial(structure, table=options, where="store"), where="store")
+
+
+def _located(options: RawTable, settings: Settings, name: str) -> RawTable:
+    """The options, with a path in cxkit's directory if they have none."""
+    if "path" in options:
+        return options
+    path = str(settings.directory.absolute() / name)
+    return RawTable({**options, "path": path}, origins=options.origins, also=options.also)
 
 
 def build_experiences(settings: Settings) -> dict[str, ExperienceSpec]:

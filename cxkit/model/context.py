@@ -19,6 +19,8 @@ class Page:
     """The route's template, ``/products/{sku}``; None when no route matched."""
     method: str | None = None
     title: str | None = None
+    engaged_ms: int | None = None
+    """How long it was really looked at: visible, and in use. None: nobody measured."""
 
 
 @attrs.frozen(kw_only=True)

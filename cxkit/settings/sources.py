@@ -14,7 +14,7 @@ import attrs
 
 from cxkit.errors import ConfigurationError, nearest
 from cxkit.settings.sealed import RawTable, Text
-from cxkit.settings.tree import REST, Settings
+from cxkit.settings.tree import REST, ExporterTable, Settings
 from cxkit.settings.typed import bare, build, copied, joined, named
 
 __all__ = ["load"]
@@ -23,6 +23,7 @@ _PREFIX: Final = "CXKIT_"
 _FILE: Final = "CXKIT_CONFIG"
 _PLUGINS: Final = "CXKIT_PLUGINS"
 _PYPROJECT: Final = "pyproject.toml"
+_DEVELOPMENT_EXPORTER: Final = "development"
 _MAX_FILE_BYTES: Final = 1_048_576
 _REFERENCE: Final = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)\})?")
 
@@ -69,7 +70,21 @@ def _loaded(file: Path | None, environ: Mapping[str, str], overrides: Mapping[st
     if raw.get("durability") in ("write", "sync"):
         what = f"{named('durability', origins)} asks for a mode that this version does not have yet"
         raise ConfigurationError(what, fix='leave it out, or write durability = "queue"', code="CX1006")
-    return attrs.evolve(build(Settings, RawTable(raw, origins=origins), ""), origins=origins)
+    settings = attrs.evolve(build(Settings, RawTable(raw, origins=origins), ""), origins=origins)
+    return _in_development(settings) if settings.development else settings
+
+
+def _in_development(settings: Settings) -> Settings:
+    """What `development` changes: errors are raised, and everything is kept on this machine to be looked at."""
+    origin = settings.origins["development"]
+    origins = {"strict": origin, **settings.origins}
+    strict = settings.strict if "strict" in settings.origins else True
+    if any(table.type == "local" for table in settings.exporters.values()):
+        return attrs.evolve(settings, strict=strict, origins=origins)
+    local = ExporterTable(type="local", purposes=frozenset({"necessary"}))
+    exporters = {**settings.exporters, _DEVELOPMENT_EXPORTER: local}
+    origins |= {f"exporters.{_DEVELOPMENT_EXPORTER}.{key}": origin for key in ("type", "purposes")}
+    return attrs.evolve(settings, strict=strict, exporters=exporters, origins=origins)
 
 
 def _merge(

@@ -196,6 +196,7 @@ class Settings:
         validator=_shaped("[A-Za-z0-9._~-]{1,100}", "use up to 100 letters, digits and . _ ~ -"),
     )
     strict: bool = False
+    development: bool = False
     directory: Path = Path(".cxkit")
     durability: Literal["queue"] = "queue"
     exit_timeout_s: float = attrs.field(default=2.0, validator=_seconds)

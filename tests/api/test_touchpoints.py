@@ -6,13 +6,16 @@ import asyncio
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict
+from uuid import RFC_4122, UUID
 
 import attrs
 import pytest
 
 import cxkit
-from cxkit.errors import DeclarationError
+from cxkit.errors import DeclarationError, InvalidInteractionError
+from cxkit.kit import Kit
 from cxkit.testing import Recorder, recorder
 
 # --- typed properties ---
@@ -217,3 +220,46 @@ def test_envelope_fields_stand_apart_from_properties(cx: Recorder) -> None:
     assert (other.value, other.cause, other.case, other.feedback) == (
         cxkit.money(1, "EUR"), first, "4711", feedback
     )  # fmt: skip
+
+
+# --- The past -------------------------------------------------------------------------------------
+
+SOLD = cxkit.touchpoint("shop.sold")
+THEN = datetime(2026, 11, 2, 9, 30, 0, 123456, tzinfo=UTC)
+
+
+def test_what_happened_earlier_keeps_its_time(cx: Recorder) -> None:
+    first = SOLD.on(at=THEN).capture(n=1)
+    second = SOLD.on(at=THEN).capture(n=2)
+    assert first != second
+    assert [one.occurred_at for one in cx.interactions] == [THEN, THEN]
+    assert [UUID(one.id).version for one in cx.interactions] == [7, 7]
+    assert {UUID(one.id).variant for one in cx.interactions} == {RFC_4122}
+    assert UUID(first or "").int >> 80 == int(THEN.timestamp() * 1000)
+
+
+def test_the_same_key_and_time_are_the_same_occurrence(cx: Recorder) -> None:
+    told = [SOLD.on(at=at, key=key).capture() for at in (THEN, THEN + timedelta(seconds=1)) for key in ("a", "b", "a")]
+    assert told[0] == told[2] != told[1]
+    assert len(set(told)) == 4
+    other = Kit(in_memory=True)
+    with cxkit.scope(kit=other):
+        assert SOLD.on(at=THEN, key="a").capture() not in told  # the key is not to be guessed from the id
+
+
+@pytest.mark.parametrize(
+    ("at", "key", "code"),
+    [
+        (THEN.replace(tzinfo=None), None, "CX3117"),
+        (datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC), None, "CX3117"),
+        (datetime(2200, 1, 1, tzinfo=UTC), None, "CX3117"),
+        (None, "a", "CX3116"),
+    ],
+)
+def test_a_time_that_cannot_be(at: datetime | None, key: str | None, code: str) -> None:
+    with recorder(strict=True), pytest.raises(InvalidInteractionError) as caught:
+        SOLD.on(at=at, key=key).capture()
+    assert caught.value.code == code
+    with recorder(strict=False) as record:
+        SOLD.on(at=at, key=key).capture()
+        assert record.one("shop.sold").trimmed == {"$at": "invalid:InvalidInteractionError"}

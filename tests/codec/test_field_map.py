@@ -46,7 +46,7 @@ FULL = Interaction(
     context=Context(
         channel="store",
         session="s1",
-        page=Page(route="/products/{sku}", method="GET", title="Almonds"),
+        page=Page(route="/products/{sku}", method="GET", title="Almonds", engaged_ms=12_000),
         device=Device(type="phone", os="android", browser="firefox"),
         place=Place(country="FR", region="75", city="Paris", source="edge"),
         locale="fr-CA",

@@ -14,12 +14,11 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import attrs
-import click
 import pytest
 
 import cxkit
 from cxkit import errors, hookspecs, roles
-from cxkit.cli import cli
+from cxkit.cli import VERBS
 from cxkit.codec import decode, encode
 from cxkit.model import CHANNELS, EVIDENCE, PURPOSES, SCALES, Feedback, Identifier, Identity, Interaction, Money
 from cxkit.model.touchpoint import Stage
@@ -157,7 +156,7 @@ def test_every_kind_of_error_is_documented_with_the_one_it_also_is(reference: An
 
 
 @reads("cli")
-@pytest.mark.parametrize("command", [None, *cli.commands])
+@pytest.mark.parametrize("command", [None, *VERBS])
 def test_the_help_of_every_command_is_shown(reference: Any, command: str | None) -> None:
     # That it is what they print is for test_blocks to see.
     shown = [typed for block in reference.blocks for typed, _ in block.commands]
@@ -166,9 +165,8 @@ def test_the_help_of_every_command_is_shown(reference: Any, command: str | None)
 
 @reads("cli")
 def test_every_command_is_a_heading(reference: Any) -> None:
-    assert isinstance(cli, click.Group)
     assert [one for one in reference.headings if one.startswith("`cxkit ")] == sorted(
-        (f"`cxkit {name}`" for name in cli.commands), reverse=True
+        (f"`cxkit {name}`" for name in VERBS), reverse=True
     )
 
 
@@ -197,7 +195,7 @@ def filled(kind: Any, name: str, default: object = None) -> Any:
         return kind(**{one.name: filled(hints[one.name], one.name, one.default) for one in attrs.fields(kind)})
     if name in ("consent", "trimmed", "properties"):
         return {"KEY": True if name == "consent" else "cut"}
-    if name in ("level", "depth", "cap"):
+    if kind is int:
         return 2
     return (name,) if name == "reasons" else name
 

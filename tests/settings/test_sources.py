@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cxkit.settings import Redact, Secret, Settings, load
+from cxkit.settings import ExporterTable, Redact, Secret, Settings, load
 
 SIGNING, IDENTIFIER = "an old signing secret", "an identifier secret"
 
@@ -27,6 +27,7 @@ EVERY: list[tuple[str, str, str, object]] = [
     ("exit_timeout_s", "3", "3", 3.0),
     ("store_budget_s", "0.5", "0.5", 0.5),
     ("queue.max_bytes", "1_000", "1000", 1000),
+    ("development", "false", "false", False),
     ("spool.max_bytes", "9_000_000", "9000000", 9_000_000),
     ("spool.max_age_s", "60.5", "60.5", 60.5),
     ("spool.segment_bytes", "4096", "4096", 4096),
@@ -216,3 +217,21 @@ def test_the_environment_of_a_process_and_its_working_directory(write: Any) -> N
     )
     assert (good.stdout, good.stderr) == ("shop-test 7\n", "")
     assert 'CX1005: the variable "CXKIT_SERVICE"' in bad.stderr
+
+
+# --- Development ----------------------------------------------------------------------------------
+
+
+def test_development_raises_and_keeps_everything_here() -> None:
+    loaded = load(environ={"CXKIT_DEVELOPMENT": "true"})
+    assert loaded.strict
+    assert loaded.exporters == {"development": ExporterTable(type="local", purposes=frozenset({"necessary"}))}
+    assert loaded.origins["exporters.development.type"] == loaded.origins["strict"] == "env CXKIT_DEVELOPMENT"
+
+
+def test_development_leaves_alone_what_is_set() -> None:
+    overrides = {"strict": False, "exporters": {"mine": {"type": "local", "purposes": ["analytics"]}}}
+    loaded = load(environ={"CXKIT_DEVELOPMENT": "true"}, overrides=overrides)
+    assert not loaded.strict
+    assert list(loaded.exporters) == ["mine"]
+    assert loaded.origins["strict"] == "code"
