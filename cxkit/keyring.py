@@ -159,6 +159,7 @@ def _kept(directory: Path) -> tuple[list[str], str]:
 
 def _generate(directory: Path, path: Path) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _keep_out_of_version_control(directory)
     keys = {"signing": [os.urandom(32).hex()], "identifier": os.urandom(32).hex()}
     draft = directory / f".{_FILE}.{os.urandom(8).hex()}"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -171,3 +172,11 @@ def _generate(directory: Path, path: Path) -> None:
     finally:
         os.close(descriptor)
         draft.unlink()
+
+
+def _keep_out_of_version_control(directory: Path) -> None:
+    try:
+        with (directory / ".gitignore").open("x") as file:
+            file.write("*\n")
+    except OSError:
+        pass  # there is one, or there can be none: the keys matter more

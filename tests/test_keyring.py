@@ -148,7 +148,8 @@ def test_generated_once_and_kept_to_ourselves(tmp_path: Path) -> None:
     assert first.generated
     assert verified(second, first.sign("cookie", "v", now=NOW)) == "v"
     assert first.identifier_key("email", "n") == second.identifier_key("email", "n")
-    (file,) = folder.iterdir()
+    ignore, file = sorted(folder.iterdir())
+    assert (ignore.name, ignore.read_text()) == (".gitignore", "*\n")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     other = Keyring.open(tmp_path / "other")
@@ -186,7 +187,7 @@ def test_processes_that_start_together_share_what_one_of_them_made(tmp_path: Pat
         made = [*pool.map(lambda process: process.communicate("x", timeout=60)[0].strip(), started)]
     assert len(set(made)) == 1
     assert len(made[0]) == 32
-    assert [file.name for file in (tmp_path / "keys").iterdir()] == ["keys.json"], "no draft is left"
+    assert {file.name for file in (tmp_path / "keys").iterdir()} == {".gitignore", "keys.json"}, "no draft is left"
 
 
 @pytest.mark.parametrize(

@@ -114,9 +114,10 @@ class Touchpoint(Generic[P]):
             return None
         marks: dict[str, str] = {}
         given: object = properties
-        found = _kept_if_valid(kit, "", marks, lambda: self._shaped(args, properties), given)
-        extra = _kept_if_valid(kit, "$envelope", marks, envelope, b"") if envelope else b""
-        stamped = _kept_if_valid(kit, "$at", marks, partial(stamp, kit), None) if stamp else None
+        keep = partial(_kept_if_valid, kit, self.spec.name, marks)
+        found = keep("properties", "", lambda: self._shaped(args, properties), given)
+        extra = keep("envelope", "$envelope", envelope, b"") if envelope else b""
+        stamped = keep("time", "$at", partial(stamp, kit), None) if stamp else None
         return kit.intake.capture(scope or kit.root_scope, self.spec, found, extra, marks, stamped)
 
     def _shaped(self, args: Iterable[object], properties: dict[str, Any]) -> object:
@@ -127,14 +128,14 @@ class Touchpoint(Generic[P]):
         return properties
 
 
-def _kept_if_valid(kit: Kit, part: str, marks: dict[str, str], make: Callable[[], R], otherwise: R) -> R:
+def _kept_if_valid(
+    kit: Kit, name: str, marks: dict[str, str], what: str, part: str, make: Callable[[], R], otherwise: R
+) -> R:
     """What ``make`` makes; if it cannot, the interaction is kept without, and marked."""
     try:
         return make()
-    except Exception as error:
-        if kit.settings.strict:
-            raise
-        kit.intake.noted["part_invalid"] += 1
+    except Exception as error:  # noqa: BLE001 - the app's own shape may raise anything
+        kit.intake.spoilt(f'the {what} given to "{name}"', error)
         marks[part] = f"invalid:{type(error).__name__}"
         return otherwise
 

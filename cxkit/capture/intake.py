@@ -1,7 +1,8 @@
 """Intake: the walk of one capture on the caller's thread, and the queue at its end.
 
-No lock, no I/O, no logging, no hook. ``SimpleQueue.put`` is the only thing shared: it is written
-in C and re-entrant, so a signal handler or a finaliser that captures cannot deadlock.
+No lock, no I/O, no hook, and no logging but of the first of each fault. ``SimpleQueue.put`` is the
+only thing shared: it is written in C and re-entrant, so a signal handler or a finaliser that
+captures cannot deadlock.
 
 The counters are added to without a lock. ``x.n += 1`` on an attribute or a dict item holds no point
 at which CPython (with its global lock) switches threads, so nothing is lost; a free-threaded build
@@ -10,6 +11,7 @@ would need atomics here.
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
@@ -37,6 +39,9 @@ _ITEM_BYTES: Final = 320
 _ROOM: Final = (0.5, 0.9, 1.0)
 """How full the queue may be for low, normal and critical interactions."""
 
+_MAX_TOLD: Final = 100
+
+logger = logging.getLogger("cxkit")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -74,6 +79,7 @@ class Intake:
         self.dropped: defaultdict[str, int] = defaultdict(int)
         self.noted: defaultdict[str, int] = defaultdict(int)
         """What went wrong without costing an interaction: a plugin that failed, say."""
+        self._told: set[tuple[str, str]] = set()
         self.reset()
 
     def reset(self) -> None:
@@ -144,16 +150,33 @@ class Intake:
         self._running = False
 
     def note(self, error: Exception) -> None:
-        """Something went wrong that cost no interaction: raised in strict mode, else counted in ``noted``."""
+        """Something went wrong that cost no interaction: raised in strict mode, else counted and told once."""
         if self._strict:
             raise error
-        self.noted["invalid" if isinstance(error, CXError) else "internal_error"] += 1
+        self.noted[_fault(error)] += 1
+        self._tell("a call had no effect", error)
 
     def failed(self, error: Exception) -> None:
-        """A capture that went wrong: raised in strict mode, else counted under the error's code."""
+        """A capture that went wrong: raised in strict mode, else counted and told once."""
         if self._strict:
             raise error
-        self.dropped["invalid" if isinstance(error, CXError) else "internal_error"] += 1
+        self.dropped[_fault(error)] += 1
+        self._tell("an interaction was dropped", error)
+
+    def spoilt(self, what: str, error: Exception) -> None:
+        """A part of an interaction that cannot be kept: raised in strict mode, else counted and told once."""
+        if self._strict:
+            raise error
+        self.noted["part_invalid"] += 1
+        self._tell(f"{what} did not fit, and interactions are kept without", error)
+
+    def _tell(self, what: str, error: Exception) -> None:
+        """Once for each fault: whoever develops the app must hear of it, and no log must fill up."""
+        code = error.code if isinstance(error, CXError) else type(error).__name__
+        if (what, code) not in self._told and len(self._told) < _MAX_TOLD:
+            self._told.add((what, code))
+            text = str(error) if isinstance(error, CXError) else code
+            logger.warning("cxkit: %s: %s", what, "".join(one if one.isprintable() else "?" for one in text))
 
     def take(self, timeout_s: float | None) -> list[Captured]:
         """All that is queued; waits for the first up to ``timeout_s`` (None: for ever). For one thread.
@@ -223,3 +246,7 @@ class Intake:
                 code="CX3102",
             )
         return encoded, extra + occurrence(trimmed=trimmed)
+
+
+def _fault(error: Exception) -> str:
+    return "invalid" if isinstance(error, CXError) else "internal_error"

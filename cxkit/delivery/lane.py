@@ -36,6 +36,7 @@ __all__ = ["Lane", "LaneLimits", "Verdict"]
 
 _IDLE_S: Final = 5.0
 _UNKNOWN_S: Final = 1.0
+_MAX_TOLD: Final = 20
 
 logger = logging.getLogger("cxkit")
 
@@ -114,6 +115,8 @@ class Lane:
         self._span: _Span | None = None
         self._turn = 0
         self._waiting_for_consent = False
+        self._troubles: set[str] = set()
+        self._refusals: set[str] = set()
         self._wake = threading.Event()
         self._hurry = False
         self._stop_at: float | None = None
@@ -270,6 +273,7 @@ class Lane:
     def _settle(self, span: _Span, tried: list[Record], outcome: Outcome) -> None:
         count = len(tried)
         if outcome.verdict == "delivered":
+            self._tell_of_recovery()
             self._done(span, count, {})
             self.backoff.succeeded()
             self._cleared(span, count)
@@ -289,6 +293,22 @@ class Lane:
                 retry_after_s=outcome.retry_after_s,
                 pause=outcome.verdict == "pause",
             )
+            if outcome.verdict == "pause" or self.backoff.failures > 1:  # one alone is soon forgotten
+                self._tell_of_trouble(outcome)
+
+    def _tell_of_trouble(self, outcome: Outcome) -> None:
+        if outcome.reason not in self._troubles and len(self._troubles) < _MAX_TOLD:
+            self._troubles.add(outcome.reason)
+            paused = outcome.verdict == "pause"
+            logger.warning(
+                "cxkit: exporter %s %s (%s); what it is owed waits in the spool",
+                self.name, "needs somebody to mend it" if paused else "cannot deliver", outcome.reason,
+            )  # fmt: skip
+
+    def _tell_of_recovery(self) -> None:
+        if self._troubles:
+            self._troubles.clear()
+            logger.warning("cxkit: exporter %s delivers again", self.name)
 
     def _cleared(self, span: _Span, count: int) -> None:
         """So many of the suspects were accepted; if all were, each in a smaller batch, none is at fault."""
@@ -319,6 +339,9 @@ class Lane:
         span.rest[:count] = again
 
     def _bury(self, record: Record, reason: str) -> None:
+        if reason not in self._refusals and len(self._refusals) < _MAX_TOLD:
+            self._refusals.add(reason)
+            logger.warning("cxkit: exporter %s had an interaction refused for ever (%s)", self.name, reason)
         try:
             self._dead.add(record, reason=reason, at=self._now_text())
         except OSError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import get_args
 
 from cxkit.capture.scope import Scope
 from cxkit.errors import InvalidInteractionError, nearest
@@ -10,6 +11,7 @@ from cxkit.flows.desk import Desk
 from cxkit.flows.identify import STITCHING
 from cxkit.flows.view import Known
 from cxkit.model import PURPOSES, Choice, Identity, TouchpointSpec, purpose_bits
+from cxkit.model.consent import Method
 from cxkit.rules.consent import unobjected
 from cxkit.rules.identity import join, without
 
@@ -25,9 +27,13 @@ def choose(desk: Desk, scope: Scope, purposes: Iterable[str], choice: Choice, *,
     withdrawal, but where something was refused from the start nothing ever arrives, not even that.
 
     Raises:
-        InvalidInteractionError: A purpose is not known, or none is named.
+        InvalidInteractionError: A purpose or the method is not known, or no purpose is named. What is
+            known is chosen all the same.
     """
-    chosen = _known(purposes)
+    chosen, wrong = _known(purposes)
+    if method not in get_args(Method):
+        fix = nearest(str(method)[:64], get_args(Method))
+        method, wrong = "api", InvalidInteractionError("a choice has a method that is not one", fix=fix, code="CX3123")
     before, granted = scope.identity, scope.allowed.granted
     now = desk.intake.stamper.now()
     earlier = unobjected(scope.choices) if scope.gpc and not scope.despite_gpc else scope.choices
@@ -51,6 +57,8 @@ def choose(desk: Desk, scope: Scope, purposes: Iterable[str], choice: Choice, *,
         )
         for identity in concerned
     ]
+    if wrong is not None:
+        raise wrong
     return ids[0]
 
 
@@ -69,14 +77,17 @@ def _recognise(scope: Scope) -> None:
         scope.change(identity=join(scope.identity, [visitor]))
 
 
-def _known(purposes: Iterable[str]) -> list[str]:
-    chosen = [purposes] if isinstance(purposes, str) else list(purposes)
-    if not chosen:
-        raise InvalidInteractionError(
-            "a choice names no purpose", fix='name each, e.g. withdraw("advertising")', code="CX3122"
-        )
-    for purpose in chosen:
-        if purpose not in PURPOSES:
-            name = str(purpose)[:64]
-            raise InvalidInteractionError(f'"{name}" is not a purpose', fix=nearest(name, PURPOSES), code="CX3121")
-    return chosen
+def _known(purposes: Iterable[str]) -> tuple[list[str], InvalidInteractionError | None]:
+    """The purposes that there are, and what is wrong with the rest; raised where there is nothing else."""
+    named = [purposes] if isinstance(purposes, str) else list(purposes)
+    known = [one for one in named if one in PURPOSES]
+    error = None
+    if len(known) < len(named):
+        wrong = str(next(one for one in named if one not in PURPOSES))[:64]
+        error = InvalidInteractionError(f'"{wrong}" is not a purpose', fix=nearest(wrong, PURPOSES), code="CX3121")
+    elif not known:
+        fix = 'name each, e.g. withdraw("advertising")'
+        error = InvalidInteractionError("a choice names no purpose", fix=fix, code="CX3122")
+    if error is not None and not known:
+        raise error
+    return known, error

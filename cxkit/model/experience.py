@@ -59,8 +59,8 @@ class ExperienceSpec:
     """What is declared of an experience: variants in the order they are tried, and the fallback.
 
     Raises:
-        DeclarationError: The name or the level is not one, two variants share a name, or the
-            fallback is not for everybody.
+        DeclarationError: The name, the level or a variant is not one, two variants share a name, or
+            the fallback is not for everybody.
     """
 
     name: str
@@ -72,6 +72,12 @@ class ExperienceSpec:
 
     def __attrs_post_init__(self) -> None:
         check_name(self.name, "experience")
+        if not all(isinstance(variant, Variant) for variant in (self.fallback, *self.variants)):
+            raise DeclarationError(
+                f'experience "{self.name}" has a fallback or a variant that is no Variant',
+                fix='write cxkit.Variant(name="all", content=...)',
+                code="CX3016",
+            )
         names = [variant.name for variant in (self.fallback, *self.variants)]
         if len(set(names)) < len(names):
             raise DeclarationError(

@@ -71,6 +71,9 @@ def _loaded(file: Path | None, environ: Mapping[str, str], overrides: Mapping[st
         what = f"{named('durability', origins)} asks for a mode that this version does not have yet"
         raise ConfigurationError(what, fix='leave it out, or write durability = "queue"', code="CX1006")
     settings = attrs.evolve(build(Settings, RawTable(raw, origins=origins), ""), origins=origins)
+    found = path is not None and file is None and _FILE not in environ
+    if path is not None and found and origins.get("directory", "file").startswith("file"):
+        settings = attrs.evolve(settings, directory=path.parent / settings.directory)
     return _in_development(settings) if settings.development else settings
 
 

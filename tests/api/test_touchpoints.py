@@ -263,3 +263,19 @@ def test_a_time_that_cannot_be(at: datetime | None, key: str | None, code: str) 
     with recorder(strict=False) as record:
         SOLD.on(at=at, key=key).capture()
         assert record.one("shop.sold").trimmed == {"$at": "invalid:InvalidInteractionError"}
+
+
+# --- What is wrong is told once -------------------------------------------------------------------
+
+
+def test_what_does_not_fit_is_told_once_for_each_touchpoint(caplog: pytest.LogCaptureFixture) -> None:
+    typed = cxkit.touchpoint("shop.typed", properties=ItemAdded)
+    with recorder(strict=False) as record, cxkit.scope(user_id="nancy"):
+        for _ in range(2):
+            typed.capture(skuu="A")  # type: ignore[call-arg]
+            cxkit.withdraw("adver\ntizing")
+    assert [one.trimmed for one in record.named("shop.typed")] == [{"": "invalid:TypeError"}] * 2
+    assert caplog.messages == [
+        'cxkit: the properties given to "shop.typed" did not fit, and interactions are kept without: TypeError',
+        'cxkit: a call had no effect: CX3121: "adver?tizing" is not a purpose. Fix: did you mean "advertising"?',
+    ]

@@ -22,15 +22,18 @@ from cxkit.testing import Recorder, recorder
         lambda: cxkit.withdraw("analytics"),
     ],
 )
-def test_without_a_scope_there_is_nobody_to_act_for(act: Any) -> None:
+def test_without_a_scope_there_is_nobody_to_act_for(act: Any, caplog: pytest.LogCaptureFixture) -> None:
     with recorder(strict=True), pytest.raises(StateError) as caught:
         act()
     assert caught.value.code == "CX7002"
     assert "middleware" in caught.value.fix
     with recorder(strict=False) as record:
         act()
-        assert sum(record.kit.intake.noted.values()) == 1
+        act()
+        assert sum(record.kit.intake.noted.values()) == 2
         assert record.interactions == []
+    (told,) = caplog.messages
+    assert told.startswith("cxkit: a call had no effect: CX7002: ")
 
 
 def test_without_a_scope_interactions_are_nobodys_and_nothing_is_known(cx: Recorder) -> None:

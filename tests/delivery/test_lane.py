@@ -94,6 +94,35 @@ def test_what_failed_is_tried_again_in_smaller_batches_under_the_same_names(
     assert lane.backoff.failures == 0
 
 
+def test_trouble_and_recovery_are_told_once(
+    spool: Spool, records: Make, lane_for: LaneFor, work: Work, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool.append(records(8))
+    outcomes = [Outcome.retry("http_503")] * 4 + [Outcome.pause("http_401")] * 2
+    lane = lane_for(RecordingExporter(outcomes=outcomes), spool)
+    for _ in range(7):
+        work(lane)
+    assert counts(spool) == {"delivered": 8}
+    assert [one.getMessage() for one in caplog.records] == [
+        "cxkit: exporter sink cannot deliver (http_503); what it is owed waits in the spool",
+        "cxkit: exporter sink needs somebody to mend it (http_401); what it is owed waits in the spool",
+        "cxkit: exporter sink delivers again",
+    ]
+
+
+def test_one_failure_alone_is_not_told_and_the_first_refusal_of_a_kind_is(
+    spool: Spool, records: Make, lane_for: LaneFor, work: Work, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool.append(records(3))
+    exporter = RecordingExporter(outcomes=[Outcome.retry("http_503"), Outcome.reject({0: "bad_type", 1: "bad_type"})])
+    lane = lane_for(exporter, spool)
+    for _ in range(3):
+        work(lane)
+    assert [one.getMessage() for one in caplog.records] == [
+        "cxkit: exporter sink had an interaction refused for ever (bad_type)"
+    ]
+
+
 def test_a_batch_is_named_after_its_content_alone(records: Make, lane_for: LaneFor, work: Work) -> None:
     """F19: so a receiver may take the second attempt for the first, and no other batch for it."""
     spools = [Spool.create(None, segment_bytes=1 << 20) for _ in range(2)]

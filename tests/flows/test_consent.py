@@ -86,11 +86,20 @@ def test_what_is_not_a_purpose_is_refused_with_the_nearest(kit: Kit) -> None:
     assert (caught.value.code, caught.value.fix) == ("CX3121", 'did you mean "analytics"?')
 
 
-def test_of_several_purposes_all_or_none(kit: Kit) -> None:
+def test_a_misspelt_purpose_does_not_cost_the_others(kit: Kit) -> None:
+    """Least of all where the others are refused."""
     with cxkit.scope(kit=kit):
         with pytest.raises(InvalidInteractionError):
-            cxkit.grant("analytics", "no such")
-        assert here().choices == {}
+            cxkit.withdraw("advertizing", "analytics")
+        assert {purpose: choice for purpose, (choice, _) in here().choices.items()} == {"analytics": "denied"}
+
+
+def test_a_method_that_is_not_one_does_not_cost_the_choice(kit: Kit) -> None:
+    with cxkit.scope(kit=kit):
+        with pytest.raises(InvalidInteractionError) as caught:
+            cxkit.withdraw("analytics", method="rejct")  # type: ignore[arg-type]
+        assert (caught.value.code, caught.value.fix) == ("CX3123", 'did you mean "reject"?')
+        assert here().choices["analytics"][0] == "denied"
 
 
 def test_before_a_choice_exporters_get_only_what_names_nobody(kit: Kit, exporter: ForAnalytics) -> None:

@@ -47,6 +47,23 @@ def test_a_named_file_goes_before_the_nearest_and_the_argument_before_the_variab
     assert load(environ=environ, file=other).origins == {"service": "file other.toml"}
 
 
+def test_the_directory_is_beside_the_file_that_was_found(write: Any) -> None:
+    """So that the command line, called from below, sees what the application sees."""
+    named = write('service = "own"').absolute()
+    here = Path.cwd()
+    assert load(environ={}).directory.absolute() == here / ".cxkit"
+    Path("below").mkdir()
+    os.chdir("below")
+    assert load(environ={}).directory == here / ".cxkit"
+    assert load(environ={"CXKIT_DIRECTORY": "own"}).directory == Path("own")
+    assert load(environ={}, overrides={"directory": "own"}).directory == Path("own")
+    assert (
+        load(environ={"CXKIT_CONFIG": str(named)}).directory == load(environ={}, file=named).directory == Path(".cxkit")
+    )
+    write('directory = "/var/lib/cx"', str(named))
+    assert load(environ={}).directory == Path("/var/lib/cx")
+
+
 def test_a_removed_working_directory_has_no_file() -> None:
     Path("gone").mkdir()
     os.chdir("gone")
