@@ -176,7 +176,8 @@ def _generate(directory: Path, path: Path) -> None:
 
 def _keep_out_of_version_control(directory: Path) -> None:
     try:
-        with (directory / ".gitignore").open("x") as file:
-            file.write("*\n")
+        descriptor = os.open(directory / ".gitignore", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        os.write(descriptor, b"*\n")
+        os.close(descriptor)
     except OSError:
         pass  # there is one, or there can be none: the keys matter more

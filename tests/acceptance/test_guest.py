@@ -39,6 +39,9 @@ def test_importing_it_starts_opens_and_loads_nothing(tmp_path: Path) -> None:
 
         sys.addaudithook(watch)
         import cxkit
+        assert not [name for name in sys.modules if name.startswith("cxkit.")], "not even the rooms"
+        cxkit.touchpoint
+        assert "cxkit.kit" in sys.modules
         assert seen == [], seen
         assert threading.enumerate() == [threading.main_thread()]
         assert before == {n: signal.getsignal(n) for n in signal.valid_signals()}
