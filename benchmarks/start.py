@@ -12,7 +12,11 @@ __all__ = ["run"]
 
 
 def run(*, quick: bool) -> str:
-    programs = {"python alone": "pass", "import attrs, pluggy": "import attrs, pluggy", "import cxkit, its names": "import cxkit; cxkit.touchpoint"}
+    programs = {
+        "python alone": "pass",
+        "import attrs, pluggy": "import attrs, pluggy",
+        "import cxkit, its names": "import cxkit; cxkit.touchpoint",
+    }
     times: dict[str, list[float]] = {name: [] for name in programs}
     for _ in range(4 if quick else 15):
         for name, program in programs.items():

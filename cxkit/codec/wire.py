@@ -37,7 +37,7 @@ from cxkit.model import (
     Place,
 )
 from cxkit.model.interaction import Outcome
-from cxkit.model.touchpoint import Direction, Kind, Nature, Presence, Reach, Stage, TouchpointSpec
+from cxkit.model.touchpoint import WORD, Direction, Kind, Nature, Presence, Reach, Stage, TouchpointSpec
 
 __all__ = [
     "BATCH_CONTENT_TYPE",
@@ -221,6 +221,8 @@ def check_context(context: Context) -> None:
         msgspec.convert(plain, Context)
     except (msgspec.MsgspecError, TypeError, ValueError) as error:
         raise _invalid("context", f"holds what it may not ({type(error).__name__})") from error
+    if context.channel is not None and not WORD.fullmatch(context.channel):
+        raise _invalid("channel", 'is not one lower-case word, such as "store"')
     if len(encoded) > _MAX_CONTEXT_BYTES:
         raise _invalid("context", f"is longer than {_MAX_CONTEXT_BYTES} bytes")
 

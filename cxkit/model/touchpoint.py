@@ -47,7 +47,7 @@ CHANNELS: Final = (
 """Channels with a known meaning; any other lower-case word is allowed."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9][a-z0-9_]*){0,5}")
-_WORD = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+WORD: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
 def check_name(name: object, noun: str) -> str:
@@ -81,7 +81,7 @@ def _one_of(words: object, *, optional: bool = True) -> Callable[..., None]:
 
 
 def _word(owner: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
-    if value is not None and not (type(value) is str and _WORD.fullmatch(value)):
+    if value is not None and not (type(value) is str and WORD.fullmatch(value)):
         raise DeclarationError(
             f'{attribute.name} of touchpoint "{getattr(owner, "name", "?")}" is not one lower-case word',
             fix='use a word like "web" or "store"',

@@ -166,7 +166,7 @@ def test_the_help_of_every_command_is_shown(reference: Any, command: str | None)
 @reads("cli")
 def test_every_command_is_a_heading(reference: Any) -> None:
     assert [one for one in reference.headings if one.startswith("`cxkit ")] == sorted(
-        (f"`cxkit {name}`" for name in VERBS), reverse=True
+        f"`cxkit {name}`" for name in VERBS
     )
 
 
