@@ -82,5 +82,5 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import cxkit.api
 
-    globals().update({one: getattr(cxkit.api, one) for one in __all__})
-    return globals()[name]
+    found = globals()[name] = getattr(cxkit.api, name)
+    return found

@@ -7,15 +7,20 @@ captured: the scope's, else the default one. ``touchpoints`` and ``experiences``
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
 from cxkit.api.controls import close, configure, flush, settled, stats
 from cxkit.api.experiences import Experience, experience
 from cxkit.api.scopes import carry, grant, identify, profile, scope, withdraw
 from cxkit.api.touchpoints import Occurrence, Ongoing, Touchpoint, money, touchpoint
-from cxkit.delivery.account import Account
-from cxkit.delivery.engine import Flushed
 from cxkit.errors import CXError
-from cxkit.kit import Kit
 from cxkit.model import Decision, Feedback, Interaction, Money, Variant
+
+if TYPE_CHECKING:
+    from cxkit.delivery.account import Account
+    from cxkit.delivery.engine import Flushed
+    from cxkit.kit import Kit
 
 __all__ = [
     "Account",
@@ -46,3 +51,12 @@ __all__ = [
     "touchpoint",
     "withdraw",
 ]
+
+_LATER: Final = {"Account": "cxkit.delivery.account", "Flushed": "cxkit.delivery.engine", "Kit": "cxkit.kit"}
+"""What a program that only declares touchpoints does without: importing it takes as long as all the rest."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)

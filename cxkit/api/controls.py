@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cxkit.api.declared import unconfigured
-from cxkit.delivery.account import Account
-from cxkit.delivery.engine import Flushed
-from cxkit.kit import Kit, current_kit, install
-from cxkit.settings import Settings, load
+from cxkit.kit import current_kit, install
+
+if TYPE_CHECKING:
+    from cxkit.delivery.account import Account
+    from cxkit.delivery.engine import Flushed
+    from cxkit.kit import Kit
+    from cxkit.settings import Settings
 
 __all__ = ["close", "configure", "flush", "settled", "stats"]
 
@@ -27,7 +32,9 @@ def configure(settings: Settings | None = None) -> Kit:
         True
         >>> _ = install(before)
     """
-    kit = Kit(settings or load())
+    from cxkit.kit import Kit
+
+    kit = Kit(settings)
     before = install(kit)
     if isinstance(before, Kit):
         before.close()
@@ -43,6 +50,8 @@ def flush(*, timeout_s: float = 5.0) -> Flushed:
         ...     flush(timeout_s=1).complete
         True
     """
+    from cxkit.delivery.engine import Flushed
+
     kit = _kit()
     return Flushed(complete=True, pending={}) if kit is None else kit.flush(timeout_s=timeout_s)
 
@@ -56,6 +65,8 @@ def close(*, timeout_s: float | None = None) -> Flushed:
         ...     close(timeout_s=1).pending
         {}
     """
+    from cxkit.delivery.engine import Flushed
+
     kit = _kit()
     return Flushed(complete=True, pending={}) if kit is None else kit.close(timeout_s=timeout_s)
 
@@ -69,6 +80,8 @@ def stats() -> Account:
         ...     stats().balanced
         True
     """
+    from cxkit.delivery.account import Account
+
     kit = _kit()
     return Account() if kit is None else kit.account()
 

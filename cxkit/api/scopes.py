@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from cxkit.api.declared import unconfigured
 from cxkit.capture.scope import Scope, current_scope, enter
@@ -15,10 +15,13 @@ from cxkit.flows.consent import choose
 from cxkit.flows.identify import identifiers_of
 from cxkit.flows.identify import identify as identify_flow
 from cxkit.flows.view import Known
-from cxkit.kit import Kit, current_kit, default_kit
+from cxkit.kit import current_kit, default_kit
 from cxkit.model import JSON, Context, Evidence, Identity, Person, Profile
 from cxkit.model.consent import Method
 from cxkit.rules.identity import join
+
+if TYPE_CHECKING:
+    from cxkit.kit import Kit
 
 __all__ = ["carry", "grant", "identify", "profile", "scope", "withdraw"]
 

@@ -9,19 +9,22 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Generic, ParamSpec, TypeAlias, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from cxkit.api.declared import declare, unconfigured
 from cxkit.capture.intake import Intake
 from cxkit.capture.scope import current_scope
 from cxkit.codec.wire import occurrence
 from cxkit.errors import DeclarationError, InvalidInteractionError
-from cxkit.kit import Kit, default_kit
+from cxkit.kit import default_kit
 from cxkit.model import Feedback, Money, TouchpointSpec
 from cxkit.model.interaction import Outcome
 from cxkit.model.touchpoint import Direction, Kind, Nature, Presence, Priority, Reach, Stage
 
-__all__ = ["Occurrence", "Ongoing", "Touchpoint", "money", "touchpoint"]
+if TYPE_CHECKING:
+    from cxkit.kit import Kit
+
+__all__ = ["Occurrence", "Ongoing", "Touchpoint", "money", "touchpoint", "touchpoints"]
 
 P = ParamSpec("P")
 F = ParamSpec("F")
@@ -40,7 +43,8 @@ class Touchpoint(Generic[P]):
 
     def __init__(self, spec: TouchpointSpec, properties: Callable[P, object] | None = None) -> None:
         self.spec = spec
-        self._shape = properties
+        self.shape = properties
+        """What makes the properties; None takes any."""
 
     def __repr__(self) -> str:
         return f"<Touchpoint {self.spec.name}>"
@@ -52,7 +56,7 @@ class Touchpoint(Generic[P]):
             Its id, for a later ``cause=``; None if it was not kept (consent, no room).
         """
         scope = current_scope()
-        if scope is None or args or self._shape is not None:
+        if scope is None or args or self.shape is not None:
             return self._capture(args, kwargs, None)
         intake: Intake = scope.intake
         return intake.capture(scope, self.spec, kwargs)
@@ -121,8 +125,8 @@ class Touchpoint(Generic[P]):
         return kit.intake.capture(scope or kit.root_scope, self.spec, found, extra, marks, stamped)
 
     def _shaped(self, args: Iterable[object], properties: dict[str, Any]) -> object:
-        if self._shape is not None:
-            return self._shape(*args, **properties)  # type: ignore[arg-type]
+        if self.shape is not None:
+            return self.shape(*args, **properties)  # type: ignore[arg-type]
         if args:
             raise TypeError("properties are given by name")
         return properties
@@ -294,7 +298,12 @@ def touchpoint(name: str, *, properties: Callable[..., object] | None = None, **
     """
     spec = TouchpointSpec(name=name, **declared)
     declare("touchpoint", name)
-    return Touchpoint(spec, properties)
+    made = touchpoints[name] = Touchpoint(spec, properties)
+    return made
+
+
+touchpoints: Final[dict[str, Touchpoint[...]]] = {}
+"""By name, those declared in this process; of one that was declared again the last."""
 
 
 def money(amount: str | int, currency: str) -> Money:

@@ -1,12 +1,24 @@
 """The kit: the composition root. It wires the rooms and holds no rule of its own.
 
 ``kit`` is the kit itself, ``assembly`` how its parts are built, ``default`` the one that is used
-where none is named.
+where none is named. Whoever only declares touchpoints imports neither the kit nor what it wires.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cxkit.kit.default import current_kit, default_kit, install
-from cxkit.kit.kit import Kit
+
+if TYPE_CHECKING:
+    from cxkit.kit.kit import Kit
 
 __all__ = ["Kit", "current_kit", "default_kit", "install"]
+
+
+def __getattr__(name: str) -> object:
+    if name != "Kit":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from cxkit.kit.kit import Kit
+
+    return Kit

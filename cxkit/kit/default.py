@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 from cxkit.capture.scope import current_scope
-from cxkit.kit.kit import Kit
+
+if TYPE_CHECKING:
+    from cxkit.kit.kit import Kit
 
 __all__ = ["current_kit", "default_kit", "install"]
 
-_default: Kit | Callable[[], Kit] | None = None
+Made: TypeAlias = "Kit | Callable[[], Kit] | None"
+
+_kit: Kit | None = None
+_make: Callable[[], Kit] | None = None
 _failure: Exception | None = None
 _guard = threading.Lock()
 
@@ -22,34 +28,39 @@ def default_kit() -> Kit:
     Raises:
         ConfigurationError: A setting is wrong. It is not tried again until another is installed.
     """
-    kit = _default
-    return kit if isinstance(kit, Kit) else _make_default()
+    return _kit or _make_default()
 
 
 def _make_default() -> Kit:
-    global _default, _failure
+    global _kit, _failure
     with _guard:
-        kit = _default
-        if isinstance(kit, Kit):
-            return kit
+        if _kit is not None:
+            return _kit
         if _failure is not None:
             raise _failure.with_traceback(None)  # or it would grow with each time it is raised
         try:
-            made = _default = Kit() if kit is None else kit()
+            if _make is None:
+                from cxkit.kit.kit import Kit
+
+                _kit = Kit()
+            else:
+                _kit = _make()
         except Exception as error:
             _failure = error
             raise
-        return made
+        return _kit
 
 
-def install(kit: Kit | Callable[[], Kit] | None) -> Kit | Callable[[], Kit] | None:
+def install(kit: Made) -> Made:
     """Make ``kit``, or what this makes on first use, the default one; returns the one that was.
 
     None: it is configured from files and environment on the next use.
     """
-    global _default, _failure
+    global _kit, _make, _failure
     with _guard:
-        before, _default, _failure = _default, kit, None
+        before = _kit or _make
+        _kit, _make = (None, kit) if callable(kit) else (kit, None)
+        _failure = None
     return before
 
 
