@@ -6,7 +6,7 @@ import logging
 import sys
 from typing import Final, Literal
 
-from cxkit.errors import DeclarationError
+from cxkit.errors import DeclarationError, StateError
 from cxkit.flows.consent import CONSENT_CHANGED
 from cxkit.flows.decide import SHOWN
 from cxkit.flows.identify import IDENTIFIED
@@ -46,6 +46,8 @@ _warned = False
 def unconfigured(error: Exception) -> None:
     """The default kit cannot be built: say so once, and let the app run on."""
     global _warned
-    if not _warned:
+    if isinstance(error, StateError):
+        logger.warning("cxkit: %s", error)
+    elif not _warned:
         _warned = True
         logger.error("cxkit: nothing is captured, for cxkit cannot be configured: %s", error)

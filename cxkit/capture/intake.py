@@ -56,6 +56,7 @@ class Intake:
     Args:
         prepare: Makes what is not prepared yet of a touchpoint in a scope.
         started: Called after the first capture of this process, and again after `reset`.
+        write_now: Writes it on this thread, past the queue; says whether it did.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Intake:
         redactor: Redactor,
         prepare: Callable[[TouchpointSpec, Scope], Prepared],
         started: Callable[[], None],
+        write_now: Callable[[Captured], bool] | None = None,
         max_bytes: int,
         strict: bool,
     ) -> None:
@@ -73,6 +75,7 @@ class Intake:
         self._clean = redactor.clean
         self._prepare = prepare
         self._started = started
+        self._write_now = write_now
         self._room = tuple(int(max_bytes * share) for share in _ROOM)
         self._strict = strict
         self.closed = False
@@ -131,7 +134,9 @@ class Intake:
             return None
 
     def put(self, captured: Captured) -> str | None:
-        """Into the queue, if there is room for its priority."""
+        """Into the spool, if that is done at once; else into the queue, if there is room for its priority."""
+        if self._write_now is not None and not self.closed and self._write_now(captured):
+            return captured[1]
         prepared, id, _, occurrence, properties = captured
         size = len(properties) + len(occurrence) + _ITEM_BYTES
         if self.queued_bytes + size > self._room[prepared.priority] or self.closed:

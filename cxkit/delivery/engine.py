@@ -24,6 +24,7 @@ from cxkit.delivery.dead import MAX_LETTER_BYTES
 from cxkit.delivery.lane import Lane
 from cxkit.delivery.shelf import Shelf, SpoolLimits
 from cxkit.delivery.spool import Spool
+from cxkit.delivery.writer import Writer
 
 __all__ = ["Engine", "Flushed", "SpoolLimits"]
 
@@ -43,6 +44,7 @@ class Queue(Protocol[ItemT]):
     """Where the worker takes from: ``capture.intake`` as seen from here."""
 
     dropped: defaultdict[str, int]
+    noted: defaultdict[str, int]
 
     @property
     def queued(self) -> int:
@@ -77,6 +79,7 @@ class Engine(Generic[ItemT]):
     Args:
         root: Where spools live; None keeps them in memory.
         lanes: Makes the lanes, given what lanes need of the engine.
+        synced: Whether `write_now` waits until it is on disk.
         on_drop: Told, every now and then, what was given up since.
     """
 
@@ -87,6 +90,7 @@ class Engine(Generic[ItemT]):
         root: Path | None,
         limits: SpoolLimits,
         lanes: LaneMaker,
+        synced: bool = False,
         muted: Callable[[], AbstractContextManager[object]],
         on_drop: Callable[[str, int, str | None], None] | None = None,
     ) -> None:
@@ -96,6 +100,7 @@ class Engine(Generic[ItemT]):
         self._muted = muted
         self._on_drop = on_drop
         self._shelf = Shelf(root, limits=limits)
+        self._writer = Writer(self._shelf, synced=synced)
         self.lanes = lanes(lambda: self._shelf.spools, self._passed, self._shelf.own.name)
         self._shelf.begin(lane.name for lane in self.lanes)
         self._held: list[ItemT] = []
@@ -108,7 +113,7 @@ class Engine(Generic[ItemT]):
         self._released = 0
         self._given_up = 0
         self._retry_write_at = 0.0
-        self._unsynced_since: float | None = None
+        self._nudged = False
         self._keep_house_at = 0.0
         self._told: dict[tuple[str, str | None], int] = {}
         self._troubles: set[str] = set()
@@ -145,6 +150,19 @@ class Engine(Generic[ItemT]):
             self._worker.join(max(0.0, deadline - time.monotonic()))
         pending = self._shelf.pending()
         return Flushed(complete=written and not pending, pending=pending)
+
+    def write_now(self, item: ItemT) -> bool:
+        """Write it on the caller's thread, past the queue; whether that was done. Any thread, at any moment."""
+        record = self._queue.record(item)
+        if self._closing or len(record.payload) > MAX_LETTER_BYTES:
+            return False
+        missed = self._writer.write_now(record)
+        if missed is not None:
+            self._queue.noted[missed] += 1
+        if not self._nudged:  # no lane's event: its lock may be held by what we interrupt
+            self._nudged = True
+            self._queue.nudge()
+        return missed != "write_fell_back"
 
     def account(self) -> Account:
         """The account of this root, with this process's own counters.
@@ -206,10 +224,13 @@ class Engine(Generic[ItemT]):
         while not (self._closing and self._queue.queued == 0 and not self._held):
             self._keep_house()
             taken = self._queue.take(self._patience())
-            if taken and not self._closing:
+            nudged, self._nudged = self._nudged, False
+            if (taken or nudged) and not self._closing:
                 self._hurry.wait(_GATHER_S)
                 taken += self._queue.take(0)
             self._write(taken)
+            if nudged:
+                self._look_after_written()
             self._sync()
         self._wind_up()
 
@@ -231,6 +252,8 @@ class Engine(Generic[ItemT]):
         for lane in started:
             lane.thread.join()
         self._write(self._queue.take(0))  # captured by a thread that had not heard of the end
+        with self._writer.alone:
+            self._writer.ended = True
         self._shelf.leave(dropped=dropped, written=self._queue.queued == 0)
 
     def _patience(self) -> float:
@@ -238,7 +261,7 @@ class Engine(Generic[ItemT]):
             return _GATHER_S
         if self._held:
             return _RETRY_WRITE_S
-        return _IDLE_S if self._unsynced_since is None else self._sync_interval_s
+        return _IDLE_S if self._writer.unsynced_since is None else self._sync_interval_s
 
     def _write(self, taken: list[ItemT]) -> None:
         self._held += taken
@@ -254,7 +277,7 @@ class Engine(Generic[ItemT]):
         records, unfit = self._next_records()
         try:
             if records:
-                self._shelf.own.append(records)
+                self._writer.append(records)
         except (OSError, MemoryError) as error:
             self._retry_write_at = time.monotonic() + _RETRY_WRITE_S
             self._in_trouble("write", "the spool cannot be written; interactions are kept in memory", error)
@@ -267,13 +290,22 @@ class Engine(Generic[ItemT]):
         self._troubles.discard("write")
         for reason, count in unfit.items():
             self._queue.dropped[reason] += count
-        self._unsynced_since = self._unsynced_since or time.monotonic()
         self._release(len(records) + sum(unfit.values()))
+        self._keep_within_limits()
+        return True
+
+    def _keep_within_limits(self) -> None:
         try:
-            self._shelf.within_limits()
+            with self._writer.alone:
+                self._shelf.within_limits()
         except OSError as error:
             self._in_trouble("limits", "the spool cannot be kept within its limits", error)
-        return True
+
+    def _look_after_written(self) -> None:
+        """What callers wrote themselves is for the lanes to read."""
+        self._keep_within_limits()
+        for lane in self.lanes:
+            lane.wake()
 
     def _next_records(self) -> tuple[list[Record], Counter[str]]:
         """What is to be spooled at once, no more than a segment holds, and why some of it is not."""
@@ -310,12 +342,11 @@ class Engine(Generic[ItemT]):
             self._written.notify_all()
 
     def _sync(self, *, now: bool = False) -> None:
-        since = self._unsynced_since
+        since = self._writer.unsynced_since
         if since is None or not (now or time.monotonic() - since >= self._sync_interval_s):
             return
-        self._unsynced_since = None
         try:
-            self._shelf.own.sync()
+            self._writer.sync()
             self._troubles.discard("sync")
         except OSError as error:
             self._in_trouble("sync", "the spool cannot be synced; a new segment is used", error)
@@ -331,7 +362,8 @@ class Engine(Generic[ItemT]):
             if self._shelf.adopt_orphans():
                 for lane in self.lanes:
                     lane.wake()
-            self._shelf.expire()
+            with self._writer.alone:
+                self._shelf.expire()
             self._shelf.note(self._queue.dropped)
             self._tell_drops()
             self._troubles.discard("house")

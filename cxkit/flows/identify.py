@@ -54,7 +54,7 @@ def identify(
         identity=scope.identity,
         properties=plain,
         purposes=purpose_bits(scope.allowed.granted),
-        shows=Known(traits=plain),
+        shows=Known(traits=plain, joined=frozenset(keys_of(desk.keyring, scope.identity))),
     )
 
 
@@ -66,12 +66,12 @@ def _somebody_else(known: Identity, proven: list[Identifier]) -> bool:
 
 def _nothing_new(desk: Desk, identity: Identity, traits: Mapping[str, JSON], *, wait: bool) -> bool:
     """Whether each identifier that could be linked has an owner, and the person these traits."""
-    keys = keys_of(desk.keyring, identity)
+    keys = [key for key, one in keys_of(desk.keyring, identity).items() if one.evidence in ("cookie", "login")]
     try:
-        held = [desk.view.under(key, wait=wait) for key, one in keys.items() if one.evidence in ("cookie", "login")]
+        held = [desk.view.under(key, wait=wait) for key in keys]
     except Exception:  # noqa: BLE001 - whatever a store raises, it cannot be known, so it is recorded
         return False
-    known = [one for one in held if one is not None and one.person is not None]
+    known = [one for one in held if one is not None and (one.person is not None or one.joined.issuperset(keys))]
     return (
         bool(known)
         and len(known) == len(held)

@@ -42,6 +42,8 @@ class Known:
     """Whether the person was ever reached by a login."""
     traits: Mapping[str, JSON] = attrs.field(factory=dict)
     choices: Mapping[str, tuple[Choice, datetime]] = attrs.field(factory=dict)
+    joined: frozenset[bytes] = frozenset()
+    """Keys that a command which is not committed yet makes one person's."""
     documents: frozenset[str] = frozenset()
     """What it was read from."""
 
@@ -55,7 +57,11 @@ class Known:
             if held is None or (new[1], new[0] == "denied") >= (held[1], held[0] == "denied"):
                 choices[purpose] = new
         return attrs.evolve(
-            self, person=self.person or more.person, traits={**self.traits, **more.traits}, choices=choices
+            self,
+            person=self.person or more.person,
+            traits={**self.traits, **more.traits},
+            choices=choices,
+            joined=self.joined | more.joined,
         )
 
 

@@ -7,7 +7,9 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
+import cxkit.delivery.forks  # noqa: F401 - from here on a fork waits for what is imported below
 from cxkit.capture.scope import current_scope
+from cxkit.errors import StateError
 
 if TYPE_CHECKING:
     from cxkit.kit.kit import Kit
@@ -19,6 +21,7 @@ Made: TypeAlias = "Kit | Callable[[], Kit] | None"
 _kit: Kit | None = None
 _make: Callable[[], Kit] | None = None
 _failure: Exception | None = None
+_maker: int | None = None
 _guard = threading.Lock()
 
 
@@ -32,13 +35,20 @@ def default_kit() -> Kit:
 
 
 def _make_default() -> Kit:
-    global _kit, _failure
+    global _kit, _failure, _maker
+    if _maker == threading.get_ident():  # a signal handler, in the middle of the lines below
+        raise StateError(
+            "something was captured while cxkit was being configured on the same thread, and is lost",
+            fix="call cxkit.configure() before signals are handled",
+            code="CX7004",
+        )
     with _guard:
         if _kit is not None:
             return _kit
         if _failure is not None:
             raise _failure.with_traceback(None)  # or it would grow with each time it is raised
         try:
+            _maker = threading.get_ident()
             if _make is None:
                 from cxkit.kit.kit import Kit
 
@@ -48,6 +58,8 @@ def _make_default() -> Kit:
         except Exception as error:
             _failure = error
             raise
+        finally:
+            _maker = None
         return _kit
 
 
@@ -78,8 +90,8 @@ def current_kit() -> Kit:
 
 
 def _after_fork_in_child() -> None:
-    global _guard
-    _guard = threading.Lock()
+    global _guard, _maker
+    _guard, _maker = threading.Lock(), None
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

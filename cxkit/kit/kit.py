@@ -55,6 +55,7 @@ __all__ = ["Kit"]
 
 T = TypeVar("T")
 _BOOT_AGAIN_S = 5.0
+_BOOT_HERE_S = 1.0
 
 logger = logging.getLogger("cxkit")
 _kits: weakref.WeakSet[Kit] = weakref.WeakSet()
@@ -108,6 +109,7 @@ class Kit:
             redactor=Redactor(extra=settings.redact.extra, keep=settings.redact.keep),
             prepare=self._prepare,
             started=self._boot,
+            write_now=None if in_memory or settings.durability == "queue" else self._write_now,
             max_bytes=settings.queue.max_bytes,
             strict=settings.strict,
         )
@@ -127,6 +129,7 @@ class Kit:
         self._engine: Engine[Captured] | None = None
         self._boot_guard = threading.Lock()
         self._boot_again_at = 0.0
+        self._booting_on = 0
         self._closed = False
         _kits.add(self)
         self._exit = partial(_close_at_exit, weakref.ref(self))
@@ -282,6 +285,20 @@ class Kit:
         except RuntimeError:  # no threads (any more): what is queued is spooled when the kit closes
             self._not_booted()
 
+    def _write_now(self, captured: Captured) -> bool:
+        if self._engine is None:
+            self._boot_here()
+        return self._engine is not None and self._engine.write_now(captured)
+
+    def _boot_here(self) -> None:
+        """Start the engine on this thread: whoever wants to be sure waits for the files, once."""
+        if self._booting_on == threading.get_ident():  # a signal handler, in the middle of the lines below
+            return
+        self._booting_on = threading.get_ident()
+        if time.monotonic() >= self._boot_again_at and self._boot_guard.acquire(timeout=_BOOT_HERE_S):
+            self._run()
+        self._booting_on = 0
+
     def _run(self) -> None:
         try:
             if self._engine is None:
@@ -323,6 +340,7 @@ class Kit:
                 sync_interval_s=spool.sync_interval_s,
             ),
             lanes=self._make_lanes,
+            synced=self.settings.durability == "sync",
             muted=self._muted,
             on_drop=self.registry.drop_listener(),
         )

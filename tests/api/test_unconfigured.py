@@ -141,7 +141,9 @@ def test_a_directory_that_cannot_be_used_is_told_and_never_raised_into_the_app()
 
 
 def test_importing_says_and_starts_nothing() -> None:
-    ended = run("import threading, sys, cxkit; cxkit.touchpoint; print(threading.active_count(), 'httpcore' in sys.modules)")
+    ended = run(
+        "import threading, sys, cxkit; cxkit.touchpoint; print(threading.active_count(), 'httpcore' in sys.modules)"
+    )
     assert (ended.stdout, ended.stderr) == ("1 False\ndone\n", "")
     assert not Path(".cxkit").exists()
 

@@ -19,6 +19,8 @@ from cxkit.delivery.lane import Lane, LaneLimits
 from cxkit.delivery.spool import Spool
 from cxkit.model import PURPOSES, Interaction, purpose_bits
 from cxkit.roles import Exporter
+from cxkit.testing.receiver import Receiver
+from tests.delivery.processes import Child, Run
 
 WHEN = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
 
@@ -150,3 +152,23 @@ def files_limited() -> Callable[[int], AbstractContextManager[None]]:
             setrlimit(RLIMIT_FSIZE, before)
 
     return limited
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    """Starts a process; whatever still runs at the end of the test is killed."""
+    children: list[Child] = []
+
+    def start(script: str, *, folder: Path = tmp_path) -> Child:
+        children.append(Child(script, folder=folder, stderr=tmp_path / f"stderr-{len(children)}"))
+        return children[-1]
+
+    yield start
+    for child in children:
+        child.end()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver

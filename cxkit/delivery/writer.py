@@ -1,0 +1,117 @@
+"""The writer: the one way into this process's own spool, for the worker and for callers who do not wait for it.
+
+A caller writes on its own thread in the modes ``write`` and ``sync`` of ``durability``, one record at
+a time, and never waits longer than a stall: not for a disk that hangs, nor for itself when a signal
+handler or a finaliser captures in the middle of a write. Then the queue has to do.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from cxkit.codec.frame import Record
+from cxkit.delivery.shelf import Shelf
+
+__all__ = ["Writer"]
+
+_STALL_S: Final = 0.05
+"""What takes longer is a stalling disk."""
+_STALLED_FOR_S: Final = 1.0
+"""How long callers then leave it to the worker."""
+_SYNC_STALL_S: Final = 0.5
+
+
+class Writer:
+    """Appends and syncs, one at a time.
+
+    Args:
+        synced: Whether `write_now` waits until the disk has it.
+    """
+
+    def __init__(self, shelf: Shelf, *, synced: bool) -> None:
+        self._shelf = shelf
+        self._synced = synced
+        self.alone = threading.Lock()
+        """Held to append, and by whoever opens, seals or removes segments: so no write meets a reused descriptor."""
+        self.ended = False
+        """Set, under `alone`, before the spool is closed."""
+        self._syncing = threading.Lock()
+        self._synced_up_to = 0
+        self._stalled_until = 0.0
+        self._here = threading.local()
+        """Whether this thread is in the middle of `write_now`: what interrupts it must not wait for it."""
+        self.unsynced_since: float | None = None
+        """When the oldest of what is not on disk for good was written."""
+
+    def append(self, records: Sequence[Record]) -> None:
+        """All of these or, if the disk fails, none; for the worker.
+
+        Raises:
+            OSError: None was kept.
+        """
+        with self.alone:
+            self._shelf.own.append(records)
+        self.unsynced_since = self.unsynced_since or time.monotonic()
+
+    def write_now(self, record: Record) -> str | None:
+        """Write it on the caller's thread; if that could not be done as promised, why.
+
+        ``write_fell_back``: it is not written. ``sync_fell_back``: it is, and not yet synced.
+        """
+        if self._here.__dict__:
+            return "write_fell_back"
+        self._here.writing = True  # before the lock is asked for: a signal may come at any moment after
+        try:
+            return self._write_now(record)
+        finally:
+            del self._here.writing
+
+    def _write_now(self, record: Record) -> str | None:
+        began = time.monotonic()
+        if began < self._stalled_until or not self.alone.acquire(timeout=_STALL_S):
+            return "write_fell_back"
+        try:
+            if self.ended:
+                return "write_fell_back"
+            self._shelf.own.append([record])
+            following = self._shelf.own.next_sequence
+        except (OSError, MemoryError):
+            self._stalled_until = time.monotonic() + _STALLED_FOR_S
+            return "write_fell_back"
+        finally:
+            self.alone.release()
+        if time.monotonic() - began > _STALL_S:
+            self._stalled_until = time.monotonic() + _STALLED_FOR_S
+        self.unsynced_since = self.unsynced_since or began
+        return None if not self._synced or self._sync_up_to(following) else "sync_fell_back"
+
+    def sync(self) -> None:
+        """Put on disk what was written.
+
+        Raises:
+            OSError: It is not known what is on disk; a new segment is used.
+        """
+        with self._syncing:
+            self._sync()
+
+    def _sync_up_to(self, sequence: int) -> bool:
+        """Whether all before ``sequence`` is on disk: who comes first syncs for all who have written by then."""
+        if not self._syncing.acquire(timeout=_SYNC_STALL_S):
+            return False
+        try:
+            if self._synced_up_to < sequence:
+                self._sync()
+        except OSError:
+            return False
+        finally:
+            self._syncing.release()
+        return True
+
+    def _sync(self) -> None:
+        self.unsynced_since = None
+        reached = self._shelf.own.next_sequence
+        self._shelf.own.sync()
+        self._synced_up_to = reached

@@ -1,0 +1,201 @@
+"""The modes ``write`` and ``sync``: what `capture()` has returned for is there, whatever comes next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import cxkit
+from cxkit.delivery.account import read_account
+from cxkit.kit import Kit
+from cxkit.settings import Settings, Spool
+from cxkit.testing import RecordingExporter
+from cxkit.testing.receiver import Receiver
+from tests.delivery.processes import Run, configure, finish
+
+SEEN = cxkit.touchpoint("durability.seen")
+
+
+@pytest.fixture(params=["write", "sync"])
+def mode(request: pytest.FixtureRequest, tmp_path: Path, receiver: Receiver) -> str:
+    configure(tmp_path, f'durability = "{request.param}"\n[spool]\nsegment_bytes = 20000\n', sink=receiver)
+    return str(request.param)
+
+
+# --- Killed as soon as it has returned ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("threads", "each"), [(1, 1), (1, 500), (8, 60)])
+def test_killed_right_after_a_capture_all_are_there(
+    run: Run, tmp_path: Path, receiver: Receiver, mode: str, threads: int, each: int
+) -> None:
+    """F1, F14: the first one too, and across many segments."""
+    receiver.stop()
+    child = run(
+        f"""
+found = []
+def work():
+    found.extend(capture({each}))
+threads = [threading.Thread(target=work) for _ in range({threads} - 1)]
+for one in threads: one.start()
+work()
+for one in threads: one.join()
+say(*found)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    )
+    ids = child.line()
+    assert child.wait() == -9
+    assert read_account(tmp_path / ".cxkit").spooled == len(set(ids)) == threads * each
+    receiver.start()
+    finish(run, tmp_path)
+    assert set(ids) < set(receiver.ids)
+
+
+def test_a_child_writes_for_itself(run: Run, tmp_path: Path, receiver: Receiver, mode: str) -> None:
+    """F9: whatever the parent's threads were in the middle of."""
+    child = run(
+        """
+stop = threading.Event()
+def busy():
+    while not stop.is_set():
+        SEEN.capture()
+threads = [threading.Thread(target=busy) for _ in range(3)]
+for one in threads: one.start()
+for _ in range(10):
+    pid = os.fork()
+    if pid == 0:
+        say(*capture(2))
+        os.kill(os.getpid(), signal.SIGKILL)
+    assert ended(pid) == -9
+stop.set()
+for one in threads: one.join()
+assert cxkit.flush(timeout_s=30).complete
+"""
+    )
+    ids = {id for _ in range(10) for id in child.line()}
+    assert child.wait() == 0, child.stderr
+    finish(run, tmp_path)
+    assert len(ids) == 20
+    assert ids < set(receiver.ids)
+
+
+def test_handlers_of_signals_capture_in_the_middle_of_captures(
+    run: Run, tmp_path: Path, receiver: Receiver, mode: str
+) -> None:
+    """F15: no deadlock, and none is lost."""
+    child = run(
+        """
+cxkit.configure()
+told = []
+signal.signal(signal.SIGUSR1, lambda *_: told.append(SEEN.capture()))
+def send():
+    for _ in range(200):
+        os.kill(os.getpid(), signal.SIGUSR1)
+        time.sleep(0.001)
+sender = threading.Thread(target=send)
+sender.start()
+own = []
+while sender.is_alive():
+    own.append(SEEN.capture())
+sender.join()
+assert None not in own + told
+assert cxkit.flush(timeout_s=30).complete
+say(len(own) + len(told))
+"""
+    )
+    wanted = int(child.line()[0])
+    assert child.wait() == 0, child.stderr
+    assert len(set(receiver.ids)) == len(receiver.ids) == wanted
+
+
+# --- A disk that does not keep up -----------------------------------------------------------------
+
+
+@pytest.fixture
+def kit(tmp_path: Path) -> Iterator[tuple[Kit, RecordingExporter]]:
+    exporter = RecordingExporter()
+    settings = Settings(
+        directory=tmp_path / "kit", durability="write", spool=Spool(segment_bytes=20_000, max_bytes=10_000_000)
+    )
+    kit = Kit(settings, exporters={"sink": exporter})
+    yield kit, exporter
+    kit.close(timeout_s=10)
+
+
+def test_while_the_disk_stalls_the_queue_takes_over_and_counts(kit: tuple[Kit, RecordingExporter]) -> None:
+    one, exporter = kit
+    with cxkit.scope(kit=one):
+        SEEN.capture()
+        engine = one._engine
+        assert engine is not None
+        with engine._writer.alone:  # as a write that hangs would hold it
+            began = time.monotonic()
+            assert SEEN.capture() is not None
+            assert time.monotonic() - began < 5
+            assert one.intake.queued == 1
+    assert one.intake.noted["write_fell_back"] == 1
+    assert one.flush(timeout_s=30).complete
+    assert len(exporter.interactions) == 2
+    assert one.account().balanced
+
+
+def test_segments_that_are_sealed_expired_and_removed_never_meet_a_write(kit: tuple[Kit, RecordingExporter]) -> None:
+    """No descriptor that was given back receives a frame: rotation, expiry and captures at the same time."""
+    one, exporter = kit
+    ids: list[str | None] = []
+    with cxkit.scope(kit=one):
+        for number in range(2000):
+            ids.append(SEEN.capture(n=number))
+    assert one.flush(timeout_s=30).complete
+    assert one.intake.noted["write_fell_back"] == 0
+    assert [interaction.id for interaction in exporter.interactions] == ids
+
+
+def test_captures_while_it_closes_are_kept_or_counted(tmp_path: Path, run: Run, receiver: Receiver, mode: str) -> None:
+    """F43: the account knows each of them."""
+    child = run(
+        """
+captured = []
+def busy():
+    while True:
+        id = SEEN.capture()
+        if id is None:
+            return
+        captured.append(id)
+threads = [threading.Thread(target=busy) for _ in range(4)]
+for one in threads: one.start()
+time.sleep(0.05)
+cxkit.close(timeout_s=10)
+for one in threads: one.join()
+say(len(captured))
+"""
+    )
+    kept = int(child.line()[0])
+    assert child.wait() == 0, child.stderr
+    account = finish(run, tmp_path)
+    assert len(set(receiver.ids)) == account.spooled
+    assert kept + 1 - account.spooled == 0, "and the one of finish()"
+
+
+def test_a_full_disk_falls_back_to_memory_and_recovers(run: Run, tmp_path: Path, receiver: Receiver, mode: str) -> None:
+    """F5: no file may grow beyond a limit; then it may."""
+    child = run(
+        """
+import resource
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+capture(1)
+cxkit.flush(timeout_s=20)
+resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, resource.RLIM_INFINITY))
+capture(100)
+assert cxkit.stats().queued, "some of it waits in memory"
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+capture(1)
+assert cxkit.flush(timeout_s=30).complete
+"""
+    )
+    assert child.wait() == 0, child.stderr
+    assert len(set(receiver.ids)) == len(receiver.ids) == 102
