@@ -27,10 +27,11 @@ def install_checkout(session: nox.Session, group: str) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Run the shop: its own servers on this machine, customers, and what they experienced."""
+    """Run Candy Haven: its own servers on this machine, customers, and what they experienced."""
     install_checkout(session, "demo")
     # Ctrl-C ends the demo, not its servers: it needs a moment to do that itself.
-    session.run("python", "-m", "examples.shop.demo", *session.posargs, interrupt_timeout=10, terminate_timeout=10)
+    command = ("python", "-m", "examples.candy_haven.demo", *session.posargs)
+    session.run(*command, interrupt_timeout=10, terminate_timeout=10)
 
 
 @nox.session

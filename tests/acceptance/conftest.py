@@ -1,4 +1,4 @@
-"""The shop of the examples, copied out of the checkout: it needs what is installed, and nothing beside it."""
+"""Candy Haven of the examples, copied out of the checkout: it needs what is installed, and nothing beside it."""
 
 from __future__ import annotations
 
@@ -53,12 +53,22 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def servers(examples: Path) -> ModuleType:
-    return importlib.import_module("examples.shop.servers")
+    return importlib.import_module("examples.candy_haven.servers")
 
 
 @pytest.fixture(scope="session")
 def visitors(examples: Path) -> ModuleType:
-    return importlib.import_module("examples.shop.visitors")
+    return importlib.import_module("examples.candy_haven.visitors")
+
+
+@pytest.fixture(scope="session")
+def pages(examples: Path) -> ModuleType:
+    return importlib.import_module("examples.candy_haven.pages")
+
+
+@pytest.fixture(scope="session")
+def stock(examples: Path) -> ModuleType:
+    return importlib.import_module("examples.candy_haven.stock")
 
 
 @attrs.frozen
@@ -103,7 +113,7 @@ class Run:
 def demo(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The demo as anybody runs it, but kept from the network."""
     directory, guard = tmp_path_factory.mktemp("kept"), _guard(tmp_path_factory.mktemp("guard"))
-    command = [sys.executable, "-m", "examples.shop.demo", "--keep", str(directory)]
+    command = [sys.executable, "-m", "examples.candy_haven.demo", "--keep", str(directory)]
     ended = subprocess.run(
         command, cwd=examples, env=guard.environment, capture_output=True, text=True, timeout=120, check=False
     )

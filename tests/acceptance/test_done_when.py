@@ -355,5 +355,5 @@ def test_the_guard_refuses_other_machines(guard: Any) -> None:
 
 def test_all_of_it_speaks_to_this_machine_alone(demo: Any) -> None:
     assert demo.ended.returncode == 0, demo.ended.stdout + demo.ended.stderr
-    assert demo.guard.processes == 4, "the demo, the receiver, the shop and the desk"
+    assert demo.guard.processes == 6, "the demo, the receiver, the shop, the desk, and cxkit twice"
     assert demo.guard.refused == []

@@ -31,14 +31,19 @@ class Block:
 
     @property
     def file(self) -> str | None:
-        """The file it is to be written to: its lead ends in that name and a colon."""
-        named = re.search(r"`([\w-]+\.\w+)`:$", self.lead)
+        """The file it is to be written to: its lead ends in that name and a colon, as French sets it or not."""
+        named = re.search(r"`([\w-]+\.\w+)`\s?:$", self.lead)
         return named and named[1]
 
     @property
     def more(self) -> bool:
         """Whether that file goes on: its lead begins with "Add"."""
         return self.lead.startswith("Add ")
+
+    @property
+    def stays(self) -> bool:
+        """Whether what it starts goes on while the page is read."""
+        return re.search(r"leave it running|laissez-l[ae] tourner", self.lead) is not None
 
     @property
     def untested(self) -> str | None:
@@ -73,6 +78,11 @@ class Page:
     @property
     def name(self) -> str:
         return str(self.path.relative_to(ROOT)) if self.path.is_relative_to(ROOT) else self.path.name
+
+    @property
+    def language(self) -> str:
+        """``en``, or what stands before the last dot of its name: ``shop.fr.md``."""
+        return self.path.suffixes[0][1:] if len(self.path.suffixes) > 1 else "en"
 
     @cached_property
     def text(self) -> str:

@@ -7,6 +7,7 @@ In a folder of its own for each page:
 - other Python runs in one namespace; what ``>>>`` prints must be what the page says;
 - in ``console`` blocks each ``$ command`` is run and must print what is shown (``...`` is anything).
   "leave it running" starts it in the background until the page ends; "Ctrl-C" ends the one started last.
+  The command line speaks the language of the page.
 
 Ports are changed for free ones. What cannot be run says so in the page: "Not tested: REASON."
 """
@@ -55,6 +56,7 @@ class Terminal:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.language = "en"
         self.namespace: dict[str, Any] = {"__name__": "__main__"}
         self.running: list[subprocess.Popen[str]] = []
         self._ports: dict[str, str] = {}
@@ -74,9 +76,8 @@ class Terminal:
             exec(compile("\n" * (block.line - 1) + text, where, "exec"), self.namespace)  # noqa: S102 - our own pages
         elif block.language == "console":
             exits = re.search(r"exits with (\d)", block.lead)
-            background = "leave it running" in block.lead
             for command, shown in attrs.evolve(block, text=text).commands:
-                if background:
+                if block.stays:
                     self.start(command, shown)
                 else:
                     self.type(command, shown, where, status=int(exits[1]) if exits else 0)
@@ -146,7 +147,7 @@ class Terminal:
         return subprocess.Popen(
             [*_PROGRAMS[words[0]], *words[1:]],
             cwd=self.folder,
-            env=environment(),
+            env=environment(self.language),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -162,9 +163,9 @@ class Terminal:
         return running.returncode, printed
 
 
-def environment() -> dict[str, str]:
+def environment(language: str) -> dict[str, str]:
     """A reader's environment; where cxkit is not installed, pytest is told of its plugin."""
-    told = {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "80", "NO_COLOR": "1"}
+    told = {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "80", "NO_COLOR": "1", "LANGUAGE": language}
     if not any(one.name == "cxkit" for one in entry_points(group="pytest11")):
         told["PYTEST_ADDOPTS"] = "-p cxkit.testing.pytest_plugin"
     return told
@@ -195,16 +196,19 @@ def free_port() -> str:
 def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    before = set(sys.modules)
+    before, environ = set(sys.modules), dict(os.environ)
     opened = Terminal(tmp_path)
     yield opened
     opened.close()
+    os.environ.clear()
+    os.environ.update(environ)
     for name in set(sys.modules) - before:  # a page's own modules; another page may name one alike
         if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
             del sys.modules[name]
 
 
 def test_what_it_shows_is_so(page: Any, terminal: Terminal) -> None:
+    terminal.language = page.language
     for block in page.blocks:
         if not block.untested:
             terminal.read(block, page.name)

@@ -16,10 +16,15 @@ from typing import IO, Self
 HOME = Path(__file__).resolve().parents[2]
 """Where ``examples`` stands."""
 
+_APP = "examples.candy_haven.fronts.starlette:app"
 _CONFIGURATION = """\
-# Written by the demo: two ways out, each for a purpose of its own.
+# Written by the demo: what is captured goes three ways, each with a purpose of its own.
 service = "shop"
 directory = {directory}
+
+[exporters.local]
+type = "local"
+purposes = ["analytics"]
 
 [exporters.receiver]
 type = "http"
@@ -80,7 +85,7 @@ class Shop:
         # It inherits a socket that listens already, so nobody has to wait for the shop to open.
         with socket.create_server(("127.0.0.1", self._port)) as listener, self.output.open("a") as output:
             self._port = listener.getsockname()[1]
-            uvicorn = f"uvicorn examples.shop.app:app --fd {listener.fileno()} --log-level warning"
+            uvicorn = f"-m uvicorn {_APP} --fd {listener.fileno()} --log-level warning"
             self._running = _python(
                 *uvicorn.split(),
                 configuration=self._configuration,
@@ -100,7 +105,7 @@ class Shop:
             self._running.kill()
             self._running.wait()
 
-    def call(self, phone: str, topic: str) -> str:
+    def call(self, phone: str, topic: str, case: str) -> str:
         """Call the desk.
 
         Returns:
@@ -109,14 +114,7 @@ class Shop:
         Raises:
             subprocess.SubprocessError: Nobody answered.
         """
-        desk = _python("examples.shop.desk", phone, topic, configuration=self._configuration)
-        try:
-            screen, _ = desk.communicate(timeout=60)
-        finally:
-            end(desk)
-        if desk.returncode:
-            raise subprocess.CalledProcessError(desk.returncode, "examples.shop.desk")
-        return screen.strip()
+        return _printed("-m", "examples.candy_haven.desk", phone, topic, case, configuration=self._configuration)
 
 
 class Receiver:
@@ -129,7 +127,7 @@ class Receiver:
         self._file = file
 
     def __enter__(self) -> Self:
-        self._running = _python("cxkit.testing.receiver", "--file", str(self._file))
+        self._running = _python("-m", "cxkit.testing.receiver", "--file", str(self._file))
         assert self._running.stdout is not None
         self.url = self._running.stdout.readline().removeprefix("listening").strip()
         return self
@@ -140,6 +138,16 @@ class Receiver:
     @property
     def running(self) -> bool:
         return self._running.poll() is None
+
+
+def cxkit(*arguments: str, configuration: Path) -> str:
+    """What the command line prints, as ``cxkit ARGUMENTS`` does in the shop's own directory.
+
+    Raises:
+        subprocess.SubprocessError: It ended badly.
+    """
+    program = "from cxkit.cli import main; main()"  # wherever the script itself has been installed
+    return _printed("-c", program, *arguments, configuration=configuration)
 
 
 def end(running: subprocess.Popen[str]) -> None:
@@ -154,20 +162,30 @@ def end(running: subprocess.Popen[str]) -> None:
         running.stdout.close()
 
 
+def _printed(*arguments: str, configuration: Path) -> str:
+    running = _python(*arguments, configuration=configuration)
+    try:
+        printed, _ = running.communicate(timeout=60)
+    finally:
+        end(running)
+    if running.returncode:
+        raise subprocess.CalledProcessError(running.returncode, " ".join(arguments))
+    return printed.strip()
+
+
 def _python(
-    module: str,
     *arguments: str,
     configuration: Path | None = None,
     output: IO[str] | int = subprocess.PIPE,
     errors: IO[str] | None = None,
     inherited: int | None = None,
 ) -> subprocess.Popen[str]:
-    """Start ``python -m module`` with no other setting of cxkit than this file."""
+    """Start ``python`` with no other setting of cxkit than this file."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CXKIT_")}
     if configuration is not None:
         environment["CXKIT_CONFIG"] = str(configuration)
     return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
+        [sys.executable, *arguments],
         cwd=HOME,
         env=environment,
         process_group=0,  # Ctrl-C is for the demo alone: it ends the others, one after the other

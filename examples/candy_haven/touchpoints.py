@@ -1,4 +1,4 @@
-"""Every place where this shop and its customers meet, declared once, and the one thing that adapts."""
+"""Every place where Candy Haven and its customers meet, declared once, and the one thing that adapts."""
 
 from __future__ import annotations
 
@@ -12,22 +12,39 @@ OPTIONAL = ("advertising",)
 
 
 @attrs.frozen(kw_only=True)
-class ItemAdded:
-    """The properties of ``cart.item_added``: type checkers hold callers to them."""
+class Searched:
+    """The properties of ``catalogue.searched``: type checkers hold callers to them."""
 
+    found: int
+    """How much; not the words themselves: people type names and addresses where they should not."""
+
+
+@attrs.frozen(kw_only=True)
+class ItemAdded:
     sku: str
     quantity: int = 1
 
 
-PRODUCT_VIEWED = cxkit.touchpoint("product.viewed", kind="view", stage="consideration", nature="object")
-ITEM_ADDED = cxkit.touchpoint("cart.item_added", stage="consideration", properties=ItemAdded)
-CHECKOUT = cxkit.touchpoint("checkout.attempted", stage="purchase")
+# --- awareness, consideration ---
 
+SEARCHED = cxkit.touchpoint("catalogue.searched", stage="awareness", properties=Searched)
+INVITED = cxkit.touchpoint("invitation.opened", kind="view", stage="awareness", reach="indirect", via="family")
+PRODUCT_VIEWED = cxkit.touchpoint("product.viewed", kind="view", stage="consideration", nature="object")
+COMPARED = cxkit.touchpoint("products.compared", kind="view", stage="consideration", nature="object")
+ITEM_ADDED = cxkit.touchpoint("cart.item_added", stage="consideration", properties=ItemAdded)
+
+# --- purchase ---
+
+CHECKOUT = cxkit.touchpoint("checkout.attempted", stage="purchase")
 # An order and a call for help belong to what the customer asked for: they need no further consent.
 # To whom they are exported still does.
 ORDER_PLACED = cxkit.touchpoint(
     "order.placed", kind="transaction", stage="purchase", purpose="necessary", priority="critical"
 )
+
+# --- service ---
+
+ORDER_RATED = cxkit.touchpoint("order.rated", kind="feedback", stage="service", nature="object")
 SUPPORT_REQUESTED = cxkit.touchpoint(
     "support.requested",
     kind="service",
@@ -38,6 +55,13 @@ SUPPORT_REQUESTED = cxkit.touchpoint(
 CALL_ANSWERED = cxkit.touchpoint(
     "call.answered", kind="service", stage="service", purpose="necessary", nature="person", presence="offline"
 )
+
+# --- loyalty ---
+
+ORDER_REPEATED = cxkit.touchpoint("order.repeated", stage="loyalty")
+FAMILY_TOLD = cxkit.touchpoint("family.told", stage="loyalty", nature="person", reach="indirect", via="family")
+POST_READ = cxkit.touchpoint("post.read", kind="view", stage="loyalty")
+POST_SHARED = cxkit.touchpoint("post.shared", stage="loyalty", nature="person", reach="indirect", via="friends")
 
 # Depth 2 is for a segment of customers: shown to those who allowed personalization and are recognised.
 hero = cxkit.experience(

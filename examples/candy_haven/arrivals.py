@@ -1,0 +1,52 @@
+"""What the demo shows while it runs: interactions as they arrive, one line each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from hashlib import blake2s
+from pathlib import Path
+
+import cxkit
+from cxkit.codec import decode
+
+
+class Arrivals:
+    """Interactions as they come in at a file.
+
+    Who is told by a keyed hash: it tells customers apart, and not who they are.
+    """
+
+    COLUMNS = f"{'time (UTC)':<14}{'channel':<9}{'touchpoint':<21}{'who':<17}{'stage':<15}{'outcome':<24}refuses"
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._read = file.stat().st_size if file.exists() else 0
+        self._key = os.urandom(16)
+
+    def lines(self) -> Iterator[str]:
+        """One for each interaction that has come in since."""
+        if not self._file.exists():
+            return
+        with self._file.open("rb") as stream:
+            stream.seek(self._read)
+            whole, _, _ = stream.read().rpartition(b"\n")
+        self._read += len(whole) + 1 if whole else 0
+        for payload in whole.splitlines():
+            yield self._line(decode(payload))
+
+    def _line(self, one: cxkit.Interaction) -> str:
+        when = one.occurred_at.strftime("%H:%M:%S.%f")[:-3]
+        shown = f"{one.decision.experience}: {one.decision.variant}" if one.decision else None
+        scored = f"{one.feedback.question}: {one.feedback.score}" if one.feedback else None
+        ended = one.outcome or shown or scored or "-"
+        refused = ", ".join(purpose for purpose, allowed in one.consent.items() if not allowed)
+        columns = f"{when:<14}{one.channel or '-':<9}{one.name:<21}{self._who(one):<17}{one.stage or '-':<15}"
+        return f"{columns}{ended:<24}{refused or '-'}"
+
+    def _who(self, one: cxkit.Interaction) -> str:
+        if not one.identity:
+            return "-"
+        strongest = one.identity.identifiers[0]
+        name = f"{strongest.type}\0{strongest.value}".encode()
+        return f"{strongest.type} {blake2s(name, key=self._key, digest_size=3).hexdigest()}"

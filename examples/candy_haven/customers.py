@@ -1,0 +1,61 @@
+"""Whom Candy Haven knows, and what they bought. A real shop has a database here."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Mapping
+from decimal import Decimal
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Order:
+    number: str
+    cart: Mapping[str, int]
+    """How many of each, by sku."""
+    total: Decimal
+
+
+@attrs.frozen(kw_only=True)
+class Customer:
+    user_id: str
+    name: str
+    password: str = attrs.field(repr=False)
+    """A real shop keeps a slow, salted hash of it."""
+    phone: str = attrs.field(repr=False)
+    plan: str
+    orders: list[Order] = attrs.field(factory=list)
+
+    def order(self, number: str) -> Order | None:
+        """The one of their orders that has this number."""
+        return next((one for one in self.orders if one.number == number), None)
+
+
+CUSTOMERS = {
+    # The number is of a block that is kept free for fiction.
+    "nancy": Customer(user_id="nancy", name="Nancy", password="amande", phone="+33 6 39 98 12 34", plan="gold")
+}
+
+_SIGNED_IN: dict[str, str] = {}
+"""What a browser's cookie holds, to the user_id of who signed in there."""
+
+
+def sign_in(name: str, password: str) -> str | None:
+    """What to keep in a cookie, for the customer who knows this password; None for everybody else."""
+    customer = CUSTOMERS.get(name)
+    if customer is None or not hmac.compare_digest(customer.password.encode(), password.encode()):
+        return None
+    token = secrets.token_urlsafe(16)
+    _SIGNED_IN[token] = customer.user_id
+    return token
+
+
+def signed_in(token: str) -> Customer | None:
+    """Who signed in where this cookie is."""
+    return CUSTOMERS.get(_SIGNED_IN.get(token, ""))
+
+
+def sign_out(token: str) -> None:
+    _SIGNED_IN.pop(token, None)
