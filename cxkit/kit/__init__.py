@@ -1,7 +1,8 @@
 """The kit: the composition root. It wires the rooms and holds no rule of its own.
 
-``kit`` is the kit itself, ``assembly`` how its parts are built, ``default`` the one that is used
-where none is named. Whoever only declares touchpoints imports neither the kit nor what it wires.
+``kit`` is the kit itself, ``assembly`` how its parts are built, ``starter`` when its engine starts in
+a process, ``default`` the kit that is used where none is named. Whoever only declares touchpoints
+imports neither the kit nor what it wires.
 """
 
 from __future__ import annotations

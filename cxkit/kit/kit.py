@@ -8,7 +8,6 @@ it inherited without touching it, and builds anew when it captures.
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import sys
 import threading
@@ -45,6 +44,7 @@ from cxkit.kit.assembly import (
     open_keyring,
     policy_of,
 )
+from cxkit.kit.starter import Starter
 from cxkit.model import PURPOSES, Context, Facts, TouchpointSpec
 from cxkit.registry import Registry
 from cxkit.roles import Exporter, Store
@@ -54,10 +54,7 @@ from cxkit.settings import Settings, load
 __all__ = ["Kit"]
 
 T = TypeVar("T")
-_BOOT_AGAIN_S = 5.0
-_BOOT_HERE_S = 1.0
 
-logger = logging.getLogger("cxkit")
 _kits: weakref.WeakSet[Kit] = weakref.WeakSet()
 
 
@@ -108,8 +105,8 @@ class Kit:
             stamper=stamper or Stamper(),
             redactor=Redactor(extra=settings.redact.extra, keep=settings.redact.keep),
             prepare=self._prepare,
-            started=self._boot,
-            write_now=None if in_memory or settings.durability == "queue" else self._write_now,
+            started=lambda: self._starter.start(),
+            write_now=None if in_memory or settings.durability == "queue" else lambda one: self._starter.write_now(one),
             max_bytes=settings.queue.max_bytes,
             strict=settings.strict,
         )
@@ -126,10 +123,7 @@ class Kit:
         enrichers = build_plugins(self.registry, self.registry.enrichers(), self.tables)
         self.enrich = Enrichment(enrichers, count=self._note) if enrichers else None
         self.root_scope = self.open_scope(Context())
-        self._engine: Engine[Captured] | None = None
-        self._boot_guard = threading.Lock()
-        self._boot_again_at = 0.0
-        self._booting_on = 0
+        self._starter = Starter(self._make_engine, self.intake.not_started)
         self._closed = False
         _kits.add(self)
         self._exit = partial(_close_at_exit, weakref.ref(self))
@@ -166,14 +160,14 @@ class Kit:
 
     def start(self) -> None:
         """Start delivery now rather than at the first capture, and adopt what earlier processes left."""
-        self._boot()
+        self._starter.start()
 
     def flush(self, *, timeout_s: float = 5.0) -> Flushed:
         """Wait until everything captured so far is handled by every exporter, or the time is up."""
         deadline = time.monotonic() + timeout_s
         if self.intake.queued:
-            self._boot()  # again, if it failed
-        engine = self._await_engine(deadline)
+            self._starter.start()  # again, if it failed
+        engine = self._starter.awaited(deadline)
         if engine is None:
             return Flushed(complete=self.intake.queued == 0, pending={})
         return engine.flush(max(0.0, deadline - time.monotonic()))
@@ -195,13 +189,13 @@ class Kit:
             timeout_s: By default the setting ``exit_timeout_s``.
         """
         deadline = self._deadline(timeout_s)
-        engine = None if self._in_memory else self._await_engine(deadline)
+        engine = None if self._in_memory else self._starter.awaited(deadline)
         if engine is None:
             return self.flush(timeout_s=max(0.0, deadline - time.monotonic()))
         flushed = engine.close(max(0.0, deadline - time.monotonic()))
-        self._engine = None
+        self._starter.engine = None
         if self.intake.rest(engine.accounted):
-            self._boot()
+            self._starter.start()
         return flushed
 
     async def astop(self, *, timeout_s: float | None = None) -> Flushed:
@@ -214,7 +208,7 @@ class Kit:
         already, self._closed = self._closed, True
         self.intake.closed = True
         atexit.unregister(self._exit)
-        engine = self._await_engine(deadline) or (self._late_engine() if not already else None)
+        engine = self._starter.awaited(deadline) or (self._late_engine() if not already else None)
         flushed = Flushed(complete=True, pending={})
         if engine is not None and not already:
             flushed = engine.close(max(0.0, deadline - time.monotonic()))
@@ -234,8 +228,8 @@ class Kit:
     def account(self) -> Account:
         """What became of everything captured under this kit's directory, per exporter."""
         intake = self.intake
-        if self._engine is not None:
-            return self._engine.account()
+        if self._starter.engine is not None:
+            return self._starter.engine.account()
         return read_account(self._root, dropped=dict(intake.dropped), queued=intake.queued)
 
     def subscribe(self, listener: Callable[[Committed], None]) -> Callable[[], None]:
@@ -271,59 +265,9 @@ class Kit:
 
     # --- inside: the process's engine ---
 
-    def _boot(self) -> None:
-        """Start the engine in a thread of its own: whoever captures does not wait for files."""
-        if self._engine is not None:
-            return
-        if time.monotonic() < self._boot_again_at:
-            self.intake.not_started()
-            return
-        if not self._boot_guard.acquire(blocking=False):
-            return
-        try:
-            threading.Thread(target=self._run, name="cxkit-start", daemon=True).start()
-        except RuntimeError:  # no threads (any more): what is queued is spooled when the kit closes
-            self._not_booted()
-
-    def _write_now(self, captured: Captured) -> bool:
-        if self._engine is None:
-            self._boot_here()
-        return self._engine is not None and self._engine.write_now(captured)
-
-    def _boot_here(self) -> None:
-        """Start the engine on this thread: whoever wants to be sure waits for the files, once."""
-        if self._booting_on == threading.get_ident():  # a signal handler, in the middle of the lines below
-            return
-        self._booting_on = threading.get_ident()
-        if time.monotonic() >= self._boot_again_at and self._boot_guard.acquire(timeout=_BOOT_HERE_S):
-            self._run()
-        self._booting_on = 0
-
-    def _run(self) -> None:
-        try:
-            if self._engine is None:
-                engine = self._make_engine()
-                engine.start()
-                self._engine = engine
-        except Exception as error:  # noqa: BLE001 - a thread of ours must say why it ends
-            logger.error("cxkit: delivery could not start (%s)", error)
-            self._not_booted()
-        else:
-            self._boot_guard.release()
-
-    def _not_booted(self) -> None:
-        self._boot_again_at = time.monotonic() + _BOOT_AGAIN_S
-        self.intake.not_started()
-        self._boot_guard.release()
-
     def _late_engine(self) -> Engine[Captured] | None:
         """Where nothing was started, or no thread can be: one that only writes down what is known."""
         return self._make_engine() if self.intake.queued or self.intake.dropped else None
-
-    def _await_engine(self, deadline: float) -> Engine[Captured] | None:
-        if self._engine is None and self._boot_guard.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            self._boot_guard.release()  # a start that was under way is over
-        return self._engine
 
     def _make_engine(self) -> Engine[Captured]:
         if os.getpid() != self._pid:  # inherited connections belong to the parent
@@ -366,7 +310,7 @@ class Kit:
 
     def _settle(self, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s
-        engine = self._await_engine(deadline)
+        engine = self._starter.awaited(deadline)
         if engine is None:
             return self.intake.queued == 0
         return engine.settle(STORE_LANE, max(0.0, deadline - time.monotonic()))
@@ -383,10 +327,9 @@ class Kit:
             scope.close()
 
     def _forget_parent(self) -> None:
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            _abandoned.append(engine)
-        self._boot_guard = threading.Lock()
+        if self._starter.engine is not None:
+            _abandoned.append(self._starter.engine)
+        self._starter.reset()
         self._store_guard = threading.Lock()
         self._store = self._given_store
         self.intake.reset()

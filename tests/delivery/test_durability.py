@@ -130,7 +130,7 @@ def test_while_the_disk_stalls_the_queue_takes_over_and_counts(kit: tuple[Kit, R
     one, exporter = kit
     with cxkit.scope(kit=one):
         SEEN.capture()
-        engine = one._engine
+        engine = one._starter.engine
         assert engine is not None
         with engine._writer.alone:  # as a write that hangs would hold it
             began = time.monotonic()

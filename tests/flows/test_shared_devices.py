@@ -197,7 +197,7 @@ def test_a_thread_that_could_not_be_started_is_tried_again(monkeypatch: pytest.M
         with monkeypatch.context() as at_first:
             at_first.setattr(threading.Thread, "start", refuse)
             seen.capture()
-        own._boot_again_at = 0.0  # as if some seconds had passed
+        own._starter.again_at = 0.0  # as if some seconds had passed
         seen.capture()
     assert own.flush(timeout_s=10).complete
     assert len(everything.interactions) == 2
