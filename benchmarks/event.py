@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -49,10 +49,16 @@ def properties(number: int) -> dict[str, Any]:
 
 
 def make_kit(
-    directory: Path | None, *, exporters: dict[str, Exporter] | None = None, queue_bytes: int = 33_554_432
+    directory: Path | None,
+    *,
+    exporters: dict[str, Exporter] | None = None,
+    queue_bytes: int = 33_554_432,
+    durability: Literal["queue", "write", "sync"] = "queue",
 ) -> Kit:
     """A kit with default settings; in memory if there is no directory."""
-    settings = Settings(directory=directory or Path(".cxkit"), queue=Queue(max_bytes=queue_bytes))
+    settings = Settings(
+        directory=directory or Path(".cxkit"), durability=durability, queue=Queue(max_bytes=queue_bytes)
+    )
     return Kit(settings, exporters=exporters or {}, in_memory=directory is None)
 
 
