@@ -35,6 +35,13 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
+def translations(session: nox.Session) -> None:
+    """Bring the French of the command line up to date, and compile it; fails if a text is without."""
+    install_checkout(session, "test")
+    session.run("python", "-m", "tests.cli.texts", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the pages into site/; a warning is an error."""
     install_checkout(session, "docs")

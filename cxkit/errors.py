@@ -15,6 +15,7 @@
     |   +-- AddressRefusedError  PermissionError   ... is an address our policy forbids
     +-- StoreError               RuntimeError      the store                                    CX60xx
     |   +-- ConflictError                          ... somebody else wrote the document first
+    +-- LocalFileError           OSError           the file of an exporter of type local        CX61xx
     +-- StateError               RuntimeError      the caller: used before or after its time    CX70xx
 
 In production nothing of this reaches the host's request path: it is counted and named instead
@@ -35,6 +36,7 @@ __all__ = [
     "DeadlineError",
     "DeclarationError",
     "InvalidInteractionError",
+    "LocalFileError",
     "MissingDependencyError",
     "PluginError",
     "StateError",
@@ -75,6 +77,8 @@ class ConfigurationError(CXError, ValueError):
     """A setting is missing, misspelt or out of range."""
 
     default_code = "CX1001"
+    setting: str | None = None
+    """Its dotted name, where it is one setting that is wrong."""
 
 
 class MissingDependencyError(CXError, ImportError):
@@ -141,6 +145,12 @@ class ConflictError(StoreError):
     """A document changed since it was read; nothing was written. Read again and retry."""
 
     default_code = "CX6002"
+
+
+class LocalFileError(CXError, OSError):
+    """The file that an exporter of type ``local`` writes cannot be read, or does not hold what was asked for."""
+
+    default_code = "CX6101"
 
 
 class StateError(CXError, RuntimeError):

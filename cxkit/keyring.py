@@ -22,13 +22,14 @@ from typing import Final
 
 from cxkit.errors import ConfigurationError, TokenError
 
-__all__ = ["Keyring", "Signed"]
+__all__ = ["GENERATED", "Keyring", "Signed"]
 
 _PAYLOAD: Final = re.compile(r"[A-Za-z0-9_:~-]{0,512}")
 _MAX_TOKEN_CHARS: Final = 600
 _CLOCK_SKEW_S: Final = 60
 _MIN_CHARS: Final = 16
-_FILE: Final = "keys.json"
+GENERATED: Final = "keys.json"
+"""Where generated keys are kept, in cxkit's directory."""
 
 
 class Signed(str):
@@ -140,7 +141,7 @@ def _signature(key: bytes, body: str) -> str:
 
 def _kept(directory: Path) -> tuple[list[str], str]:
     """The generated keys, for signing and of identifiers; made by whichever process comes first."""
-    path = directory / _FILE
+    path = directory / GENERATED
     try:
         if not path.exists():
             _generate(directory, path)
@@ -161,7 +162,7 @@ def _generate(directory: Path, path: Path) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     _keep_out_of_version_control(directory)
     keys = {"signing": [os.urandom(32).hex()], "identifier": os.urandom(32).hex()}
-    draft = directory / f".{_FILE}.{os.urandom(8).hex()}"
+    draft = directory / f".{GENERATED}.{os.urandom(8).hex()}"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         os.write(descriptor, json.dumps(keys).encode())

@@ -44,9 +44,9 @@ class _BuiltIn:
 
     @hookspecs.hookimpl
     def cxkit_exporters(self) -> list[Factory[Exporter]]:
-        from cxkit.exporters import console, file, http
+        from cxkit.exporters import console, file, http, local
 
-        return [console.FACTORY, file.FACTORY, http.FACTORY]
+        return [console.FACTORY, file.FACTORY, http.FACTORY, local.FACTORY]
 
     @hookspecs.hookimpl
     def cxkit_stores(self) -> list[Factory[Store]]:
@@ -62,6 +62,7 @@ class Registry:
         settings: Which plugins to allow and to block.
         found: Entry points; by default those installed.
         more: Modules or objects to register besides, by name.
+        refuse: Told of a `PluginError` instead of raising it; that plugin is then left out.
 
     Raises:
         PluginError: A plugin implements a hook that does not exist, wants an argument that a hook does
@@ -74,16 +75,24 @@ class Registry:
         *,
         found: Iterable[EntryPoint] | None = None,
         more: Mapping[str, object] | None = None,
+        refuse: Callable[[PluginError], None] | None = None,
     ) -> None:
         self.failures: list[Failure] = []
+        self.left_out: list[str] = []
+        """The plugins that are installed and not wanted."""
+        self._refuse = refuse
+        self._points: dict[str, EntryPoint] = {}
         self._manager = pluggy.PluginManager("cxkit")
         self._manager.add_hookspecs(hookspecs)
         self._hooks = {name for name in vars(hookspecs) if hasattr(getattr(hookspecs, name), "cxkit_spec")}
         self._register("cxkit", _BuiltIn())
         points = _installed() if found is None else found
         for point in sorted(points, key=lambda point: point.name):
+            self._points[point.name] = point
             if self._wanted(point.name, settings):
                 self._load(point)
+            else:
+                self.left_out.append(point.name)
         for name, plugin in (more or {}).items():
             self._register(name, plugin)
 
@@ -91,6 +100,22 @@ class Registry:
     def plugins(self) -> dict[str, object]:
         """Name to what was registered under it."""
         return {name: plugin for name, plugin in self._manager.list_name_plugin() if plugin is not None}
+
+    def hooks_of(self, plugin: str) -> list[str]:
+        """The hooks that a plugin implements, by name."""
+        callers = self._manager.get_hookcallers(self._manager.get_plugin(plugin)) or ()
+        return sorted(caller.name for caller in callers)
+
+    def distribution_of(self, plugin: str) -> str | None:
+        """The name and version of the distribution that a plugin came with; None if it came with none."""
+        from importlib.metadata import PackageNotFoundError, distribution
+
+        point = self._points.get(plugin)
+        try:
+            came = point.dist if point else distribution("cxkit") if plugin == "cxkit" else None
+        except PackageNotFoundError:  # run from a checkout that is not installed
+            came = None
+        return f"{came.name} {came.version}" if came else None
 
     def exporters(self) -> dict[str, Factory[Exporter]]:
         """Kinds of exporters, by name."""
@@ -156,8 +181,10 @@ class Registry:
     def _load(self, point: EntryPoint) -> None:
         try:
             self._register(point.name, point.load())
-        except PluginError:
-            raise
+        except PluginError as error:
+            if self._refuse is None:
+                raise
+            self._refuse(error)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the guard around a stranger's import
             self.fail(point.name, f"cannot be used: {type(error).__name__}: {error}")
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import attrs
 
-from cxkit.codec import decode
-from cxkit.model import JSON, Context, Decision, ExperienceSpec, Facts, Interaction
+if TYPE_CHECKING:  # a command line that lists plugins need not read the model
+    from cxkit.model import JSON, Context, Decision, ExperienceSpec, Facts, Interaction
 
 __all__ = [
     "Batch",
@@ -26,6 +26,7 @@ __all__ = [
     "Exporter",
     "Factory",
     "Outcome",
+    "Previewing",
     "Put",
     "Reply",
     "Store",
@@ -77,6 +78,8 @@ class Batch:
     @cached_property
     def interactions(self) -> tuple[Interaction, ...]:
         """The same, decoded on first use."""
+        from cxkit.codec import decode
+
         return tuple(decode(payload) for payload in self.payloads)
 
 
@@ -125,7 +128,10 @@ class Outcome:
 
 @runtime_checkable
 class Exporter(Protocol):
-    """Takes batches out of the process. Called by one thread of its own, one call at a time."""
+    """Takes batches out of the process. Called by one thread of its own, one call at a time.
+
+    It may also have `Previewing.preview`, for ``cxkit export test --dry-run``.
+    """
 
     purposes: frozenset[str]
     """What it uses interactions for; each must be allowed. Empty: it does not start."""
@@ -139,6 +145,15 @@ class Exporter(Protocol):
 
     def close(self) -> None:
         """Give up connections and files. Called once; nothing is exported afterwards."""
+        ...
+
+
+@runtime_checkable
+class Previewing(Protocol):
+    """What an exporter may offer besides."""
+
+    def preview(self, batch: Batch) -> str:
+        """What `Exporter.export` would hand over, and where, for people: nothing leaves, secrets are masked."""
         ...
 
 

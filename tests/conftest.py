@@ -14,6 +14,8 @@ settings.register_profile(
 )
 settings.load_profile("cxkit")
 
+os.environ["LANGUAGE"] = "en"  # whatever the developer speaks: the command line would, too
+
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

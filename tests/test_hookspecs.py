@@ -38,7 +38,7 @@ def installed(tmp_path: Path) -> Iterator[Install]:
 def test_exporters_of_a_plugin_are_kinds_one_may_configure() -> None:
     exporter = RecordingExporter()
     found = registry(theirs=plugin(cxkit_exporters=lambda: [factory("theirs", lambda options: exporter)])).exporters()
-    assert list(found) == ["console", "file", "http", "theirs"]
+    assert list(found) == ["console", "file", "http", "local", "theirs"]
     assert build(found, "theirs", lambda kind: kind(), where="exporters.x") is exporter
 
 

@@ -61,7 +61,7 @@ def test_one_that_raises_in_a_hook_or_answers_nonsense(name: str, answer: Callab
     read = getattr(found, "tables" if name == "cxkit_settings" else name.removeprefix("cxkit_"))
     for _ in range(3):
         assert "bad" not in {str(kind) for kind in read()}
-    assert list(found.exporters()) == ["console", "file", "http", "good"]
+    assert list(found.exporters()) == ["console", "file", "http", "local", "good"]
     (failure,) = found.failures
     assert (failure.plugin, name in failure.reason or "table" in failure.reason) == ("bad", True)
 
@@ -220,7 +220,7 @@ def test_all_can_be_switched_off(installed: Install, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("CXKIT_PLUGINS", "off")
     found = Registry(load().plugins)
     assert (list(found.plugins), found.failures) == (["cxkit"], [])
-    assert list(found.exporters()) == ["console", "file", "http"]
+    assert list(found.exporters()) == ["console", "file", "http", "local"]
 
 
 # --- build ---
@@ -239,3 +239,26 @@ def test_what_a_plugin_says_of_its_settings_reaches_the_operator() -> None:
 
     with pytest.raises(CXError):
         build({"theirs": factory("theirs", wrong)}, "theirs", lambda kind: kind(), where="x")
+
+
+# --- what the command line asks ---
+
+
+def test_each_plugin_is_told_with_its_hooks_and_its_distribution(installed: Install) -> None:
+    installed("cxkit_zone", ENRICHER)
+    installed("cxkit_bad", "1 / 0")
+    found = Registry(Plugins(block=("cxkit_never", "cxkit_bad")), more={"good": GOOD})
+    assert found.hooks_of("cxkit_zone") == ["cxkit_enrichers"]
+    assert found.hooks_of("good") == ["cxkit_exporters"]
+    assert found.hooks_of("cxkit") == ["cxkit_exporters", "cxkit_stores"]
+    assert [found.distribution_of(name) for name in ("cxkit_zone", "good", "nobody")] == ["cxkit_zone 1.0", None, None]
+    assert (found.left_out, found.failures) == (["cxkit_bad"], [])
+
+
+def test_one_that_breaks_its_contract_can_be_told_of_and_left_out(installed: Install) -> None:
+    installed("cxkit_bad", "from cxkit.hookspecs import hookimpl\n\n@hookimpl\ndef cxkit_store(): return []")
+    installed("cxkit_zone", ENRICHER)
+    refused: list[PluginError] = []
+    found = Registry(Plugins(), refuse=refused.append)
+    assert [error.code for error in refused] == ["CX2002"]
+    assert ("cxkit_bad" in found.plugins, list(found.enrichers())) == (False, ["zone"])

@@ -12,14 +12,27 @@ from typing import Final
 
 import click
 
+from cxkit import __version__
 from cxkit.cli.language import say, translate
-from cxkit.errors import ConfigurationError, CXError
+from cxkit.errors import CXError
 
 __all__ = ["main"]
 
 VERBS: Final = {
+    "config": "What is set, where it came from, and whether it is sound.",
+    "doctor": "What is wrong here, and what to do about it.",
+    "export": "Try an exporter, and look at its dead letters.",
+    "capture": "Record one interaction by hand.",
+    "dev": "Run an application, and watch what it captures.",
+    "init": "Add the middleware to your application.",
+    "import": "Rows of a CSV file become interactions.",
+    "insights": "First answers, each with its definition.",
+    "journey": "What one person did, across channels and devices.",
     "plugins": "The plugins in use, and what they offer.",
+    "schema": "Touchpoints as they are declared, and as they were captured.",
     "stats": "What became of everything captured here.",
+    "tail": "What was captured, one line each, as it arrives.",
+    "why": "Why a person is recognised, what they allow, what was decided.",
 }
 """Each is a command of that name in a file of that name; the help lists them without importing them."""
 
@@ -52,12 +65,12 @@ class _Verbs(click.Group):
 
         try:
             Registry(load().plugins).add_commands(self)
-        except ConfigurationError as error:  # what mends the configuration must run without one
+        except CXError as error:  # what mends the configuration must run without one
             click.echo(str(error), err=True)
 
 
 @click.group(cls=_Verbs)
-@click.version_option(package_name="cxkit")
+@click.version_option(__version__)
 def cli() -> None:
     """What cxkit does in this directory's application."""
 
@@ -69,3 +82,5 @@ def main() -> None:
         cli(color=False if os.environ.get("NO_COLOR") else None)
     except CXError as error:
         raise SystemExit(str(error)) from None
+    except OSError as error:  # a file or directory that is not what it should be
+        raise SystemExit(say("{path}: {reason}", path=error.filename or "-", reason=error.strerror or error)) from None

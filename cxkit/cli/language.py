@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import gettext
 from functools import cache
+from inspect import cleandoc
 from pathlib import Path
+from typing import Final
 
 import click
 
 __all__ = ["count", "say", "translate"]
+
+_DOMAIN: Final = "cxkit"
+_LOCALE: Final = Path(__file__).parent / "locale"
 
 
 def say(text: str, /, **values: object) -> str:
@@ -29,7 +34,7 @@ def translate(command: click.Command) -> click.Command:
     """The command, its help and that of its options in the operator's language."""
     catalogue = _catalogue()
     if command.help:
-        command.help = catalogue.gettext(command.help)
+        command.help = catalogue.gettext(cleandoc(command.help))
     for parameter in command.params:
         if isinstance(parameter, click.Option) and parameter.help:
             parameter.help = catalogue.gettext(parameter.help)
@@ -41,4 +46,6 @@ def translate(command: click.Command) -> click.Command:
 
 @cache
 def _catalogue() -> gettext.NullTranslations:
-    return gettext.translation("cxkit", Path(__file__).parent / "locale", fallback=True)
+    gettext.bindtextdomain(_DOMAIN, str(_LOCALE))
+    gettext.textdomain(_DOMAIN)  # for what click says: it asks for the texts of no domain in particular
+    return gettext.translation(_DOMAIN, _LOCALE, fallback=True)

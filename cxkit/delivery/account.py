@@ -24,7 +24,7 @@ from cxkit.delivery.segment import LaterVersionError, open_segments
 from cxkit.delivery.spool import Spool, cursor_names
 from cxkit.delivery.walk import count_records
 
-__all__ = ["Account", "ExporterAccount", "Ledger", "read_account", "read_early", "write_early"]
+__all__ = ["Account", "ExporterAccount", "Ledger", "read_account", "read_cursors", "read_early", "write_early"]
 
 _FOLDED_KEPT: Final = 1000
 _LEDGER: Final = "ledger.json"
@@ -214,7 +214,7 @@ def write_early(path: Path, dropped: Mapping[str, int]) -> None:
 
 
 def _add_spool(sums: _Sums, path: Path) -> None:
-    cursors = _read_cursors(path)  # first: so none of them is ahead of the records
+    cursors = read_cursors(path)  # first: so none of them is ahead of the records
     try:
         segments = open_segments(path)
     except LaterVersionError:
@@ -225,7 +225,8 @@ def _add_spool(sums: _Sums, path: Path) -> None:
     sums.add(spooled, read_early(path), cursors)
 
 
-def _read_cursors(path: Path) -> dict[str, Progress]:
+def read_cursors(path: Path) -> dict[str, Progress]:
+    """How far each exporter has come in a spool, whoever has it open."""
     found = {}
     for name in cursor_names(path):
         try:

@@ -7,6 +7,7 @@ JSON object ``{"exporter", "reason", "at", "interaction"}``.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ import msgspec
 from cxkit.codec.frame import MAX_PAYLOAD_BYTES, Record, pack, unpack
 from cxkit.delivery.files import check_directory
 
-__all__ = ["MAX_LETTER_BYTES", "DeadLetters", "read_dead"]
+__all__ = ["MAX_LETTER_BYTES", "DeadLetters", "Letter", "read_dead", "read_letters"]
 
 _REASON_CHARS: Final = 1024
 MAX_LETTER_BYTES: Final = MAX_PAYLOAD_BYTES - 8192
@@ -24,11 +25,15 @@ _MOST_BYTES: Final = 64 << 20
 """What the letters of one exporter may take in all; a file's last letter may reach beyond."""
 
 
-class _Letter(msgspec.Struct):
+class Letter(msgspec.Struct):
+    """What was refused, by whom, when and why."""
+
     exporter: str
     reason: str
+    """The exporter's own word."""
     at: str
     interaction: msgspec.Raw
+    """A CloudEvent in JSON."""
 
 
 class DeadLetters:
@@ -47,7 +52,7 @@ class DeadLetters:
         """
         if self._path is None:
             return
-        letter = _Letter(self._exporter, reason[:_REASON_CHARS], at, msgspec.Raw(record.payload))
+        letter = Letter(self._exporter, reason[:_REASON_CHARS], at, msgspec.Raw(record.payload))
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_directory(self._path.parent)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -65,12 +70,31 @@ class DeadLetters:
         return self._others_bytes
 
 
-def read_dead(path: Path) -> list[dict[str, object]]:
-    """The letters of one file, the oldest first; damaged ones are left out."""
-    data, offset, found = path.read_bytes(), 0, []
+def read_letters(path: Path) -> Iterator[Letter]:
+    """The letters of one file, the oldest first; damaged ones are left out.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    data, offset = path.read_bytes(), 0
     while offset < len(data):
         record, end = unpack(data, offset)
         if record is not None:
-            found.append(msgspec.json.decode(record.payload))
+            try:
+                yield msgspec.json.decode(record.payload, type=Letter)
+            except msgspec.MsgspecError:
+                pass  # whole, and no letter
         offset = end if end > offset else offset + 1
-    return found
+
+
+def read_dead(path: Path) -> list[dict[str, object]]:
+    """The same, each letter as plain JSON."""
+    return [
+        {
+            "exporter": one.exporter,
+            "reason": one.reason,
+            "at": one.at,
+            "interaction": msgspec.json.decode(one.interaction),
+        }
+        for one in read_letters(path)
+    ]

@@ -231,6 +231,8 @@ class Engine(Generic[ItemT]):
             self._write(taken)
             if nudged:
                 self._look_after_written()
+            if not taken:  # nothing else to do: let others see what was dropped
+                self._shelf.note(self._queue.dropped)
             self._sync()
         self._wind_up()
 

@@ -29,9 +29,9 @@ from cxkit.delivery.segment import (
 )
 from cxkit.delivery.walk import Walk, count_records
 
-__all__ = ["Read", "Spool", "adopt", "cursor_names"]
+__all__ = ["LOCK", "Read", "Spool", "adopt", "cursor_names"]
 
-_LOCK: Final = "owner.lock"
+LOCK: Final = "owner.lock"
 
 
 class Read(NamedTuple):
@@ -87,12 +87,13 @@ class Spool:
         """
         if root is None:
             return cls(None, -1, [], next_sequence=0, segment_bytes=segment_bytes)
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for directory in (root.parent, root):  # a parent made on the way would have another mode
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_directory(root)
         token = secrets.token_hex(8)
         draft = root / f".{token}"  # until it is locked, others would take it for an orphan
         draft.mkdir(mode=0o700)
-        held = lock(draft / _LOCK)
+        held = lock(draft / LOCK)
         assert held is not None, "nobody else knows this name"
         path = draft.rename(root / token)
         return cls(path, held, [], next_sequence=0, segment_bytes=segment_bytes)
@@ -330,7 +331,7 @@ def adopt(path: Path, *, segment_bytes: int) -> Spool | None:
     """
     try:
         check_directory(path)
-        held = lock(path / _LOCK)
+        held = lock(path / LOCK)
     except FileNotFoundError:
         return None
     if held is None:

@@ -68,6 +68,10 @@ class ConsoleExporter:
             return Outcome.pause("stream_closed")
         return Outcome.delivered()
 
+    def preview(self, batch: Batch) -> str:
+        """The stream, and the lines it would get."""
+        return "\n".join([f">> {self._settings.stream}", *map(_visible, self._lines(batch))])
+
     def close(self) -> None:
         """Nothing: the streams belong to the process."""
 

@@ -82,6 +82,10 @@ class FileExporter:
             os.close(file)  # and with it the lock is gone
         return Outcome.delivered()
 
+    def preview(self, batch: Batch) -> str:
+        """The file, and the lines it would get."""
+        return "\n".join([f">> {self._path}", *(payload.decode("utf-8", "replace") for payload in batch.payloads)])
+
     def close(self) -> None:
         """Nothing: no file stays open."""
 

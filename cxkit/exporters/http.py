@@ -27,7 +27,7 @@ from cxkit.codec import BATCH_CONTENT_TYPE, encode_batch
 from cxkit.errors import ConfigurationError, TransportError
 from cxkit.roles import Batch, Exporter, Factory, Outcome
 from cxkit.settings import Secret
-from cxkit.transport import Response, Transport, check_field, judge, origin_of
+from cxkit.transport import Response, Transport, check_field, judge, origin_of, shown_request
 
 __all__ = ["FACTORY", "HTTPExporter", "Settings"]
 
@@ -89,13 +89,7 @@ class HTTPExporter:
 
     def export(self, batch: Batch, *, deadline_s: float) -> Outcome:
         """Post the batch once."""
-        body = encode_batch(batch.payloads)
-        headers = {name: value.reveal() for name, value in self._settings.headers.items()}
-        headers |= {"content-type": BATCH_CONTENT_TYPE, "idempotency-key": batch.id}
-        if self._settings.gzip:
-            # The fastest level, and no time in it: an attempt repeats the same bytes.
-            body = gzip.compress(body, compresslevel=1, mtime=0)
-            headers["content-encoding"] = "gzip"
+        headers, body = self._request(batch)
         end: Response | TransportError
         try:
             end = self._transport.request("POST", self._settings.url, headers=headers, body=body, deadline_s=deadline_s)
@@ -105,9 +99,31 @@ class HTTPExporter:
             return _accepted(end, len(batch))
         return Outcome(**judge(end)._asdict())
 
+    def preview(self, batch: Batch) -> str:
+        """The request, with the body as it is before it is compressed."""
+        headers, body = self._request(batch)
+        return shown_request(
+            "POST",
+            self._settings.url,
+            headers=headers,
+            body=body,
+            hidden=[name.lower() for name in self._settings.headers],
+            text=encode_batch(batch.payloads).decode("utf-8", "replace"),
+        )
+
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
+
+    def _request(self, batch: Batch) -> tuple[dict[str, str], bytes]:
+        body = encode_batch(batch.payloads)
+        headers = {name: value.reveal() for name, value in self._settings.headers.items()}
+        headers |= {"content-type": BATCH_CONTENT_TYPE, "idempotency-key": batch.id}
+        if self._settings.gzip:
+            # The fastest level, and no time in it: an attempt repeats the same bytes.
+            body = gzip.compress(body, compresslevel=1, mtime=0)
+            headers["content-encoding"] = "gzip"
+        return headers, body
 
 
 def _accepted(response: Response, size: int) -> Outcome:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from cxkit.delivery.dead import DeadLetters
 from cxkit.delivery.lane import Lane, LaneLimits
-from cxkit.errors import ConfigurationError, CXError, nearest
+from cxkit.errors import ConfigurationError, CXError, PluginError, nearest
 from cxkit.keyring import Keyring
 from cxkit.model import ExperienceSpec, purpose_bits
 from cxkit.registry import Registry, build
@@ -22,13 +22,18 @@ from cxkit.settings import ExporterTable, RawTable, Settings, StoreTable, struct
 __all__ = [
     "STORE_LANE",
     "build_experiences",
+    "build_exporter",
     "build_exporters",
     "build_lanes",
     "build_plugins",
     "build_store",
     "claim_tables",
+    "claimed_tables",
+    "exporter_options",
     "open_keyring",
     "policy_of",
+    "refusals",
+    "store_options",
 ]
 
 T = TypeVar("T")
@@ -69,17 +74,21 @@ def open_keyring(settings: Settings, *, in_memory: bool, shared: bool) -> Keyrin
     if in_memory:
         return Keyring(signing=[os.urandom(32)], identifier=os.urandom(32), generated=True)
     keys = settings.keys
-    if shared and not (keys.identifier and keys.signing):
-        raise ConfigurationError(
-            "the store is shared, but no keys are configured",
-            fix="set keys.signing and keys.identifier to the same values in every process",
-            code="CX1022",
-        )
+    _check_keys(settings, shared=shared)
     return Keyring.open(
         settings.directory.absolute(),
         signing=[one.reveal() for one in keys.signing],
         identifier=keys.identifier.reveal() if keys.identifier else None,
     )
+
+
+def _check_keys(settings: Settings, *, shared: bool) -> None:
+    if shared and not (settings.keys.identifier and settings.keys.signing):
+        raise ConfigurationError(
+            "the store is shared, but no keys are configured",
+            fix="set keys.signing and keys.identifier to the same values in every process",
+            code="CX1022",
+        )
 
 
 def build_exporters(registry: Registry, settings: Settings, given: Mapping[str, Exporter]) -> Routes:
@@ -88,23 +97,34 @@ def build_exporters(registry: Registry, settings: Settings, given: Mapping[str, 
     Raises:
         ConfigurationError: A setting is wrong, or one declares no purposes.
     """
-    factories = registry.exporters()
-    built: dict[str, tuple[Exporter, ExporterTable]] = {}
-    for name, table in settings.exporters.items():
-        where = f"exporters.{name}"
-        raw = _located(table.options, settings, "local.db") if table.type == "local" else table.options
-        options = partial(structure, table=raw, where=where)
-        built[name] = (build(factories, table.type, options, where=where), table)
+    built = {name: (build_exporter(registry, settings, name), table) for name, table in settings.exporters.items()}
     for name, exporter in given.items():
-        built[name] = (exporter, ExporterTable(type=type(exporter).__name__))
-    for name, (exporter, table) in built.items():
-        if not (table.purposes or exporter.purposes):
-            raise ConfigurationError(
-                f'exporter "{name}" declares no purposes',
-                fix=f'set exporters.{name}.purposes to what it is for, e.g. ["analytics"]',
-                code="CX1032",
-            )
+        table = ExporterTable(type=type(exporter).__name__)
+        _check_purposes(name, exporter, table)
+        built[name] = (exporter, table)
     return built
+
+
+def build_exporter(registry: Registry, settings: Settings, name: str) -> Exporter:
+    """One of the exporters configured.
+
+    Raises:
+        ConfigurationError: A setting is wrong, or it declares no purposes.
+    """
+    table, where = settings.exporters[name], f"exporters.{name}"
+    options = exporter_options(settings, name)
+    exporter = build(registry.exporters(), table.type, partial(structure, table=options, where=where), where=where)
+    _check_purposes(name, exporter, table)
+    return exporter
+
+
+def _check_purposes(name: str, exporter: Exporter, table: ExporterTable) -> None:
+    if not (table.purposes or exporter.purposes):
+        setting = f"exporters.{name}.purposes"
+        fix = f'set {setting} to what it is for, e.g. ["analytics"]'
+        error = ConfigurationError(f'exporter "{name}" declares no purposes', fix=fix, code="CX1032")
+        error.setting = setting
+        raise error
 
 
 def build_store(registry: Registry, settings: Settings, *, in_memory: bool) -> Store:
@@ -114,8 +134,20 @@ def build_store(registry: Registry, settings: Settings, *, in_memory: bool) -> S
         ConfigurationError: A setting is wrong.
     """
     table = StoreTable(type="memory") if in_memory else settings.store
-    options = _located(table.options, settings, "state.db") if table.type == "sqlite" else table.options
+    options = RawTable() if in_memory else store_options(settings)
     return build(registry.stores(), table.type, partial(structure, table=options, where="store"), where="store")
+
+
+def exporter_options(settings: Settings, name: str) -> RawTable:
+    """What the configuration says to a kind of exporter; a local one has its file in cxkit's directory."""
+    table = settings.exporters[name]
+    return _located(table.options, settings, "local.db") if table.type == "local" else table.options
+
+
+def store_options(settings: Settings) -> RawTable:
+    """What the configuration says to a kind of store; SQLite has its file in cxkit's directory."""
+    table = settings.store
+    return _located(table.options, settings, "state.db") if table.type == "sqlite" else table.options
 
 
 def _located(options: RawTable, settings: Settings, name: str) -> RawTable:
@@ -132,12 +164,13 @@ def build_experiences(settings: Settings) -> dict[str, ExperienceSpec]:
     Raises:
         ConfigurationError: One is malformed.
     """
-    specs = {}
-    for name, table in settings.experiences.items():
-        spec = structure(ExperienceSpec, {"name": name, **table}, where=f"experiences.{name}")
-        check(spec)
-        specs[name] = spec
-    return specs
+    return {name: _build_experience(settings, name) for name in settings.experiences}
+
+
+def _build_experience(settings: Settings, name: str) -> ExperienceSpec:
+    spec = structure(ExperienceSpec, {"name": name, **settings.experiences[name]}, where=f"experiences.{name}")
+    check(spec)
+    return spec
 
 
 def claim_tables(registry: Registry, settings: Settings) -> dict[str, Any]:
@@ -146,17 +179,31 @@ def claim_tables(registry: Registry, settings: Settings) -> dict[str, Any]:
     Raises:
         ConfigurationError: A table belongs to nobody, or is malformed.
     """
+    claimed = claimed_tables(registry)
+    for name in settings.tables:
+        _check_claimed(settings, name, claimed)
+    return {name: _build_table(settings, name, kind) for name, kind in claimed.items()}
+
+
+def claimed_tables(registry: Registry) -> dict[str, type]:
+    """The tables that belong to plugins, each with the class of its values."""
     claimed: dict[str, type] = {**registry.tables()}
     for role in (registry.enrichers(), registry.deciders(), registry.channels()):
         claimed.update({name: factory.settings for name, factory in role.items()})
-    for name in settings.tables:
-        if name not in claimed:
-            raise ConfigurationError(
-                f'there is no setting or table "{name}"',
-                fix=nearest(name, [*claimed, *Settings.__annotations__]),
-                code="CX1001",
-            )
-    return {name: structure(kind, settings.tables.get(name, {}), where=name) for name, kind in claimed.items()}
+    return claimed
+
+
+def _check_claimed(settings: Settings, name: str, claimed: Mapping[str, type]) -> None:
+    if name not in claimed:
+        raise ConfigurationError(
+            f'there is no setting or table "{name}"',
+            fix=nearest(name, [*claimed, *Settings.__annotations__]),
+            code="CX1001",
+        )
+
+
+def _build_table(settings: Settings, name: str, kind: type) -> Any:
+    return structure(kind, settings.tables.get(name, {}), where=name)
 
 
 def build_plugins(registry: Registry, factories: Mapping[str, Factory[T]], tables: Mapping[str, Any]) -> dict[str, T]:
@@ -174,6 +221,45 @@ def build_plugins(registry: Registry, factories: Mapping[str, Factory[T]], table
         except Exception as error:  # noqa: BLE001 - a stranger's code
             registry.fail(name, f"cannot be built: {type(error).__name__}: {error}")
     return built
+
+
+def refusals(registry: Registry, settings: Settings) -> Iterator[CXError]:
+    """All for which a kit with these settings would not start, one after the other; opens and writes nothing.
+
+    What a stranger's code raises is a `PluginError` here.
+    """
+    claimed = claimed_tables(registry)
+    plugins: dict[str, Factory[Any]] = {**registry.enrichers(), **registry.deciders()}
+
+    def build_table(name: str, kind: type) -> None:
+        table = _build_table(settings, name, kind)
+        build_plugins(registry, {name: plugins[name]} if name in plugins else {}, {name: table})
+
+    attempts: dict[str, Callable[[], object]] = {
+        "consent.policy": partial(policy_of, settings),
+        **{f"exporters.{name}": partial(_build_and_close, registry, settings, name) for name in settings.exporters},
+        "store": partial(_build_store_and_close, registry, settings),
+        **{f"experiences.{name}": partial(_build_experience, settings, name) for name in settings.experiences},
+        **{name: partial(_check_claimed, settings, name, claimed) for name in settings.tables},
+        **{name: partial(build_table, name, kind) for name, kind in claimed.items()},
+    }
+    for where, attempt in attempts.items():
+        try:
+            attempt()
+        except CXError as error:
+            yield error
+        except Exception as error:  # noqa: BLE001 - a stranger's code
+            yield PluginError(f"{where} cannot be built ({type(error).__name__})", fix="tell the author of its type")
+
+
+def _build_store_and_close(registry: Registry, settings: Settings) -> None:
+    store = build_store(registry, settings, in_memory=False)
+    _check_keys(settings, shared=store.remote)
+    store.close()
+
+
+def _build_and_close(registry: Registry, settings: Settings, name: str) -> None:
+    build_exporter(registry, settings, name).close()
 
 
 def build_lanes(

@@ -4,7 +4,7 @@ In order, the first that says something wins: code, ``CXKIT_*`` variables, the f
 There are two phases, as plugins are found only after the core knows which of them may load. `load`
 checks what the core owns and leaves the tables of exporters, stores, experiences and plugins raw;
 `structure` checks one of those against the class of its owner. Whatever they are given, they raise
-`ConfigurationError` and nothing else:
+`ConfigurationError` and nothing else. `examine` is `load` that goes on, and gathers the errors.
 
 ======  ===================================================================
 CX1001  a name in the file, the environment or the code is not known
@@ -28,7 +28,7 @@ Messages name settings and where they came from, never what they hold.
 from __future__ import annotations
 
 from cxkit.settings.sealed import RawTable, Secret
-from cxkit.settings.sources import load
+from cxkit.settings.sources import examine, load
 from cxkit.settings.tree import (
     Consent,
     ExporterTable,
@@ -56,6 +56,7 @@ __all__ = [
     "Spool",
     "StoreTable",
     "Web",
+    "examine",
     "load",
     "structure",
 ]

@@ -6,18 +6,23 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, get_origin, get_type_hints
 
 import attrs
 
 from cxkit.errors import ConfigurationError, nearest
 from cxkit.settings.sealed import RawTable, Text
 from cxkit.settings.tree import REST, ExporterTable, Settings
-from cxkit.settings.typed import bare, build, copied, joined, named
+from cxkit.settings.typed import bare, build, copied, joined, named, refusal
 
-__all__ = ["load"]
+__all__ = ["examine", "load"]
+
+T = TypeVar("T")
+Refuse = Callable[[ConfigurationError], None]
 
 _PREFIX: Final = "CXKIT_"
 _FILE: Final = "CXKIT_CONFIG"
@@ -53,24 +58,83 @@ def load(
         (True, 1000000, 'env CXKIT_STRICT')
     """
     try:
-        return _loaded(file, os.environ if environ is None else environ, overrides or {})
+        return _loaded(file, os.environ if environ is None else environ, overrides or {}, _raised)
     except ConfigurationError as error:
-        refusal = error
+        first = error
     del environ, overrides
-    raise bare(refusal)
+    raise bare(first)
 
 
-def _loaded(file: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object]) -> Settings:
+def examine(
+    *,
+    file: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, object] | None = None,
+) -> tuple[Settings, list[ConfigurationError]]:
+    """All that `load` would refuse, one after the other, and the settings without it.
+
+    Example:
+        >>> settings, refused = examine(environ={"CXKIT_STRICT": "perhaps", "CXKIT_SERVICE": "shop"})
+        >>> settings.service, settings.strict, [error.setting for error in refused]
+        ('shop', False, ['strict'])
+    """
+    refused: list[ConfigurationError] = []
+    settings = _loaded(file, os.environ if environ is None else environ, overrides or {}, refused.append)
+    wrong = {error.setting for error in refused}
+    origins = {path: origin for path, origin in settings.origins.items() if path not in wrong}
+    return attrs.evolve(settings, origins=origins), [bare(error) for error in refused]
+
+
+def _raised(error: ConfigurationError) -> None:
+    raise error
+
+
+@contextmanager
+def _guarded(refuse: Refuse) -> Iterator[None]:
+    try:
+        yield
+    except ConfigurationError as error:
+        refuse(error)
+
+
+def _accepted(make: Callable[[dict[str, Any]], T], table: dict[str, Any], refuse: Refuse) -> T:
+    """What is made of a table, less what is refused in it."""
+    while True:
+        try:
+            return make(table)
+        except ConfigurationError as error:
+            refuse(error)
+            table = _without(table, (error.setting or "").partition("[")[0])
+
+
+def _without(table: dict[str, Any], setting: str) -> dict[str, Any]:
+    """The table without that setting, or if it is not there, without the table it is missing in."""
+    for key, value in table.items():
+        rest = {name: one for name, one in table.items() if name != key}
+        if setting == key:
+            return rest
+        if setting.startswith(f"{key}.") and isinstance(value, dict):
+            below = _without(value, setting[len(key) + 1 :])
+            return {**table, key: below} if below else rest
+    return {}
+
+
+def _loaded(file: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object], refuse: Refuse) -> Settings:
     raw, origins = dict[str, Any](), dict[str, str]()
-    path, table = _from_file(file, environ)
-    _merge(raw, table, f"file {path}", origins)
-    for variable, table in _from_environment(environ, raw):
-        _merge(raw, table, f"env {variable}", origins)
-    _merge(raw, copied(overrides, ""), "code", origins)
-    if raw.get("durability") in ("write", "sync"):
-        what = f"{named('durability', origins)} asks for a mode that this version does not have yet"
-        raise ConfigurationError(what, fix='leave it out, or write durability = "queue"', code="CX1006")
-    settings = attrs.evolve(build(Settings, RawTable(raw, origins=origins), ""), origins=origins)
+    path: Path | None = None
+    with _guarded(refuse):
+        path, table = _from_file(file, environ, refuse)
+        _merge(raw, table, f"file {path}", origins)
+    for variable, table in _from_environment(environ, raw, refuse):
+        with _guarded(refuse):
+            _merge(raw, table, f"env {variable}", origins)
+    with _guarded(refuse):
+        _merge(raw, copied(overrides, ""), "code", origins)
+
+    def built(table: dict[str, Any]) -> Settings:
+        return build(Settings, RawTable(table, origins=origins), "")
+
+    settings = attrs.evolve(_accepted(built, raw, refuse), origins=origins)
     found = path is not None and file is None and _FILE not in environ
     if path is not None and found and origins.get("directory", "file").startswith("file"):
         settings = attrs.evolve(settings, directory=path.parent / settings.directory)
@@ -96,14 +160,14 @@ def _merge(
     for key, value in table.items():
         path = joined(where, key)
         if key in into and isinstance(into[key], dict) is not isinstance(value, dict):
-            what = f"{named(path, origins)} is a table in one place and a value in another ({origin})"
-            raise ConfigurationError(what, fix="give it the same form in both", code="CX1008")
+            what = f"%s is a table in one place and a value in another ({origin})"
+            raise refusal(path, what, fix="give it the same form in both", code="CX1008", origins=origins)
         if isinstance(value, dict):
             _merge(into.setdefault(key, {}), value, origin, origins, path)
             continue
         if origin.startswith("env ") and origins.get(path, "").startswith("env "):
-            what = f"{named(path, origins)} is set a second time ({origin})"
-            raise ConfigurationError(what, fix="remove one of the two variables", code="CX1008")
+            what = f"%s is set a second time ({origin})"
+            raise refusal(path, what, fix="remove one of the two variables", code="CX1008", origins=origins)
         into[key] = value
         origins[path] = origin
 
@@ -111,24 +175,34 @@ def _merge(
 # --- The environment ------------------------------------------------------------------------------
 
 
-def _from_environment(environ: Mapping[str, str], raw: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _from_environment(
+    environ: Mapping[str, str], raw: Mapping[str, Any], refuse: Refuse
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each variable, and its value as a table within tables."""
-    variables = dict(_variables(Settings))
-    groups = {path[0] for path in variables.values()}
+    known = dict(_variables(Settings))
     for variable in sorted(environ):
-        if not variable.startswith(_PREFIX) or variable == _FILE:
-            continue
-        path, value = tuple(variable[len(_PREFIX) :].lower().split("__")), _decodable(environ, variable)
-        if variable == _PLUGINS:
-            path, value = ("plugins", "allow"), "" if value.strip().lower() == "off" else value
-        elif (len(path) == 1 or path[0] in groups) and variable.upper() not in variables:
-            what = f"no setting belongs to the variable {named(variable, {})}"
-            known = [*variables, _FILE, _PLUGINS]
-            raise ConfigurationError(what, fix=nearest(variable.upper()[:64], known), code="CX1001")
-        table: Any = Text(value)
-        for key in reversed(list(_spelt(path, raw))):
-            table = {key: table}
-        yield variable, copied(table, "")
+        if variable.startswith(_PREFIX) and variable != _FILE:
+            table: dict[str, Any] = {}
+            with _guarded(refuse):
+                table = _table_of(variable, environ, raw, known)
+            yield variable, table
+
+
+def _table_of(
+    variable: str, environ: Mapping[str, str], raw: Mapping[str, Any], known: Mapping[str, tuple[str, ...]]
+) -> dict[str, Any]:
+    path, value = tuple(variable[len(_PREFIX) :].lower().split("__")), _decodable(environ, variable)
+    if variable == _PLUGINS:
+        path, value = ("plugins", "allow"), "" if value.strip().lower() == "off" else value
+    elif (len(path) == 1 or path[0] in {one[0] for one in known.values()}) and variable.upper() not in known:
+        what = f"no setting belongs to the variable {named(variable, {})}"
+        fix = nearest(variable.upper()[:64], [*known, _FILE, _PLUGINS])
+        raise ConfigurationError(what, fix=fix, code="CX1001")
+    table: Any = Text(value)
+    for key in reversed(list(_spelt(path, raw))):
+        table = {key: table}
+    copy: dict[str, Any] = copied(table, "")
+    return copy
 
 
 def _variables(cls: type[Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -162,7 +236,7 @@ def _decodable(environ: Mapping[str, str], variable: str) -> str:
 # --- The file -------------------------------------------------------------------------------------
 
 
-def _from_file(file: Path | None, environ: Mapping[str, str]) -> tuple[Path | None, dict[str, Any]]:
+def _from_file(file: Path | None, environ: Mapping[str, str], refuse: Refuse) -> tuple[Path | None, dict[str, Any]]:
     """The file, and what it says with the environment put in."""
     if file is None and _FILE in environ:
         file = Path(environ[_FILE])
@@ -173,9 +247,9 @@ def _from_file(file: Path | None, environ: Mapping[str, str]) -> tuple[Path | No
         raise _unreadable(path, "has no table [tool.cxkit]", "add the table, or name another file")
 
     def replaced(text: str, setting: str) -> str:
-        return _replaced(text, named(setting, {setting: f"file {path}"}), environ)
+        return _replaced(text, setting, f"file {path}", environ)
 
-    return path, copied(table, "", replaced)
+    return path, _accepted(partial(copied, path="", text=replaced), table, refuse)
 
 
 def _nearest() -> tuple[Path | None, dict[str, Any] | None]:
@@ -232,7 +306,7 @@ def _unreadable(path: Path, what: str, fix: str, code: str = "CX1002") -> Config
     return ConfigurationError(f"the configuration file {named(str(path), {})} {what}", fix=fix, code=code)
 
 
-def _replaced(text: str, setting: str, environ: Mapping[str, str]) -> str:
+def _replaced(text: str, setting: str, origin: str, environ: Mapping[str, str]) -> str:
     """The text with its ``${NAME}`` replaced, once: what comes in is not looked at again."""
 
     def value(found: re.Match[str]) -> str:
@@ -240,15 +314,12 @@ def _replaced(text: str, setting: str, environ: Mapping[str, str]) -> str:
         if found[0] == "$${":
             return "${"
         if variable is None:
-            what, fix = (
-                f"{setting} has a ${{ that no name and brace follow",
-                "write $${ if it is meant as it stands",
-            )
+            what, fix = "%s has a ${ that no name and brace follow", "write $${ if it is meant as it stands"
         elif variable not in environ:
-            what, fix = f"{setting} needs the variable {variable}, which is not set", f"set {variable}"
+            what, fix = f"%s needs the variable {variable}, which is not set", f"set {variable}"
         else:
             return _decodable(environ, variable)
-        raise ConfigurationError(what, fix=fix, code="CX1004")
+        raise refusal(setting, what, fix=fix, code="CX1004", origins={setting: origin})
 
     kind = Text if any(found[1] for found in _REFERENCE.finditer(text)) else str
     return kind(_REFERENCE.sub(value, text))

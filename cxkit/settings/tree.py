@@ -179,7 +179,16 @@ def _raw_each(tables: Mapping[str, Mapping[str, object]]) -> Mapping[str, RawTab
     return {name: raw(table) for name, table in tables.items()}
 
 
-_exporter_names = _shaped("[a-z][a-z0-9]*(_[a-z0-9]+)*", "name exporters in lower-case letters, digits and single _")
+_EXPORTER_NAME: Final = re.compile("[a-z][a-z0-9]*(_[a-z0-9]+)*")
+
+
+def _exporter_names(_: object, attribute: attrs.Attribute[Any], value: Iterable[str]) -> None:
+    for name in value:
+        if not _EXPORTER_NAME.fullmatch(name):
+            setting, fix = f"{attribute.name}.{name}", "name exporters in lower-case letters, digits and single _"
+            error = ConfigurationError(f'"{setting}" has a name that is not allowed', fix=fix, code="CX1006")
+            error.setting = setting
+            raise error
 
 
 @attrs.frozen(kw_only=True)
@@ -198,7 +207,7 @@ class Settings:
     strict: bool = False
     development: bool = False
     directory: Path = Path(".cxkit")
-    durability: Literal["queue"] = "queue"
+    durability: Literal["queue", "write", "sync"] = "queue"
     exit_timeout_s: float = attrs.field(default=2.0, validator=_seconds)
     store_budget_s: float = attrs.field(default=0.05, validator=_seconds)
     queue: Queue = Queue()

@@ -16,7 +16,7 @@ from cxkit.errors import ConfigurationError, CXError, nearest
 from cxkit.settings.sealed import RawTable, Secret, Text, raw
 from cxkit.settings.tree import FILLED, REST
 
-__all__ = ["bare", "build", "copied", "joined", "named", "structure"]
+__all__ = ["bare", "build", "copied", "joined", "named", "refusal", "structure"]
 
 T = TypeVar("T")
 
@@ -83,6 +83,15 @@ def bare(error: ConfigurationError) -> ConfigurationError:
     return error.with_traceback(None)
 
 
+def refusal(
+    path: str, what: str, *, fix: str, code: str, origins: Mapping[str, str] | None = None
+) -> ConfigurationError:
+    """The error that says what is wrong with a setting, whose name takes the place of ``%s``."""
+    error = ConfigurationError(what % named(path, origins or {}), fix=fix, code=code)
+    error.setting = path
+    return error
+
+
 def named(path: str, origins: Mapping[str, str]) -> str:
     """How a message names a setting: the dotted name, and where it came from if that is known."""
     shown = "".join(letter if letter.isprintable() else "?" for letter in path[:200])
@@ -98,8 +107,8 @@ def joined(where: str, key: str) -> str:
 def copied(value: Any, path: str, text: Callable[[str, str], str] = lambda text, _: text, depth: int = 0) -> Any:
     """Tables and lists as plain ones of our own; ``text`` may replace the texts in them."""
     if depth > _MAX_DEPTH:
-        what = f"{named(path, {})} is nested more than {_MAX_DEPTH} tables or lists deep"
-        raise ConfigurationError(what, fix="make it flatter", code="CX1009")
+        what = f"%s is nested more than {_MAX_DEPTH} tables or lists deep"
+        raise refusal(path, what, fix="make it flatter", code="CX1009")
     if isinstance(value, str):
         return text(value, path)
     if isinstance(value, (list, tuple)):
@@ -107,7 +116,7 @@ def copied(value: Any, path: str, text: Callable[[str, str], str] = lambda text,
     if not isinstance(value, Mapping):
         return value
     if not all(isinstance(key, str) for key in value):
-        raise ConfigurationError(f"{named(path, {})} has a key that is not text", fix="use text as keys", code="CX1009")
+        raise refusal(path, "%s has a key that is not text", fix="use text as keys", code="CX1009")
     return {key: copied(one, joined(path, key), text, depth + 1) for key, one in value.items()}
 
 
@@ -127,14 +136,14 @@ def build(cls: type[T], table: RawTable, where: str) -> T:
         elif rest and (hints[rest.name] is RawTable or isinstance(value, Mapping)):
             unknown[key] = value
         else:
-            what = f"no setting is called {named(path, origins)}"
-            raise ConfigurationError(what, fix=nearest(key[:64], [*known, *table.also]), code="CX1001")
+            fix = nearest(key[:64], [*known, *table.also])
+            raise refusal(path, "no setting is called %s", fix=fix, code="CX1001", origins=origins)
     if rest:
         values[rest.alias] = _typed(hints[rest.name], RawTable(unknown, origins=origins, also=known), where, origins)
     for key, field in known.items():
         if field.default is attrs.NOTHING and key not in values:
-            what = f"{named(joined(where, key), origins)} is missing"
-            raise ConfigurationError(what, fix=f"add {key} = {_form(hints[field.name])[1]}", code="CX1007")
+            fix = f"add {key} = {_form(hints[field.name])[1]}"
+            raise refusal(joined(where, key), "%s is missing", fix=fix, code="CX1007", origins=origins)
     try:
         return cls(**values)
     except (ValueError, TypeError) as error:
@@ -147,13 +156,16 @@ def _explained(
     """What a class said against its values, with the dotted name of the field it quotes."""
     said = error.what if isinstance(error, CXError) else str(error)
     key = next((one for one in re.findall(r"""["'](\w+)["']""", said) if one in keys), None)
-    setting = named(joined(where, key) if key else where, origins)
+    if isinstance(error, ConfigurationError):
+        key = error.setting or key
+    path = joined(where, key) if key else where
     if not isinstance(error, CXError):  # the text of a validator of attrs shows the value
-        what, fix = f"{setting} is refused ({type(error).__name__})", "give a value that its reference allows"
-        return ConfigurationError(what, fix=fix, code="CX1006")
-    what = said.replace(f'"{key}"', setting, 1) if f'"{key}"' in said else f"{setting}: {said}"
+        what, fix = f"%s is refused ({type(error).__name__})", "give a value that its reference allows"
+        return refusal(path, what, fix=fix, code="CX1006", origins=origins)
+    said = said.replace("%", "%%")
+    what = said.replace(f'"{key}"', "%s", 1) if f'"{key}"' in said else f"%s: {said}"
     code = error.code if isinstance(error, ConfigurationError) else "CX1006"
-    return ConfigurationError(what, fix=error.fix, code=code)
+    return refusal(path, what, fix=error.fix, code=code, origins=origins)
 
 
 def _typed(hint: Any, value: object, path: str, origins: Mapping[str, str]) -> object:
@@ -186,12 +198,11 @@ def _leaf(hint: Any, value: object, path: str, origins: Mapping[str, str]) -> ob
         return msgspec.convert(_plain(value), hint, strict=not isinstance(value, Text), dec_hook=_custom)
     except (msgspec.MsgspecError, ValueError):  # their text may show the value
         pass
-    setting = named(path, origins)
     if get_origin(hint) is Literal:
         fix = nearest(str(value)[:64], map(str, get_args(hint)))
-        raise ConfigurationError(f"{setting} is not among the values allowed", fix=fix, code="CX1006")
+        raise refusal(path, "%s is not among the values allowed", fix=fix, code="CX1006", origins=origins)
     name, example = _form(hint)
-    raise ConfigurationError(f"{setting} is not {name}", fix=f"write it like {example}", code="CX1005")
+    raise refusal(path, f"%s is not {name}", fix=f"write it like {example}", code="CX1005", origins=origins)
 
 
 def _custom(kind: type[Any], value: object) -> object:

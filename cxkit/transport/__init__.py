@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from cxkit.transport.answer import Judgement, Response, judge, retry_after_s
 from cxkit.transport.client import Transport
-from cxkit.transport.target import check_field, is_public, origin_of
+from cxkit.transport.target import check_field, is_public, origin_of, shown_request
 
 __all__ = [
     "Judgement",
@@ -32,4 +32,5 @@ __all__ = [
     "judge",
     "origin_of",
     "retry_after_s",
+    "shown_request",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -13,8 +13,9 @@ import attrs
 
 from cxkit.errors import ConfigurationError
 
-__all__ = ["Target", "check_field", "fields_of", "is_public", "origin_of", "parse"]
+__all__ = ["Target", "check_field", "fields_of", "is_public", "origin_of", "parse", "shown_request"]
 
+_MASK: Final = "********"
 _PORTS: Final = {"http": 80, "https": 443}
 _HOST: Final = re.compile(r"[0-9a-z._:%-]+")
 _NOT_IN_URL: Final = re.compile(r"[^!-~\x80-\U0010ffff]|\\")  # some read a backslash as a slash
@@ -145,3 +146,43 @@ def fields_of(target: Target, headers: Mapping[str, str], length: int) -> list[t
         fields[name.lower()] = value.strip()
     fields |= {"host": target.host_field, "content-length": str(length)}
     return [(name, value.encode("latin-1")) for name, value in fields.items()]
+
+
+def shown_request(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes,
+    hidden: Collection[str] = (),
+    text: str | None = None,
+) -> str:
+    """A request as `cxkit.transport.Transport.request` would make it, for people: credentials are masked.
+
+    Args:
+        hidden: Names of further header fields whose values are masked; lower-case.
+        text: What to show of the body, if it is not text itself.
+
+    Raises:
+        ConfigurationError: The URL or a header field is malformed.
+
+    Example:
+        >>> print(shown_request("POST", "https://me:pw@host.example/in?key=abc", headers={}, body=b"[]"))
+        POST https://host.example:443/in?key=********
+        user-agent: cxkit
+        accept-encoding: identity
+        authorization: ********
+        host: host.example
+        content-length: 2
+        <BLANKLINE>
+        []
+    """
+    target = parse(url)
+    path, mark, query = target.path.partition("?")
+    pieces = [
+        f"{name}={_MASK}" if equals else _MASK for name, equals, _ in (one.partition("=") for one in query.split("&"))
+    ]
+    lines = [f"{method} {target.origin}{path}{mark}{'&'.join(pieces) if query else ''}"]
+    for name, value in fields_of(target, headers, len(body)):
+        lines.append(f"{name}: {_MASK if name in hidden or name == 'authorization' else value.decode('latin-1')}")
+    return "\n".join([*lines, "", body.decode("utf-8", "replace") if text is None else text])

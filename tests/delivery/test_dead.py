@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cxkit.codec.frame import Record
+from cxkit.codec.frame import Record, pack
 from cxkit.delivery import dead
-from cxkit.delivery.dead import MAX_LETTER_BYTES, DeadLetters, read_dead
+from cxkit.delivery.dead import MAX_LETTER_BYTES, DeadLetters, read_dead, read_letters
 
 AT = "2026-11-21T10:30:00Z"
 
@@ -75,3 +75,13 @@ def test_neither_a_link_nor_an_open_directory_is_written_to(tmp_path: Path) -> N
 def test_without_a_directory_nothing_is_kept(tmp_path: Path) -> None:
     DeadLetters(None, "sink", "token").add(Record(b"1"), reason="a", at=AT)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_whole_frame_that_is_no_letter_is_left_out(tmp_path: Path) -> None:
+    letters = DeadLetters(tmp_path / "dead", "sink", "token")
+    letters.add(Record(b"1"), reason="a", at=AT)
+    path = tmp_path / "dead" / "sink-token.dead"
+    with path.open("ab") as file:
+        file.write(pack(Record(b'{"reason":1}')) + pack(Record(b"[]")) + pack(Record(b"no JSON")))
+    letters.add(Record(b"2"), reason="b", at=AT)
+    assert [(one.reason, bytes(one.interaction)) for one in read_letters(path)] == [("a", b"1"), ("b", b"2")]

@@ -46,6 +46,11 @@ class Block:
         return re.search(r"leave it running|laissez-l[ae] tourner", self.lead) is not None
 
     @property
+    def shown_later(self) -> bool:
+        """Whether what was started goes on to print it."""
+        return self.language == "" and re.search(r"now shows", self.lead) is not None
+
+    @property
     def untested(self) -> str | None:
         """Why it is not run, in the words of the page."""
         said = re.search(r"Not tested: (.+?)\.", self.lead)

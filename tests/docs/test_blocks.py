@@ -8,6 +8,8 @@ In a folder of its own for each page:
 - in ``console`` blocks each ``$ command`` is run and must print what is shown (``...`` is anything).
   "leave it running" starts it in the background until the page ends; "Ctrl-C" ends the one started last.
   The command line speaks the language of the page.
+- a block without a language under "now shows" is what the one started last goes on to print, line by line;
+- dates and times are those of now.
 
 Ports are changed for free ones. What cannot be run says so in the page: "Not tested: REASON."
 """
@@ -44,6 +46,8 @@ _PROGRAMS = {
     "cxkit": [sys.executable, "-c", _CXKIT],
     "pytest": [sys.executable, "-m", "pytest"],
 }
+_TIME = re.compile(r"\b\d{4}-\d\d-\d\d\b|\b\d\d:\d\d(:\d\d)?\b")
+_READERS = {"toml": tomllib.loads, "json": json.loads}
 _PATIENCE_S = 60
 
 
@@ -81,10 +85,10 @@ class Terminal:
                     self.start(command, shown)
                 else:
                     self.type(command, shown, where, status=int(exits[1]) if exits else 0)
-        elif block.language == "toml":
-            tomllib.loads(text)
-        elif block.language == "json":
-            json.loads(text)
+        elif block.shown_later:
+            self.await_lines(self.running[-1], text, where)
+        elif block.language in _READERS:
+            _READERS[block.language](text)
 
     def prompt(self, text: str, where: str, line: int) -> None:
         test = doctest.DocTestParser().get_doctest(text, self.namespace, where, where, line - 1)
@@ -99,28 +103,29 @@ class Terminal:
             install(self.folder)
             return
         code, printed = self.ended(command)
-        fits = doctest.OutputChecker().check_output(shown or printed, printed, doctest.ELLIPSIS)
-        if not fits or code != status:
+        if not fits(shown or printed, printed) or code != status:
             pytest.fail(f"{where}: $ {command}\nexits with {code} and prints\n{printed}", pytrace=False)
 
     def start(self, command: str, shown: str) -> None:
         """Leave a command running that has printed all that is shown."""
         running = self._popen(command)
         self.running.append(running)
+        assert shown, f"{command}: show what it prints when it is ready"
+        self.await_lines(running, shown, command)
+
+    def await_lines(self, running: subprocess.Popen[str], shown: str, where: str) -> None:
+        """Read on until it has printed these lines, whatever else it prints between them."""
         awaited = shown.splitlines()
-        assert awaited, f"{command}: show what it prints when it is ready"
         assert running.stdout is not None
         printed: list[str] = []
-        alarm = threading.Timer(_PATIENCE_S, running.kill)
+        alarm = threading.Timer(_PATIENCE_S, kill, [running])
         alarm.start()
-        for line in running.stdout:
+        while awaited and (line := running.stdout.readline()):
             printed.append(line)
-            if awaited and doctest.OutputChecker().check_output(f"{awaited[0]}\n", line, doctest.ELLIPSIS):
+            if fits(f"{awaited[0]}\n", line):
                 awaited.pop(0)
-            if not awaited:
-                break
         alarm.cancel()
-        assert not awaited, f"{command} has not printed {awaited}, but\n{''.join(printed)}"
+        assert not awaited, f"{where}: it has not printed {awaited}, but\n{''.join(printed)}"
 
     def interrupt(self) -> None:
         """Press Ctrl-C where something was started last."""
@@ -129,7 +134,7 @@ class Terminal:
         try:
             running.communicate(timeout=_PATIENCE_S)
         except subprocess.TimeoutExpired:
-            running.kill()
+            kill(running)
             running.communicate()
             raise
 
@@ -151,6 +156,7 @@ class Terminal:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            process_group=0,
         )
 
     def ended(self, command: str) -> tuple[int, str]:
@@ -158,14 +164,30 @@ class Terminal:
         running = self._popen(command)
         try:
             printed, _ = running.communicate(timeout=_PATIENCE_S)
-        finally:
-            running.kill()
+        except subprocess.TimeoutExpired:
+            kill(running)
+            raise
         return running.returncode, printed
+
+
+def fits(shown: str, printed: str) -> bool:
+    """Whether the one is printed where the page shows the other; ``...`` is anything, and now another time."""
+    one, other = (_TIME.sub("TIME", text) for text in (shown, printed))
+    return doctest.OutputChecker().check_output(one, other, doctest.ELLIPSIS)
+
+
+def kill(running: subprocess.Popen[str]) -> None:
+    """End a command at once, and what it has started: that would hold on to the terminal."""
+    try:
+        os.killpg(running.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # all of it has ended
 
 
 def environment(language: str) -> dict[str, str]:
     """A reader's environment; where cxkit is not installed, pytest is told of its plugin."""
-    told = {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "80", "NO_COLOR": "1", "LANGUAGE": language}
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])  # as if it were activated
+    told = {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1", "COLUMNS": "80", "NO_COLOR": "1", "LANGUAGE": language}
     if not any(one.name == "cxkit" for one in entry_points(group="pytest11")):
         told["PYTEST_ADDOPTS"] = "-p cxkit.testing.pytest_plugin"
     return told
@@ -231,6 +253,11 @@ def test_the_first_screen_of_the_readme_is_an_app_that_works(pages: dict[str, An
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("leave it running\n\n```console\n$ python -c 'print(2)'\n3\n```\n", "has not printed"),
+        (
+            "leave it running\n\n```console\n$ python -c 'print(1)'\n1\n```\n\nIt now shows:\n\n```\n3\n```\n",
+            "has not printed ['3']",
+        ),
         ("```python\n>>> 1 + 1\n3\n\n```\n", "Expected"),
         ("```python\nassert 1 == 2\n```\n", "AssertionError"),
         ("```console\n$ python -c 'print(2)'\n3\n```\n", "prints"),

@@ -23,7 +23,7 @@ EVERY: list[tuple[str, str, str, object]] = [
     ("service", '"shop"', "shop", "shop"),
     ("strict", "true", "true", True),
     ("directory", '"/var/lib/cx"', "/var/lib/cx", Path("/var/lib/cx")),
-    ("durability", '"queue"', "queue", "queue"),
+    ("durability", '"write"', "write", "write"),
     ("exit_timeout_s", "3", "3", 3.0),
     ("store_budget_s", "0.5", "0.5", 0.5),
     ("queue.max_bytes", "1_000", "1000", 1000),

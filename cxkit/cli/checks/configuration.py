@@ -1,0 +1,103 @@
+"""The configuration: settings, plugins and the tables of exporters, whole or broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+
+import attrs
+
+from cxkit.cli.checks.finding import Finding, as_finding
+from cxkit.cli.language import say
+from cxkit.errors import CXError, PluginError
+from cxkit.kit.assembly import build_exporter, refusals
+from cxkit.registry import Registry
+from cxkit.settings import Settings, examine
+
+__all__ = ["Examined", "check_configuration", "check_exporters", "check_plugins", "examined"]
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Examined:
+    """A configuration without what is wrong with it, and that."""
+
+    settings: Settings
+    registry: Registry
+    errors: tuple[CXError, ...]
+    """All for which a kit would not start."""
+
+    @cached_property
+    def purposes(self) -> Mapping[str, frozenset[str]]:
+        """Exporter to its purposes, for those that can be built."""
+        return {name: found for name in self.settings.exporters if (found := self._purposes(name))}
+
+    def _purposes(self, name: str) -> frozenset[str]:
+        configured = self.settings.exporters[name].purposes
+        if configured:
+            return configured
+        try:
+            exporter = build_exporter(self.registry, self.settings, name)
+        except Exception:  # noqa: BLE001 - it is among the errors already
+            return frozenset()
+        exporter.close()
+        return exporter.purposes
+
+
+def examined() -> Examined:
+    """The configuration of this directory; whatever is wrong with it is gathered, not raised."""
+    settings, refused = examine()
+    broken: list[PluginError] = []
+    registry = Registry(settings.plugins, refuse=broken.append)
+    known = {error.setting for error in refused}
+    # What is missing only because it was refused, and left out, is no second error.
+    later = [error for error in refusals(registry, settings) if getattr(error, "setting", None) not in known - {None}]
+    return Examined(settings=settings, registry=registry, errors=(*refused, *broken, *later))
+
+
+def check_configuration(examined: Examined) -> Iterator[Finding]:
+    """Everything for which a kit would not start."""
+    return (as_finding(error, about="settings") for error in examined.errors)
+
+
+def check_plugins(examined: Examined) -> Iterator[Finding]:
+    """Plugins that failed, and those that may not load."""
+    for failure in examined.registry.failures:
+        yield Finding(
+            severity="error",
+            about="plugin",
+            what=say("plugin {plugin} failed: {reason}", plugin=failure.plugin, reason=failure.reason),
+            fix=say("update it, or block it with plugins.block"),
+        )
+    for plugin in examined.registry.left_out:
+        yield Finding(
+            severity="note",
+            about="plugin",
+            what=say(
+                "plugin {plugin} is installed and not used: plugins.allow or plugins.block says so", plugin=plugin
+            ),
+            fix=say("uninstall it, or change that setting"),
+        )
+    plugins = examined.settings.plugins
+    installed = {
+        *examined.registry.plugins,
+        *examined.registry.left_out,
+        *(one.plugin for one in examined.registry.failures),
+    }
+    for plugin in sorted({*plugins.block, *(plugins.allow or ())} - installed):
+        yield Finding(
+            severity="warning",
+            about="plugin",
+            what=say("plugins.allow or plugins.block names {plugin}, which is not installed", plugin=plugin),
+            fix=say("correct the name; `cxkit plugins` shows those there are"),
+        )
+
+
+def check_exporters(examined: Examined) -> Iterator[Finding]:
+    """Whether anything leaves the machine."""
+    if not examined.settings.exporters and not examined.errors:
+        yield Finding(
+            severity="note",
+            about="exporter",
+            what=say("no exporter is configured: nothing leaves this machine"),
+            fix=say("add a table [exporters.NAME] to cxkit.toml"),
+        )

@@ -1,0 +1,227 @@
+"""``cxkit init``: the line that an application lacks, shown as a diff and written when that is wanted."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import secrets
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import attrs
+import click
+
+from cxkit.cli.apps import PLUGIN, App, Found, apps_of, find, reason_of
+from cxkit.cli.instrument import instrumented
+from cxkit.cli.language import say
+from cxkit.cli.syntax import UNREADABLE, read
+from cxkit.cli.terminal import visible
+from cxkit.settings import load
+
+__all__ = ["init"]
+
+_FILE: Final = Path("cxkit.toml")
+_IGNORED: Final = Path(".gitignore")
+_IGNORE: Final = b".cxkit/"
+_FRAMEWORKS: Final = ("Starlette", "FastAPI")
+
+
+@attrs.frozen(kw_only=True)
+class _Change:
+    """A file as it is (None: there is none) and as it is to be."""
+
+    path: Path
+    before: bytes | None
+    after: bytes
+    encoding: str = "utf-8"
+
+    def diff(self) -> Iterable[str]:
+        old, new = ((one or b"").decode(self.encoding).splitlines(keepends=True) for one in (self.before, self.after))
+        source = "/dev/null" if self.before is None else f"a/{self.path}"
+        for line in difflib.unified_diff(old, new, source, f"b/{self.path}"):
+            yield visible(line.replace("\t", "    ").rstrip())
+
+
+@click.command()
+@click.option("--app", "wanted", metavar="FILE:NAME", help="Which application, where there are several.")
+@click.option("--yes", is_flag=True, help="Write without asking.")
+def init(*, wanted: str | None, yes: bool) -> None:
+    """Add the middleware to the application in this directory.
+
+    Shows every change as a diff, and asks before it writes. For Starlette and FastAPI.
+    """
+    app = _named(wanted) if wanted else _chosen(find(Path()))
+    if app.has_middleware:
+        click.echo(say("{app} has the middleware already: nothing to do", app=visible(app.name)))
+        return
+    changes = _changes(app)
+    for change in changes:
+        for line in change.diff():
+            click.echo(line)
+    if find_spec(PLUGIN) is None:
+        click.echo(say("the plugin is not installed here; in the application's environment run:"))
+        click.echo("  python -m pip install cxkit-starlette")
+    if not (yes or _agreed()):
+        raise SystemExit(1)
+    _write(changes)
+    click.echo(say("written: {files}", files=", ".join(visible(str(one.path)) for one in changes)))
+    click.echo(say("see your visits with:  {command}", command=visible(f"cxkit dev -- {_server(app)}")))
+
+
+# --- which application ----------------------------------------------------------------------------
+
+
+def _named(wanted: str) -> App:
+    """The application that ``--app FILE:NAME`` names."""
+    file, _, name = wanted.rpartition(":")
+    path = Path(file or wanted)
+    try:
+        source = read(path, root=Path())
+    except UNREADABLE as error:
+        raise _wrong(say("{file} cannot be read: {reason}", file=visible(str(path)), reason=reason_of(error))) from None
+    apps = [one for one in apps_of(source) if one.framework in _FRAMEWORKS] if source else []
+    for one in apps:
+        if not file or name in (one.variable, one.function):
+            return one
+    known = ", ".join(one.name for one in apps) or "-"
+    raise _wrong(say("there is no such application; in this file: {known}", known=visible(known)))
+
+
+def _wrong(message: str) -> click.BadParameter:
+    return click.BadParameter(message, param_hint="'--app'")
+
+
+def _chosen(found: Found) -> App:
+    """The only application there is, or the one that is picked."""
+    for path, reason in found.skipped:
+        click.echo(say("skipped {file}: {reason}", file=visible(str(path)), reason=visible(reason)), err=True)
+    if not found.complete:
+        click.echo(say("this directory has too many files; name yours with --app FILE:NAME"), err=True)
+    apps = [one for one in found.apps if one.framework in _FRAMEWORKS]
+    ready = [one for one in apps if one.has_middleware]
+    if len(apps) == 1 or ready:
+        return (ready or apps)[0]
+    if not apps:
+        raise _nothing(found)
+    for number, one in enumerate(apps, start=1):
+        click.echo(f"{number:>3}  {visible(one.name)}  {one.framework}")
+    if not sys.stdin.isatty():
+        click.echo(say("there are several applications: name one with --app FILE:NAME"), err=True)
+        raise SystemExit(1)
+    number = click.prompt(say("which one?"), type=click.IntRange(1, len(apps)))
+    return apps[number - 1]
+
+
+def _nothing(found: Found) -> SystemExit:
+    """Say what there is instead; what ends the command."""
+    flask = next((one for one in found.apps if one.framework == "Flask"), None)
+    if flask is not None or found.django is not None:
+        framework = "Flask" if flask is not None else "Django"
+        where = flask.name if flask is not None else found.django
+        click.echo(
+            say(
+                "{where} is a {framework} application: the plugin for {framework} is not part of this version",
+                where=visible(str(where)),
+                framework=framework,
+            ),
+            err=True,
+        )
+    else:
+        click.echo(say("no Starlette or FastAPI application was found below this directory"), err=True)
+    return SystemExit(1)
+
+
+# --- what to change -------------------------------------------------------------------------------
+
+
+def _changes(app: App) -> list[_Change]:
+    source, changed = app.source, instrumented(app)
+    if changed is None:
+        click.echo(
+            say(
+                "{app} is made in a way that cannot be changed safely; add {line} below it by hand",
+                app=visible(app.name),
+                line=f"{app.variable}.add_middleware(CXMiddleware)",
+            ),
+            err=True,
+        )
+        raise SystemExit(1)
+    changes = [_Change(path=source.path, before=source.raw, after=changed, encoding=source.encoding)]
+    if not _is_configured():
+        service = re.sub(r"[^A-Za-z0-9._~-]+", "-", Path.cwd().name).strip("-")[:100] or "app"
+        text = f'# All settings have defaults. This one names the service in what it captures.\nservice = "{service}"\n'
+        changes.append(_Change(path=_FILE, before=None, after=text.encode()))
+    ignored = _IGNORED.read_bytes() if _IGNORED.exists() else None
+    if _IGNORE.strip(b"/") not in {one.strip(b" \t/") for one in (ignored or b"").splitlines()}:
+        changes.append(_Change(path=_IGNORED, before=ignored, after=_with_line(ignored or b""), encoding="latin-1"))
+    return changes
+
+
+def _is_configured() -> bool:
+    return _FILE.exists() or any(origin.startswith("file ") for origin in load().origins.values())
+
+
+def _with_line(before: bytes) -> bytes:
+    end = b"\r\n" if b"\r\n" in before else b"\n"
+    gap = end if before and not before.endswith(b"\n") else b""
+    return before + gap + _IGNORE + end
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        click.echo(say("nothing was written, for nobody can be asked here: --yes writes it"), err=True)
+        return False
+    if click.confirm(say("write this?")):
+        return True
+    click.echo(say("nothing was written"), err=True)
+    return False
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def _write(changes: Sequence[_Change]) -> None:
+    """Write all of the files, or none if there is one for which nothing can be written beside it."""
+    with ExitStack() as drafts:
+        ready = [(change, *_drafted(change, drafts)) for change in changes]
+        for change, draft, path in ready:
+            with _written(change):
+                draft.replace(path)
+
+
+def _drafted(change: _Change, drafts: ExitStack) -> tuple[Path, Path]:
+    """A draft, and the file whose place it is to take."""
+    with _written(change):
+        path = Path(os.path.realpath(change.path))  # a link stays one
+        if (path.read_bytes() if path.exists() else None) != change.before:
+            raise OSError(say("it has changed meanwhile"))
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        drafts.callback(draft.unlink, missing_ok=True)
+        draft.write_bytes(change.after)
+        if change.before is not None:
+            shutil.copymode(path, draft)
+    return draft, path
+
+
+@contextmanager
+def _written(change: _Change) -> Iterator[None]:
+    """End the command with one line where a file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        file, reason = visible(str(change.path)), visible(reason_of(error))
+        click.echo(say("{file} cannot be written: {reason}", file=file, reason=reason), err=True)
+        raise SystemExit(1) from None
+
+
+def _server(app: App) -> str:
+    """How to start the application."""
+    parts = app.source.path.with_suffix("").parts
+    module = ".".join(parts[:-1] if parts[-1] == "__init__" and parts[1:] else parts)
+    return f"uvicorn {module}:{app.function or app.variable}" + (" --factory" if app.function else "")

@@ -1,0 +1,135 @@
+"""The local file on the command line: which it is, whom it knows, and how they are called."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import click
+
+from cxkit.cli.terminal import visible
+from cxkit.errors import InvalidInteractionError, LocalFileError, nearest
+from cxkit.exporters.local import Settings as LocalSettings
+from cxkit.exporters.local import read
+from cxkit.flows.identify import identifiers_of
+from cxkit.kit.assembly import exporter_options, open_keyring
+from cxkit.rules.identity import CONTACTS, normalise
+from cxkit.settings import Settings, load, structure
+
+__all__ = ["file_option", "local_path", "open_local", "shown", "subjects"]
+
+file_option = click.option(
+    "--file", type=click.Path(path_type=Path), help="The local file; by default that of the exporter of type local."
+)
+"""Passes ``file``: a path, or None."""
+
+_OPAQUE: Final = CONTACTS | {"visitor"}
+"""Types whose values nobody types in full: a beginning is enough."""
+_SHOWN_CHARS: Final = 8
+_LAST_CHARACTER: Final = "\U0010ffff"
+
+
+def local_path(file: Path | None, settings: Settings) -> Path:
+    """The file given, else that of the first exporter of type ``local``, else the one there would be.
+
+    Raises:
+        ConfigurationError: A setting of that exporter is wrong.
+    """
+    if file is not None:
+        return file
+    for name, table in settings.exporters.items():
+        if table.type == "local":
+            options = exporter_options(settings, name)
+            configured: LocalSettings = structure(LocalSettings, options, where=f"exporters.{name}")
+            return configured.path
+    return settings.directory / "local.db"
+
+
+@contextmanager
+def open_local(file: Path | None) -> Iterator[sqlite3.Connection]:
+    """A connection that reads the local file, see `local_path` and `cxkit.exporters.local.read`.
+
+    Raises:
+        ConfigurationError: A setting is wrong.
+        LocalFileError: There is no such file, or it cannot be read.
+    """
+    with read(local_path(file, load())) as connection:
+        yield connection
+
+
+def shown(subject_id: str) -> str:
+    """How somebody is called on the terminal: what is opaque by its beginning.
+
+    Example:
+        >>> shown("user_id:nancy"), shown("visitor:7f3a2b1c9d0e4f5a")
+        ('user_id nancy', 'visitor 7f3a2b1c')
+    """
+    type, _, value = subject_id.partition(":")
+    return visible(f"{type} {value[:_SHOWN_CHARS] if type in _OPAQUE else value}")
+
+
+def subjects(connection: sqlite3.Connection, text: str, settings: Settings) -> list[str]:
+    """Who is meant on the command line, as ``subject_id`` in ``events``.
+
+    Args:
+        text: ``nancy`` (a ``user_id``), ``type:value``, an address or a number as ``email:...`` or
+            ``phone:...``, or the beginning of a visitor's value or of a contact's hash.
+
+    Raises:
+        LocalFileError: The file knows nobody of that name (CX6105), or several (CX6106).
+        ConfigurationError: The keys that contacts are hashed with cannot be read.
+    """
+    text = text.encode("utf-8", "replace").decode()  # a terminal may give what is no text
+    type, colon, value = text.partition(":")
+    if not colon:
+        type, value = "user_id", text
+    for subject in (f"{type}:{_kept(type, value, settings)}", f"{type}:{value}", f"user_id:{text}"):
+        if found := _people(connection, subject, subject):
+            return found
+    found = _people(connection, text, text + _LAST_CHARACTER) if type in _OPAQUE and value else []
+    if len(found) > 1:
+        raise LocalFileError(
+            f"{len(found)} in the local file begin like this {type}", fix="type more of it", code="CX6106"
+        )
+    return found or _nobody(connection, type)
+
+
+def _kept(type: str, value: str, settings: Settings) -> str:
+    """The value as capture keeps it: in its one form, and of a contact the keyed hash."""
+    if type not in CONTACTS:
+        return normalise(type, value) or value
+    try:
+        (identifier,) = identifiers_of(
+            open_keyring(settings, in_memory=False, shared=False), {type: value}, evidence="claim"
+        )
+    except InvalidInteractionError:
+        return value
+    return identifier.value
+
+
+_PEOPLE: Final = """
+SELECT person FROM identifiers WHERE subject BETWEEN $first AND $last
+UNION SELECT person FROM interactions WHERE person BETWEEN $first AND $last
+ORDER BY person LIMIT 1000"""
+
+
+def _people(connection: sqlite3.Connection, first: str, last: str) -> list[str]:
+    return [person for (person,) in connection.execute(_PEOPLE, {"first": first, "last": last})]
+
+
+_TYPES: Final = """
+SELECT type FROM identifiers UNION SELECT substr(person, 1, instr(person, ':') - 1) FROM interactions
+WHERE person IS NOT NULL"""
+
+
+def _nobody(connection: sqlite3.Connection, type: str) -> list[str]:
+    # Never a name of somebody else: messages end up in logs.
+    known = {name for (name,) in connection.execute(_TYPES)}
+    if type in known:
+        what, fix = f"the local file knows nobody by this {type}", "see `cxkit tail` for who was here"
+    else:
+        what, fix = "the local file knows no identifiers of this type", nearest(type, known)
+    raise LocalFileError(what, fix=fix, code="CX6105")

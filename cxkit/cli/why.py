@@ -1,0 +1,235 @@
+"""``cxkit why SUBJECT``: how a person is recognised, what they allow, and what was decided for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import attrs
+import click
+
+from cxkit.cli.known import known_now
+from cxkit.cli.language import count, say
+from cxkit.cli.local import file_option, open_local, shown
+from cxkit.cli.person import KnownBy, Person, read_person, standing
+from cxkit.cli.seen import choices_in, clock
+from cxkit.cli.terminal import json_option, print_json, visible
+from cxkit.flows.view import Known
+from cxkit.kit.assembly import policy_of
+from cxkit.model import JSON, PURPOSES, Interaction
+from cxkit.rules.consent import capture_mode
+from cxkit.settings import Settings, load
+
+__all__ = ["why"]
+
+_DECISIONS: Final = 5
+
+
+@attrs.frozen(kw_only=True)
+class _Chosen:
+    """A choice, as far as it is known how it came about."""
+
+    choice: str
+    decided_at: datetime
+    method: str | None = None
+    source: str | None = None
+    """The service and the channel it was made in."""
+
+
+@click.command()
+@click.argument("subject")
+@click.option("--traits", is_flag=True, help="Show the values of traits, too: they are personal.")
+@json_option
+@file_option
+def why(*, subject: str, traits: bool, as_json: bool, file: Path | None) -> None:
+    """How a person is recognised, what they allow, and what was decided for them.
+
+    SUBJECT is a user_id, or TYPE:VALUE: nancy, visitor:7f3a, phone:+33123456789. What happened is
+    read from the local file, what is known now from the store, where it can be read.
+    """
+    settings = load()
+    with open_local(file) as connection:
+        person = read_person(connection, subject, settings)
+    known = known_now(settings, [one.identifier for one in person.known_by if one.owner in (None, person.id)])
+    if as_json:
+        print_json(_as_json(person, known, settings, traits=traits))
+        return
+    for line in (
+        *_recognition(person, known, traits=traits),
+        "",
+        *_consent(person, known, settings),
+        "",
+        *_decisions(person),
+    ):
+        click.echo(line)
+
+
+# --- recognition ----------------------------------------------------------------------------------
+
+
+def _recognition(person: Person, known: Known | None, *, traits: bool) -> Iterator[str]:
+    yield say("recognised: {who}", who=shown(person.id))
+    for one in person.known_by:
+        yield f"  {shown(one.subject)} ({_evidence(one)}): {standing(one, person)}"
+    if person.others:
+        yield "  " + count(
+            "{number} other person signed in with one of these: a shared device stays apart",
+            "{number} other people signed in with one of these: a shared device stays apart",
+            person.others,
+        )
+    if known is None:
+        yield "  " + say("the store cannot be read from here")
+    elif known.person is None:
+        yield "  " + say("the store knows nobody by these identifiers: they never signed in, or were erased")
+    else:
+        yield "  " + say("the store knows them")
+        if known.traits:
+            yield "  " + say("traits: {traits}", traits=visible(", ".join(_traits(known.traits, values=traits))))
+
+
+def _evidence(one: KnownBy) -> str:
+    return {
+        "login": say("signed in"),
+        "cookie": say("signed cookie"),
+        "token": say("link in a message"),
+        "claim": say("only claimed"),
+    }[one.evidence]
+
+
+def _traits(traits: Mapping[str, JSON], *, values: bool) -> list[str]:
+    return [f"{name} = {value}" if values else name for name, value in sorted(traits.items())]
+
+
+# --- consent --------------------------------------------------------------------------------------
+
+
+def _chosen(person: Person, known: Known | None) -> dict[str, _Chosen]:
+    """The choice that holds for each purpose: what the store says, and how it came about from the local file."""
+    made: dict[str, _Chosen] = {}
+    for one in (seen.interaction for seen in person.seen if seen.interaction.kind == "consent"):
+        for purpose, choice in choices_in(one).items():
+            made[purpose] = _Chosen(
+                choice=str(choice), decided_at=one.occurred_at, method=_method(one), source=_source(one)
+            )
+    for purpose, (choice, decided_at) in (known.choices if known else {}).items():
+        told = made.get(purpose)
+        if told is None or (told.choice, told.decided_at) != (choice, decided_at):
+            made[purpose] = _Chosen(choice=choice, decided_at=decided_at)
+    return made
+
+
+def _method(one: Interaction) -> str | None:
+    method = one.properties.get("method")
+    return method if isinstance(method, str) else None
+
+
+def _source(one: Interaction) -> str:
+    return f"{one.source} ({one.channel})" if one.channel else one.source
+
+
+def _consent(person: Person, known: Known | None, settings: Settings) -> Iterator[str]:
+    policy, chosen = policy_of(settings), _chosen(person, known)
+    browser = _in_browser(person)
+    yield say("consent: policy {policy}", policy=policy.name)
+    for purpose in PURPOSES:
+        one = chosen.get(purpose)
+        if one is not None:
+            told = visible("  ".join(filter(None, (clock(one.decided_at), one.method, one.source))))
+            said = say("granted") if one.choice == "granted" else say("denied")
+            yield f"  {purpose:<19} {said}  {told}"
+        elif purpose in browser and purpose not in policy.granted:
+            allowed = say("no choice of theirs; allowed in the browser they last used")
+            refused = say("no choice of theirs; refused in the browser they last used")
+            yield f"  {purpose:<19} {allowed if browser[purpose] else refused}"
+        else:
+            yield f"  {purpose:<19} {_unchosen(purpose, settings)}"
+
+
+def _in_browser(person: Person) -> Mapping[str, bool]:
+    """What was last allowed and refused where they were, whoever chose it: somebody else, or Sec-GPC."""
+    last = next((one.interaction for one in reversed(person.seen) if one.interaction.channel == "web"), None)
+    return last.consent if last else {}
+
+
+def _unchosen(purpose: str, settings: Settings) -> str:
+    """What the policy says where nothing was chosen."""
+    policy = policy_of(settings)
+    mode = capture_mode(policy.unchosen, purpose, before_choice=settings.consent.before_choice)
+    if mode == "full":
+        return say("needs no choice")
+    if mode == "undecided":
+        return say("no choice: nothing is kept")
+    if purpose in policy.anonymous:
+        return say("no choice: kept without identifiers")
+    return say("no choice: kept without identifiers, and handed to nobody")
+
+
+# --- decisions ------------------------------------------------------------------------------------
+
+
+def _decisions(person: Person) -> Iterator[str]:
+    shows = [one.interaction for one in person.seen if one.interaction.decision is not None]
+    yield say("decisions: {number} in all", number=len(shows)) if shows else say("decisions: none")
+    for one in reversed(shows[-_DECISIONS:]):
+        decision = one.decision
+        assert decision is not None
+        yield f"  {clock(one.occurred_at)}  {visible(f'{decision.experience}: {decision.variant}')}"
+        if decision.capped_by:
+            cap = say(
+                "depth {depth} of at most {cap}, for {by}",
+                depth=decision.depth,
+                cap=decision.cap,
+                by=decision.capped_by,
+            )
+        else:
+            cap = say("depth {depth}, with no cap", depth=decision.depth)
+        yield "    " + cap
+        yield from (f"    {visible(reason)}" for reason in decision.reasons)
+
+
+# --- for programs ---------------------------------------------------------------------------------
+
+
+def _as_json(person: Person, known: Known | None, settings: Settings, *, traits: bool) -> dict[str, object]:
+    chosen, browser = _chosen(person, known), _in_browser(person)
+    modes = {
+        purpose: capture_mode(policy_of(settings).unchosen, purpose, before_choice=settings.consent.before_choice)
+        for purpose in PURPOSES
+    }
+    return {
+        "subject": person.id,
+        "identifiers": [
+            {
+                "subject": one.subject,
+                "evidence": one.evidence,
+                "joined_at": one.joined_at,
+                "earlier": one.earlier,
+                "contested": one in person.contested,
+                "claimed": one in person.claimed,
+            }
+            for one in person.known_by
+        ],
+        "others": person.others,
+        "store": None if known is None else _stored(known, traits=traits),
+        "policy": policy_of(settings).name,
+        "consent": {
+            purpose: attrs.asdict(chosen[purpose])
+            if purpose in chosen
+            else {"choice": None, "browser": browser.get(purpose), "unchosen": modes[purpose]}
+            for purpose in PURPOSES
+        },
+        "decisions": [
+            {"at": one.interaction.occurred_at, **attrs.asdict(one.interaction.decision)}
+            for one in reversed(person.seen)
+            if one.interaction.decision is not None
+        ][:_DECISIONS],
+    }
+
+
+def _stored(known: Known, *, traits: bool) -> dict[str, object]:
+    return {
+        "recognised": known.person is not None,
+        "traits": dict(known.traits) if traits else sorted(known.traits),
+    }

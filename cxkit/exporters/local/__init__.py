@@ -1,0 +1,143 @@
+"""The local file: everything in one SQLite file on this machine, to be looked at and asked.
+
+Made for people with questions, not for machines with millions: plain tables, one view, `read` to ask
+them here, and any program that reads SQLite.
+
+``schema``   the tables and the view           ``rows``      an interaction as a row
+``opening``  the file, made and checked        ``people``    whose identifiers are
+``reading``  the way in for those who ask      ``sessions``  which run of interactions a row belongs to
+                                               ``retention`` what is too old or too much
+
+The file is opened for each batch, as by the exporter ``file``: nothing is held in between, so it may be
+moved away at any time, and a fork finds nothing to inherit.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from cxkit.codec import decode
+from cxkit.errors import CodecError, ConfigurationError
+from cxkit.exporters.local.opening import TroubleError, opened
+from cxkit.exporters.local.people import People
+from cxkit.exporters.local.reading import read
+from cxkit.exporters.local.retention import Retention
+from cxkit.exporters.local.rows import INSERT, Row, row_of
+from cxkit.exporters.local.sessions import Sessions
+from cxkit.roles import Batch, Exporter, Factory, Outcome
+
+__all__ = ["FACTORY", "LocalExporter", "Settings", "read"]
+
+_CENTURY_DAYS: Final = 36_525
+
+
+def _zone(name: str) -> tzinfo:
+    if name == "UTC":  # for which not every machine has a file
+        return UTC
+    from zoneinfo import ZoneInfo  # its import takes a while, and few need it
+
+    return ZoneInfo(name)
+
+
+def _known_zone(_: object, attribute: attrs.Attribute[str], name: str) -> None:
+    try:
+        _zone(name)
+    except (KeyError, ValueError, OSError):  # none of that name; no name at all; a folder
+        raise ConfigurationError(
+            f'"{attribute.name}" is no time zone that this machine knows',
+            fix='give an IANA name such as "Europe/Paris"; where the system has none, install tzdata',
+            code="CX1055",
+        ) from None
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """Of ``type = "local"``.
+
+    Example:
+        >>> Settings(path="local.db", timezone="UTC").max_rows
+        1000000
+    """
+
+    path: Path = attrs.field(converter=Path)
+    """The file; made with mode 0600, and its directory, if it is not there."""
+    max_age_days: float = attrs.field(
+        default=90.0, validator=[attrs.validators.gt(0.0), attrs.validators.le(_CENTURY_DAYS)]
+    )
+    """How long an interaction is kept, counted from when it happened."""
+    max_rows: int = attrs.field(default=1_000_000, validator=attrs.validators.ge(1))
+    """How many interactions are kept; beyond them the oldest go."""
+    timezone: str = attrs.field(default="UTC", validator=_known_zone)
+    """Where the days of reports begin: an IANA name."""
+
+
+class LocalExporter:
+    """Writes interactions to the local file. Delivered means: committed, as safe as the operating system.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     path = Path(directory, "local.db")
+        ...     LocalExporter(Settings(path=path)).export(Batch("b1", ()), deadline_s=1.0).verdict
+        ...     with read(path) as connection:
+        ...         connection.execute("SELECT * FROM events").fetchall()
+        'delivered'
+        []
+    """
+
+    purposes: frozenset[str] = frozenset()
+
+    def __init__(self, settings: Settings) -> None:
+        self._path = settings.path.absolute()
+        self._zone = _zone(settings.timezone)
+        self._retention = Retention(max_age_days=settings.max_age_days, max_rows=settings.max_rows)
+
+    def export(self, batch: Batch, *, deadline_s: float) -> Outcome:
+        """Write the batch in one transaction; what cannot be read is rejected one by one."""
+        rejected: dict[int, str] = {}
+        rows: dict[int, Row] = {}
+        for place, payload in enumerate(batch.payloads):
+            try:
+                rows[place] = row_of(decode(payload), payload, self._zone)
+            except CodecError:
+                rejected[place] = "unreadable"
+            except (OverflowError, ValueError):
+                rejected[place] = "unstorable"
+        try:
+            with opened(self._path, patience_s=deadline_s) as connection:
+                self._write(connection, rows.values())
+        except TroubleError as trouble:
+            return trouble.outcome
+        return Outcome.reject(rejected) if rejected else Outcome.delivered()
+
+    def preview(self, batch: Batch) -> str:
+        """The file, and the interactions it would get."""
+        return "\n".join([f">> {self._path}", *(payload.decode("utf-8", "replace") for payload in batch.payloads)])
+
+    def close(self) -> None:
+        """Nothing: no file stays open."""
+
+    def _write(self, connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
+        sessions = Sessions(connection)
+        people = People(connection, sessions)
+        added = 0
+        for row in rows:
+            people.meet(row.seen)
+            person = people.person(row.subject)
+            if connection.execute(INSERT, {**row.columns, "subject": row.subject, "person": person}).rowcount:
+                added += 1
+                if person is not None and row.columns["session"] is None:
+                    sessions.disturb(person, row.columns["source"], row.place)
+        sessions.settle()
+        self._retention.apply(connection, added=added, now_ms=time.time_ns() // 1_000_000)
+
+
+FACTORY: Final[Factory[Exporter]] = Factory(name="local", settings=Settings, build=LocalExporter)
+"""The kit's way to it: ``type = "local"``."""

@@ -1,0 +1,54 @@
+"""Retention: what is too old leaves the local file, and so does the oldest of what is too much."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+__all__ = ["Retention"]
+
+_STEP_ROWS: Final = 5000
+"""At most as many go at once, so that no batch waits for all of a large file."""
+_DAY_MS: Final = 86_400_000
+
+_OLD: Final = "SELECT id, person FROM interactions WHERE at_ms < ? ORDER BY at_ms, id LIMIT ?"
+_OLDEST: Final = "SELECT id, person FROM interactions ORDER BY at_ms, id LIMIT ?"
+_COUNT: Final = "SELECT count(*) FROM interactions"
+_DELETE: Final = "DELETE FROM interactions WHERE id = ?"
+_FORGET: Final = """
+DELETE FROM identifiers
+WHERE person = $person AND NOT EXISTS (SELECT 1 FROM interactions WHERE person = $person)"""
+
+
+class Retention:
+    """Bounds the file, a step with each batch.
+
+    Rows are counted again when as many came as are a hundredth of those allowed: counting reads them all.
+    """
+
+    def __init__(self, *, max_age_days: float, max_rows: int) -> None:
+        self._max_age_ms = int(max_age_days * _DAY_MS)
+        self._max_rows = max_rows
+        self._uncounted = max_rows
+
+    def apply(self, connection: sqlite3.Connection, *, added: int, now_ms: int) -> None:
+        """Delete what has to go.
+
+        Args:
+            connection: In a transaction.
+            added: How many rows came since the last time.
+        """
+        _delete(connection, connection.execute(_OLD, (now_ms - self._max_age_ms, _STEP_ROWS)).fetchall())
+        self._uncounted += added
+        if self._uncounted > self._max_rows // 100:
+            (count,) = connection.execute(_COUNT).fetchone()
+            excess = min(max(0, count - self._max_rows), _STEP_ROWS)
+            _delete(connection, connection.execute(_OLDEST, (excess,)).fetchall())
+            self._uncounted = self._max_rows if excess == _STEP_ROWS else 0
+
+
+def _delete(connection: sqlite3.Connection, rows: list[tuple[str, str | None]]) -> None:
+    """Delete rows, and forget those of whom none is left."""
+    connection.executemany(_DELETE, [(id,) for id, _ in rows])
+    people = {person for _, person in rows if person is not None}
+    connection.executemany(_FORGET, [{"person": person} for person in people])

@@ -1,0 +1,117 @@
+"""An interaction as a row of the local file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, Final
+
+import attrs
+
+from cxkit.model import Context, Evidence, Interaction
+
+__all__ = ["INSERT", "Row", "row_of"]
+
+INSERT: Final = """
+INSERT INTO interactions VALUES (
+    $id, $at_ms, $local_day, $source, $name, $kind, $channel, $direction, $stage, $purpose, $presence,
+    $subject, $person, $session, NULL, $route, $device, $country, $locale, $actor, $experience, $variant,
+    $outcome, $duration_ms, $value_minor, $currency, $question, $score, $engaged_ms, $case, $cause, $analytics,
+    $payload
+) ON CONFLICT (id) DO NOTHING"""
+"""What is delivered again changes nothing. Whom it belongs to (``person``) is for `cxkit.exporters.local.people`."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_INTEGERS: Final = range(-(2**63), 2**63)
+"""Those that the file can hold."""
+_PLAIN: Final = frozenset({str, float, type(None)})
+
+
+@attrs.frozen
+class Row:
+    """What becomes of an interaction, before it is known whose it is."""
+
+    columns: dict[str, Any]
+    """Those of the table ``interactions``, but for ``subject`` and ``person``."""
+    seen: Mapping[str, tuple[str, Evidence]]
+    """The identifiers in it: key to type and evidence, the strongest first."""
+
+    @property
+    def subject(self) -> str | None:
+        """The strongest of them."""
+        return next(iter(self.seen), None)
+
+    @property
+    def place(self) -> tuple[int, str]:
+        """Where it stands in the order of all."""
+        return self.columns["at_ms"], self.columns["id"]
+
+
+def row_of(interaction: Interaction, payload: bytes, zone: tzinfo) -> Row:
+    """The row of an interaction.
+
+    Args:
+        payload: The same as it came.
+        zone: Where its day is asked for.
+
+    Raises:
+        OverflowError: Its time is too early or too late for a day there.
+        ValueError: It holds what no column can.
+    """
+    seen = {f"{one.type}:{one.value}": (one.type, one.evidence) for one in interaction.identity.identifiers}
+    columns = {
+        "payload": payload.decode(),
+        **_declared(interaction),
+        **_happened(interaction, zone),
+        **_circumstances(interaction.context),
+    }
+    for one in columns.values():
+        if type(one) not in _PLAIN and not (type(one) is int and one in _INTEGERS):
+            raise ValueError("a value is neither text nor a number of 64 bits")
+    return Row(columns, seen)
+
+
+def _declared(one: Interaction) -> dict[str, Any]:
+    return {
+        "source": one.source,
+        "name": one.name,
+        "kind": one.kind,
+        "channel": one.channel or one.context.channel,
+        "direction": one.direction,
+        "stage": one.stage,
+        "purpose": one.purpose,
+        "presence": one.presence,
+    }
+
+
+def _happened(one: Interaction, zone: tzinfo) -> dict[str, Any]:
+    day = one.occurred_at.astimezone(zone)
+    return {
+        "id": one.id,
+        "at_ms": (one.occurred_at - _EPOCH) // _MILLISECOND,
+        "local_day": day.year * 10_000 + day.month * 100 + day.day,
+        "experience": one.decision and one.decision.experience,
+        "variant": one.decision and one.decision.variant,
+        "outcome": one.outcome,
+        "duration_ms": None if one.duration is None else one.duration / _MILLISECOND,
+        "value_minor": one.value and one.value.minor,
+        "currency": one.value and one.value.currency,
+        "question": one.feedback and one.feedback.question,
+        "score": one.feedback and one.feedback.score,
+        "case": one.case,
+        "cause": one.cause,
+        "analytics": int(one.consent.get("analytics", True)),
+    }
+
+
+def _circumstances(context: Context) -> dict[str, Any]:
+    return {
+        "session": context.session,
+        "route": context.page and context.page.route,
+        "device": context.device and context.device.type,
+        "country": context.place and context.place.country,
+        "locale": context.locale,
+        "actor": context.actor,
+        "engaged_ms": context.page and context.page.engaged_ms,
+    }

@@ -1,0 +1,102 @@
+"""The account as it is told: what is configured, what became of everything, and why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from cxkit.cli import cli
+from cxkit.kit import Kit
+from cxkit.model import TouchpointSpec
+from cxkit.settings import load
+from cxkit.testing import RecordingExporter
+
+SEEN = TouchpointSpec(name="cli.seen")
+ADVERTISED = TouchpointSpec(name="cli.advertised", purpose="advertising")
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(cli, ["stats", *arguments])
+
+
+def capture(*specs: TouchpointSpec, **exporters: Any) -> None:
+    """One process that captured these and ended."""
+    kit = Kit(load(), exporters=exporters)
+    for spec in specs:
+        kit.intake.capture(kit.root_scope, spec, {})
+    assert kit.close(timeout_s=10).complete
+
+
+def test_ended_processes_are_accounted_for(tmp_path: Path) -> None:
+    capture(SEEN, SEEN, SEEN, sink=RecordingExporter())
+    result = run()
+    assert result.exit_code == 0
+    assert f"directory: {tmp_path / '.cxkit'}\ncaptured 3   spooled 3" in result.output
+    assert "sink             delivered 3   pending 0   dead 0   dropped 0   not in the configuration" in result.output
+    assert "the account adds up" in result.output
+
+
+def test_programs_are_told_the_same(tmp_path: Path) -> None:
+    Path("cxkit.toml").write_text('[exporters.lines]\ntype = "file"\npath = "lines"\npurposes = ["analytics"]')
+    capture(SEEN, SEEN, SEEN)
+    told = json.loads(run("--json").stdout)
+    assert told["captured"] == told["spooled"] == told["exporters"]["lines"]["delivered"] == 3
+    assert (told["balanced"], told["errors"], told["configured"]) == (True, [], {"lines": ["analytics"]})
+    assert told["directory"] == str(tmp_path / ".cxkit")
+
+
+def test_where_nothing_was_captured_it_says_so_and_makes_nothing(tmp_path: Path) -> None:
+    result = run()
+    assert "nothing was captured here yet" in result.output
+    assert "no exporter is configured: nothing leaves this machine" in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_exporter_that_has_not_run_yet_is_there() -> None:
+    Path("cxkit.toml").write_text('[exporters.lines]\ntype = "file"\npath = "lines"\npurposes = ["analytics"]')
+    result = run()
+    assert result.exit_code == 0
+    assert "lines (analytics) nothing yet" in result.output
+    assert "no exporter" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ('[exporter.lines]\ntype = "file"\npath = "lines"', "CX1001"),
+        ('[exporters.lines]\ntype = "file"\npath = "lines"', "CX1032"),
+        ('[exporters.lines]\ntype = "fill"\npurposes = ["analytics"]', "CX1030"),
+        ('[exporters.lines]\ntype = "http"\npurposes = ["analytics"]', "CX1007"),
+        ('[exporters.my-lines]\ntype = "file"\npath = "lines"\npurposes = ["analytics"]', "CX1006"),
+    ],
+)
+def test_a_wrong_table_is_told_and_not_taken_for_none(text: str, code: str) -> None:
+    Path("cxkit.toml").write_text(text)
+    result = run()
+    assert result.exit_code == 1
+    assert result.stderr.startswith(code)
+    assert "no exporter is configured" not in result.output
+    assert json.loads(run("--json").stdout)["errors"][0].startswith(code)
+
+
+def test_a_name_that_is_not_allowed_is_named() -> None:
+    Path("cxkit.toml").write_text("[exporters.my-lines]\ntype = 'console'")
+    assert '"exporters.my-lines" has a name that is not allowed' in run().stderr
+
+
+def test_reasons_of_consent_are_told_apart() -> None:
+    lines = '[exporters.lines]\ntype = "file"\npath = "lines"\npurposes = ["advertising"]\n'
+    Path("cxkit.toml").write_text(lines + '[consent]\nbefore_choice = "anonymise"')
+    capture(SEEN)
+    Path("cxkit.toml").write_text(Path("cxkit.toml").read_text().replace("anonymise", "drop"))
+    capture(ADVERTISED)
+    output = run().output
+    assert "captured 2   spooled 1   dropped before the spool 1 (consent_undecided 1)" in output
+    assert "lines (advertising) delivered 0   pending 0   dead 0   dropped 1 (consent 1)" in output
+    assert "  consent: kept, but a purpose of this exporter or of the touchpoint was not allowed\n" in output
+    assert "  consent_undecided: the customer had not chosen" in output
+    assert "consent_refused" not in output

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.terminal import cxkit, environment
+
+
+def told(folder: Path, *arguments: str) -> str:
+    done = cxkit("why", *arguments, cwd=folder, TZ="UTC")
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def row(text: str, name: str) -> str:
+    (line,) = re.findall(rf"^  {re.escape(name)} +(.+)$", text, re.MULTILINE)
+    return str(line)
+
+
+def test_it_explains_by_what_a_person_is_recognised(visited: Path) -> None:
+    text = told(visited, "nancy")
+    assert text.startswith("recognised: user_id nancy\n")
+    assert "user_id nancy (signed in): signed in first on " in text
+    assert re.search(r"visitor \S+ \(signed cookie\): joined on .+, with 8 earlier interactions", text)
+    assert "loyalty L-7 (only claimed): nothing proves that it is theirs" in text
+    assert "1 other person signed in with one of these: a shared device stays apart" in text
+
+
+def test_it_explains_what_stays_contested(visited: Path) -> None:
+    text = told(visited, "otto")
+    assert re.search(r"visitor \S+ \(signed cookie\): belongs to somebody else, and stays there: contested", text)
+    assert "nancy" not in text
+
+
+def test_it_tells_each_choice_with_its_time_method_and_source(visited: Path) -> None:
+    text = told(visited, "nancy")
+    assert re.fullmatch(r"granted  \d{4}-\d\d-\d\d [\d:]{8}  accept  /app \(web\)", row(text, "analytics"))
+    assert re.fullmatch(r"denied  \d{4}-\d\d-\d\d [\d:]{8}  reject  /app \(web\)", row(text, "profiling"))
+
+
+def test_where_nothing_was_chosen_it_tells_what_holds(visited: Path) -> None:
+    text = told(visited, "email:nancy@example.org")
+    assert "consent: policy strict/1" in text
+    assert row(text, "necessary") == "needs no choice"
+    assert row(text, "analytics") == "no choice: kept without identifiers"
+    assert row(text, "advertising") == "no choice: kept without identifiers, and handed to nobody"
+    dropping = cxkit("why", "email:nancy@example.org", cwd=visited, CXKIT_CONSENT__BEFORE_CHOICE="drop").stdout
+    assert row(dropping, "analytics") == "no choice: nothing is kept"
+
+
+def test_what_the_browser_says_is_no_choice_of_the_person(visited: Path) -> None:
+    text = told(visited, "otto")  # on Nancy's tablet, whose browser objects
+    assert row(text, "advertising") == "no choice of theirs; refused in the browser they last used"
+    assert row(text, "analytics") == "no choice of theirs; allowed in the browser they last used"
+
+
+def test_it_tells_decisions_with_their_depth_their_cap_and_their_reasons(visited: Path) -> None:
+    text = told(visited, "nancy")
+    assert "decisions: 1 in all\n" in text
+    assert re.search(r"  home\.hero: gold\n    depth 2 of at most 2, for identity\n    gold: chosen\n", text)
+    assert told(visited, "otto").endswith("decisions: none\n")
+
+
+def test_traits_are_personal(visited: Path) -> None:
+    assert "  traits: plan\n" in told(visited, "nancy")
+    assert "  traits: plan = gold\n" in told(visited, "nancy", "--traits")
+    assert json.loads(told(visited, "nancy", "--json"))["store"] == {"recognised": True, "traits": ["plan"]}
+    assert json.loads(told(visited, "nancy", "--json", "--traits"))["store"]["traits"] == {"plan": "gold"}
+
+
+def test_the_same_for_programs(visited: Path) -> None:
+    answer = json.loads(told(visited, "nancy", "--json"))
+    assert answer["policy"] == "strict/1"
+    assert answer["others"] == 1
+    assert answer["consent"]["analytics"]["choice"] == "granted"
+    assert answer["consent"]["analytics"]["method"] == "accept"
+    assert answer["consent"]["functional"] == {"choice": None, "browser": None, "unchosen": "anonymous"}
+    assert answer["decisions"][0]["capped_by"] == "identity"
+    assert {one["subject"]: one["claimed"] for one in answer["identifiers"]}["loyalty:L-7"] is True
+    contested = json.loads(told(visited, "otto", "--json"))["identifiers"]
+    assert [one["contested"] for one in contested] == [False, True]
+
+
+@pytest.mark.parametrize("missing", ["keys.json", "state.db"])
+def test_without_the_store_it_tells_what_the_local_file_knows(missing: str, visited: Path, tmp_path: Path) -> None:
+    shutil.copytree(visited / ".cxkit", tmp_path / ".cxkit")
+    (tmp_path / ".cxkit" / missing).unlink()
+    before = sorted(tmp_path.rglob("*"))
+    text = told(tmp_path, "nancy")
+    assert "the store cannot be read from here" in text
+    assert "granted" in row(text, "analytics")
+    assert [one for one in sorted(tmp_path.rglob("*")) if one not in before] == []
+
+
+def test_a_store_that_is_broken_is_no_reason_to_fail(visited: Path, tmp_path: Path) -> None:
+    shutil.copytree(visited / ".cxkit", tmp_path / ".cxkit")
+    (tmp_path / ".cxkit" / "state.db").write_text("no store")
+    assert "the store cannot be read from here" in told(tmp_path, "nancy")
+
+
+def test_what_was_chosen_elsewhere_comes_from_the_store(visited: Path, tmp_path: Path) -> None:
+    shutil.copytree(visited / ".cxkit", tmp_path / ".cxkit")
+    later = (
+        "import cxkit\nwith cxkit.scope(user_id='nancy', evidence='login'):\n"
+        "    cxkit.withdraw('analytics')\nassert cxkit.flush(timeout_s=30).complete\n"
+    )
+    subprocess.run([sys.executable, "-c", later], cwd=tmp_path, env=environment(), check=True, timeout=60)
+    assert re.fullmatch(r"denied  \S+ \S+", row(told(tmp_path, "nancy"), "analytics"))

@@ -1,0 +1,48 @@
+"""docs/reference/local.md names every column, setting and reason of the local file, and no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from cxkit.exporters.local import Settings, opening, read
+from cxkit.roles import Outcome
+from tests.exporters.happened import keep
+
+
+@pytest.fixture
+def described(pages: dict[str, Any]) -> Any:
+    return pages["docs/reference/local.md"]
+
+
+@pytest.mark.parametrize(
+    ("name", "heading"),
+    [
+        ("interactions", "The table `interactions`"),
+        ("identifiers", "The table `identifiers`"),
+        ("events", "The view `events`"),
+    ],
+)
+def test_every_column_is_documented_in_its_order(described: Any, tmp_path: Path, name: str, heading: str) -> None:
+    keep(tmp_path / "local.db")
+    with read(tmp_path / "local.db") as connection:
+        columns = [column[0] for column in connection.execute(f"SELECT * FROM {name}").description]  # noqa: S608
+    assert described.column(0, under=heading) == columns
+
+
+def test_every_setting_is_documented_with_its_default(described: Any) -> None:
+    defaults = {field.name: field.default for field in attrs.fields(Settings)}
+    assert described.column(0, under="Settings") == list(defaults)
+    assert described.column(2, under="Settings") == [
+        str(defaults["max_age_days"]),
+        f"{defaults['max_rows']:_}",
+        f'"{defaults["timezone"]}"',
+    ]
+
+
+def test_every_reason_is_documented(described: Any) -> None:
+    reasons = {value.reason for value in vars(opening).values() if isinstance(value, Outcome)}
+    assert set(described.column(0, under="When it cannot be written")) == reasons
