@@ -146,8 +146,7 @@ def cxkit(*arguments: str, configuration: Path) -> str:
     Raises:
         subprocess.SubprocessError: It ended badly.
     """
-    program = "from cxkit.cli import main; main()"  # wherever the script itself has been installed
-    return _printed("-c", program, *arguments, configuration=configuration)
+    return _printed("-m", "cxkit.cli", *arguments, configuration=configuration)
 
 
 def end(running: subprocess.Popen[str]) -> None:

@@ -233,7 +233,7 @@ def test_killed_in_the_middle_it_goes_on_and_every_row_is_there_once() -> None:
     rows = 20_000
     lines = (f"2026-11-02T09:30:00Z,a.b,k{number}" for number in range(rows))
     Path("rows.csv").write_text("at,name,key\n" + "\n".join(lines), "utf-8")
-    command = [sys.executable, "-c", "from cxkit.cli import main; main()", "import", "rows.csv"]
+    command = [sys.executable, "-m", "cxkit.cli", "import", "rows.csv"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as cut:
         until = time.monotonic() + 60
         while len(exported()) < 2000 and time.monotonic() < until:
