@@ -1,6 +1,7 @@
-"""The command line: one file per verb, imported when it is asked for. Everything else is asked of the rooms below.
+"""The command line: one file or folder per verb, imported when it is asked for. The rest is asked of the rooms below.
 
-``terminal`` and ``language`` are what the verbs have in common.
+What verbs have in common: ``terminal`` and ``language``; ``local`` reads the local file, and ``checks``
+is what `doctor` finds wrong.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ VERBS: Final = {
     "tail": "What was captured, one line each, as it arrives.",
     "why": "Why a person is recognised, what they allow, what was decided.",
 }
-"""Each is a command of that name in a file of that name; the help lists them without importing them."""
+"""Each is a command of that name in a module of that name; the help lists them without importing them."""
 
 
 class _Verbs(click.Group):

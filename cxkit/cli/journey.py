@@ -16,8 +16,8 @@ import msgspec
 
 from cxkit.cli.language import count, say
 from cxkit.cli.local import file_option, open_local, shown
-from cxkit.cli.person import Person, read_person, standing
-from cxkit.cli.seen import Seen, clock, what
+from cxkit.cli.local.person import Person, read_person, standing
+from cxkit.cli.local.seen import Seen, clock, what
 from cxkit.cli.terminal import json_option, print_json, visible
 from cxkit.settings import load
 

@@ -13,7 +13,7 @@ import click
 
 from cxkit.cli.language import say
 from cxkit.cli.local import file_option, local_path, subjects
-from cxkit.cli.seen import Arrivals, Seen, Wanted, as_json, as_logfmt, as_text, passes
+from cxkit.cli.local.seen import Arrivals, Seen, Wanted, as_json, as_logfmt, as_text, passes
 from cxkit.cli.terminal import json_option
 from cxkit.errors import LocalFileError
 from cxkit.exporters.local import read

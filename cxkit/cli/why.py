@@ -10,11 +10,11 @@ from typing import Final
 import attrs
 import click
 
-from cxkit.cli.known import known_now
 from cxkit.cli.language import count, say
 from cxkit.cli.local import file_option, open_local, shown
-from cxkit.cli.person import KnownBy, Person, read_person, standing
-from cxkit.cli.seen import choices_in, clock
+from cxkit.cli.local.known import known_now
+from cxkit.cli.local.person import KnownBy, Person, read_person, standing
+from cxkit.cli.local.seen import choices_in, clock
 from cxkit.cli.terminal import json_option, print_json, visible
 from cxkit.flows.view import Known
 from cxkit.kit.assembly import policy_of

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from cxkit.cli import cli
-from cxkit.cli.values import MASK
+from cxkit.cli.config.values import MASK
 from tests.theirs import ENRICHER, installing
 
 PASSWORD = "hunter2-hunter2-hunter2"

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cxkit.cli.silence import Signs, why
+from cxkit.cli.dev.silence import Signs, why
 from cxkit.delivery.account import ExporterAccount
 from cxkit.settings import Settings
 from tests.cli.terminal import Running, command, cxkit, environment, free_port

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxkit.cli.drawing import PALETTE, Bar, Cell, Flow, Words, bars, fit, flows, matrix, text_width
+from cxkit.cli.insights.drawing import PALETTE, Bar, Cell, Flow, Words, bars, fit, flows, matrix, text_width
 from tests import strategies as some
 
 SVG = "{http://www.w3.org/2000/svg}"

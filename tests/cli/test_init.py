@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxkit.cli.apps import apps_of, find
-from cxkit.cli.instrument import instrumented
-from cxkit.cli.syntax import read
+from cxkit.cli.init.apps import apps_of, find
+from cxkit.cli.init.instrument import instrumented
+from cxkit.cli.init.syntax import read
 from tests.cli.terminal import command, cxkit, environment
 
 APP = """\

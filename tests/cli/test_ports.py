@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cxkit.cli.ports import Listener, listeners
+from cxkit.cli.dev.ports import Listener, listeners
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="there is no /proc/net here")
 

@@ -20,7 +20,7 @@ import pytest
 
 from cxkit.capture.redact import Redactor
 from cxkit.capture.sanitise import sanitise
-from cxkit.cli.shapes import json_type, properties_of
+from cxkit.cli.schema.shapes import json_type, properties_of
 from tests.cli.terminal import cxkit
 
 SHOP = """

@@ -17,10 +17,10 @@ from typing import Final
 import attrs
 import click
 
-from cxkit.cli.apps import PLUGIN, App, Found, apps_of, find, reason_of
-from cxkit.cli.instrument import instrumented
+from cxkit.cli.init.apps import PLUGIN, App, Found, apps_of, find, reason_of
+from cxkit.cli.init.instrument import instrumented
+from cxkit.cli.init.syntax import UNREADABLE, read
 from cxkit.cli.language import say
-from cxkit.cli.syntax import UNREADABLE, read
 from cxkit.cli.terminal import visible
 from cxkit.settings import load
 

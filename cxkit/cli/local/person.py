@@ -12,7 +12,7 @@ import attrs
 
 from cxkit.cli.language import count, say
 from cxkit.cli.local import subjects
-from cxkit.cli.seen import Seen, clock, seen_of
+from cxkit.cli.local.seen import Seen, clock, seen_of
 from cxkit.errors import LocalFileError
 from cxkit.model import EVIDENCE, Evidence, Identifier
 from cxkit.settings import Settings

@@ -12,7 +12,7 @@ from typing import Final
 
 import attrs
 
-from cxkit.cli.syntax import UNREADABLE, Function, Source, assigned, bodies, dotted, imported, read
+from cxkit.cli.init.syntax import UNREADABLE, Function, Source, assigned, bodies, dotted, imported, read
 
 __all__ = ["MIDDLEWARE", "PLUGIN", "App", "Found", "adds_to", "apps_of", "find", "reason_of"]
 

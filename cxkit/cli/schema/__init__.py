@@ -19,7 +19,7 @@ from cxkit.api.declared import RESERVED
 from cxkit.api.touchpoints import touchpoints
 from cxkit.cli.language import count, say
 from cxkit.cli.local import file_option, open_local
-from cxkit.cli.shapes import Property, json_type, properties_of
+from cxkit.cli.schema.shapes import Property, json_type, properties_of
 from cxkit.cli.terminal import json_option, print_json, print_table, visible
 
 __all__ = ["schema"]

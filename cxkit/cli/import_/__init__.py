@@ -17,8 +17,8 @@ import click
 
 from cxkit.api import Kit, Touchpoint, scope
 from cxkit.cli.capture import declared_options, spec_of, strict_kit
+from cxkit.cli.import_.rows import Form, Row, WrongFileError, WrongRow, read_rows
 from cxkit.cli.language import count, say
-from cxkit.cli.rows import Form, Row, WrongFileError, WrongRow, read_rows
 from cxkit.cli.terminal import json_option, print_json
 from cxkit.errors import CXError, StateError
 from cxkit.model import Evidence

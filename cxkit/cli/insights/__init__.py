@@ -11,8 +11,8 @@ from typing import Any, get_args
 import attrs
 import click
 
-from cxkit.cli import drawing
-from cxkit.cli.answer import FORMATS, Answer, Format, Table, give
+from cxkit.cli.insights import drawing
+from cxkit.cli.insights.answer import FORMATS, Answer, Format, Table, give
 from cxkit.cli.language import count, say
 from cxkit.cli.local import file_option, open_local
 from cxkit.cli.terminal import json_option

@@ -9,10 +9,10 @@ from typing import Final
 
 import attrs
 
-from cxkit.cli.apps import MIDDLEWARE, find
 from cxkit.cli.checks.reasons import Meaning, meaning_of
+from cxkit.cli.dev.ports import Listener, listeners
+from cxkit.cli.init.apps import MIDDLEWARE, find
 from cxkit.cli.language import count, say
-from cxkit.cli.ports import Listener, listeners
 from cxkit.cli.terminal import visible
 from cxkit.delivery.account import Account, ExporterAccount, read_account
 from cxkit.kit.assembly import policy_of

@@ -15,10 +15,10 @@ from typing import Final, NamedTuple
 
 import click
 
+from cxkit.cli.dev.silence import Before, before, signs, why
 from cxkit.cli.language import count, say
 from cxkit.cli.local import local_path
-from cxkit.cli.seen import Arrivals, Wanted, as_text, passes
-from cxkit.cli.silence import Before, before, signs, why
+from cxkit.cli.local.seen import Arrivals, Wanted, as_text, passes
 from cxkit.cli.terminal import visible
 from cxkit.errors import LocalFileError
 from cxkit.kit.assembly import policy_of

@@ -8,9 +8,9 @@ import msgspec
 
 from cxkit.cli.checks.configuration import check_configuration, check_plugins, examined
 from cxkit.cli.checks.finding import fails, print_findings
+from cxkit.cli.config.values import values_of
 from cxkit.cli.language import say
 from cxkit.cli.terminal import json_option, print_json, print_table, visible
-from cxkit.cli.values import values_of
 
 __all__ = ["config"]
 

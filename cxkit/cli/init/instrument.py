@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import attrs
 
-from cxkit.cli.apps import MIDDLEWARE, PLUGIN, App, adds_to, apps_of
-from cxkit.cli.syntax import UNREADABLE, Function, Import, assigned, bodies, dotted, imported, parsed
+from cxkit.cli.init.apps import MIDDLEWARE, PLUGIN, App, adds_to, apps_of
+from cxkit.cli.init.syntax import UNREADABLE, Function, Import, assigned, bodies, dotted, imported, parsed
 
 __all__ = ["instrumented"]
 
