@@ -64,8 +64,8 @@ def test_these_are_the_public_names() -> None:
 
 def test_there_are_no_others() -> None:
     rooms = {name for name, one in vars(cxkit).items() if inspect.ismodule(one)}
-    others = {name for name in vars(cxkit) if name[0] != "_"} - rooms - {"annotations"}
-    assert others == set(NAMES)
+    assert {name for name in dir(cxkit) if name[0] != "_"} - rooms - {"annotations"} == set(NAMES)
+    assert all(getattr(cxkit, name) is getattr(cxkit.api, name) for name in NAMES)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -15,6 +15,7 @@ import click
 
 from cxkit import __version__
 from cxkit.cli.language import say, translate
+from cxkit.cli.terminal import visible
 from cxkit.errors import CXError
 
 __all__ = ["main"]
@@ -82,6 +83,6 @@ def main() -> None:
         translate(cli)
         cli(color=False if os.environ.get("NO_COLOR") else None)
     except CXError as error:
-        raise SystemExit(str(error)) from None
+        raise SystemExit(visible(str(error))) from None
     except OSError as error:  # a file or directory that is not what it should be
         raise SystemExit(say("{path}: {reason}", path=error.filename or "-", reason=error.strerror or error)) from None

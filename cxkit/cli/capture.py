@@ -12,13 +12,15 @@ import msgspec
 
 from cxkit.api import Kit, Touchpoint, money, scope
 from cxkit.api.declared import declare
+from cxkit.capture.scope import current_scope
 from cxkit.cli.language import say
 from cxkit.cli.terminal import json_option, print_json
+from cxkit.codec import NOBODY
 from cxkit.model import Evidence, TouchpointSpec
 from cxkit.model.touchpoint import Direction, Kind, Nature, Presence, Stage
 from cxkit.settings import load
 
-__all__ = ["capture", "declared_options", "spec_of", "strict_kit"]
+__all__ = ["capture", "declared_options", "is_unnamed", "spec_of", "strict_kit"]
 
 _DECLARED = {"kind": Kind, "stage": Stage, "nature": Nature, "presence": Presence, "direction": Direction}
 
@@ -48,8 +50,21 @@ def spec_of(name: str, declared: dict[str, Any]) -> TouchpointSpec:
 
 
 def strict_kit() -> Kit:
-    """The kit of this directory; what is wrong with a capture is an error, for somebody is there to read it."""
-    return Kit(attrs.evolve(load(), strict=True))
+    """The kit of this directory; what is wrong with a capture is an error, for somebody is there to read it.
+
+    Without an exporter it keeps what it is given where `cxkit dev` does: else nobody would ever see it.
+    """
+    settings = load()
+    if not settings.exporters:
+        settings = load(overrides={"development": True})
+    return Kit(attrs.evolve(settings, strict=True))
+
+
+def is_unnamed(name: str) -> bool:
+    """Whether what was just captured under this name in the current scope says nobody's name, for want of a choice."""
+    here = current_scope()
+    prepared = None if here is None else here.prepared.get(name)
+    return prepared is not None and prepared.subject == NOBODY and bool(here and here.identity)
 
 
 @click.command()
@@ -92,15 +107,18 @@ def capture(
     try:
         with scope(kit=kit, channel=channel, evidence=evidence, **who):
             id = touchpoint.on(value=money(*value) if value else None, at=at, case=case).capture(**what)
+            unnamed = is_unnamed(name)
         refused = dict(kit.intake.dropped)
     finally:
         flushed = kit.close()
     if as_json:
-        print_json({"id": id, "dropped": refused, "pending": flushed.pending})
+        print_json({"id": id, "unnamed": unnamed, "dropped": refused, "pending": flushed.pending})
     elif id is None:
         click.echo(say("nothing was kept: {reasons}", reasons=", ".join(refused)), err=True)
     else:
         click.echo(say("captured as {id}", id=id))
+        if unnamed:
+            click.echo(say("kept without identifiers: no choice of this person is known here"))
         for exporter, count in flushed.pending.items():
             click.echo(
                 say("{exporter}: {count} not delivered yet; the next start goes on", exporter=exporter, count=count)
@@ -112,7 +130,7 @@ def capture(
 def _pair(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not (key and equals):
-        raise click.BadParameter(say('"{text}" is not TYPE=VALUE', text=text))
+        raise click.BadParameter(say('"{text}" is not NAME=VALUE', text=text))
     return key, value
 
 

@@ -12,7 +12,6 @@ from cxkit.cli.language import count, say
 from cxkit.cli.terminal import json_option, print_json, print_table, visible
 from cxkit.codec import encode
 from cxkit.delivery.dead import Letter, read_dead, read_letters
-from cxkit.errors import nearest
 from cxkit.kit.assembly import build_exporter
 from cxkit.model import Interaction
 from cxkit.registry import Registry
@@ -39,7 +38,8 @@ def test(*, name: str, dry_run: bool, as_json: bool) -> None:
     """
     settings = load()
     if name not in settings.exporters:
-        raise click.BadParameter(say("no exporter has this name; {known}", known=nearest(name, settings.exporters)))
+        names = ", ".join(settings.exporters) or "-"
+        raise click.BadParameter(say("no exporter has this name; those in the configuration: {names}", names=names))
     exporter = build_exporter(Registry(settings.plugins), settings, name)
     try:
         batch = _sample(settings)

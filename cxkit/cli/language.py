@@ -7,12 +7,15 @@ English texts are the keys; ``locale/`` holds the rest. `gettext` takes the lang
 from __future__ import annotations
 
 import gettext
+from collections.abc import Mapping
 from functools import cache
 from inspect import cleandoc
 from pathlib import Path
 from typing import Final
 
 import click
+
+from cxkit.cli.terminal import visible
 
 __all__ = ["count", "say", "translate"]
 
@@ -21,13 +24,17 @@ _LOCALE: Final = Path(__file__).parent / "locale"
 
 
 def say(text: str, /, **values: object) -> str:
-    """The text in the operator's language, with its ``{names}`` replaced."""
-    return _catalogue().gettext(text).format(**values) if text else ""
+    """The text in the operator's language, with its ``{names}`` replaced, by what may stand on a terminal."""
+    return _catalogue().gettext(text).format(**_visible(values)) if text else ""
 
 
 def count(one: str, many: str, number: int, /, **values: object) -> str:
     """One text for one of something, another for many; ``{number}`` is the number."""
-    return _catalogue().ngettext(one, many, number).format(number=number, **values)
+    return _catalogue().ngettext(one, many, number).format(number=number, **_visible(values))
+
+
+def _visible(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: value if isinstance(value, int | float) else visible(str(value)) for name, value in values.items()}
 
 
 def translate(command: click.Command) -> click.Command:

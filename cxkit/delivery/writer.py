@@ -40,6 +40,8 @@ class Writer:
         """Set, under `alone`, before the spool is closed."""
         self._syncing = threading.Lock()
         self._synced_up_to = 0
+        self._unknown_up_to = 0
+        """Behind the last of what a failed sync may not have put on disk; no later sync tells."""
         self._stalled_until = 0.0
         self._here = threading.local()
         """Whether this thread is in the middle of `write_now`: what interrupts it must not wait for it."""
@@ -108,10 +110,14 @@ class Writer:
             return False
         finally:
             self._syncing.release()
-        return True
+        return sequence > self._unknown_up_to
 
     def _sync(self) -> None:
         self.unsynced_since = None
         reached = self._shelf.own.next_sequence
-        self._shelf.own.sync()
+        try:
+            self._shelf.own.sync()
+        except OSError:
+            self._unknown_up_to = self._shelf.own.next_sequence  # what was appended meanwhile, too
+            raise
         self._synced_up_to = reached

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, cast
 
 from cxkit.codec import decode
@@ -29,29 +29,44 @@ _TRIES: Final = 20
 
 
 class Applier:
-    """Commits commands to the store and announces them. Fills the role of an exporter."""
+    """Commits commands to the store and announces them. Fills the role of an exporter.
+
+    Args:
+        refused: Told of a command that never will be committed, and whom it was about.
+    """
 
     purposes = frozenset({"necessary"})
 
-    def __init__(self, store: Callable[[], Store], keyring: Keyring, bus: Bus) -> None:
+    def __init__(
+        self,
+        store: Callable[[], Store],
+        keyring: Keyring,
+        bus: Bus,
+        *,
+        refused: Callable[[Iterable[bytes], str], object] = lambda keys, command: None,
+    ) -> None:
         self._store = store
         self._keyring = keyring
         self._bus = bus
+        self._refused = refused
 
     def export(self, batch: Batch, *, deadline_s: float) -> Outcome:
         """Apply all; at the first that cannot be applied now, the rest waits with it."""
         rejected: dict[int, str] = {}
         for place, payload in enumerate(batch.payloads):
+            command, keys = None, frozenset[bytes]()
             try:
                 command = decode(payload)
+                keys = frozenset(keys_of(self._keyring, command.identity))
                 documents = self._apply(command)
             except StoreError as error:
                 left = range(place, len(batch))
                 return Outcome.reject(rejected, again=left) if place else Outcome.retry(error.code)
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 rejected[place] = type(error).__name__
+                if command is not None:
+                    self._refused(keys, command.id)
                 continue
-            keys = frozenset(keys_of(self._keyring, command.identity))
             self._bus.announce(Committed(command=command, keys=keys, documents=documents))
         return Outcome.reject(rejected) if rejected else Outcome.delivered()
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from cxkit.capture.redact import Redactor
 from cxkit.capture.sanitise import sanitise
@@ -21,6 +24,7 @@ __all__ = ["IDENTIFIED", "STITCHING", "identifiers_of", "identify"]
 IDENTIFIED = TouchpointSpec(name="identity.identified", kind="identity", purpose="necessary", priority="critical")
 
 STITCHING = "identity_stitching"
+_TYPE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 def identify(
@@ -75,18 +79,33 @@ def _nothing_new(desk: Desk, identity: Identity, traits: Mapping[str, JSON], *, 
     return (
         bool(known)
         and len(known) == len(held)
-        and all(name in known[0].traits and known[0].traits[name] == value for name, value in traits.items())
+        and all(name in known[0].traits and _same(known[0].traits[name], value) for name, value in traits.items())
     )
+
+
+def _same(one: JSON, other: JSON) -> bool:
+    """Whether two values are one in JSON, where 1 is not true."""
+    return msgspec.json.encode(one, order="sorted") == msgspec.json.encode(other, order="sorted")
 
 
 def identifiers_of(keyring: Keyring, values: Mapping[str, str | int], *, evidence: Evidence) -> list[Identifier]:
     """Identifiers in the one form in which they are kept; of a contact, its keyed hash.
 
     Raises:
-        InvalidInteractionError: One identifies nobody.
+        InvalidInteractionError: One identifies nobody, has a type that is no word, or cannot be known in this way.
     """
     found = []
     for type, value in values.items():
+        if not _TYPE.fullmatch(type):
+            raise InvalidInteractionError(
+                "an identifier has a type that is not lower-case letters, digits and _",
+                fix='name it like "loyalty_card"',
+                code="CX3124",
+            )
+        if type == "visitor" and evidence == "login":
+            raise InvalidInteractionError(
+                "a visitor is known by a cookie, never by a login", fix="leave the visitor out", code="CX3125"
+            )
         text = normalise(type, str(value)) if value.__class__ in (str, int) else None
         if text is None:
             raise InvalidInteractionError(

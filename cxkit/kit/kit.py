@@ -125,6 +125,8 @@ class Kit:
         self.root_scope = self.open_scope(Context())
         self._starter = Starter(self._make_engine, self.intake.not_started)
         self._closed = False
+        self._left = Flushed(complete=True, pending={})
+        """What the last engine that ended had not delivered."""
         _kits.add(self)
         self._exit = partial(_close_at_exit, weakref.ref(self))
         atexit.register(self._exit)
@@ -193,7 +195,7 @@ class Kit:
         if engine is None:
             return self.flush(timeout_s=max(0.0, deadline - time.monotonic()))
         flushed = engine.close(max(0.0, deadline - time.monotonic()))
-        self._starter.engine = None
+        self._starter.engine, self._left = None, flushed
         if self.intake.rest(engine.accounted):
             self._starter.start()
         return flushed
@@ -209,7 +211,7 @@ class Kit:
         self.intake.closed = True
         atexit.unregister(self._exit)
         engine = self._starter.awaited(deadline) or (self._late_engine() if not already else None)
-        flushed = Flushed(complete=True, pending={})
+        flushed = self._left
         if engine is not None and not already:
             flushed = engine.close(max(0.0, deadline - time.monotonic()))
         if not already and self._store is not None and self._given_store is None:
@@ -300,7 +302,7 @@ class Kit:
             now_text=lambda: clock_text(self.intake.stamper.stamp()[1]),
             muted=self._muted,
         )
-        applier = Applier(self._open_store, self.desk.keyring, self.bus)
+        applier = Applier(self._open_store, self.desk.keyring, self.bus, refused=self.desk.view.forgets)
         return build_lanes(make, self._routes, applier, self._root and self._root / "dead", token)
 
     def _verdict(self, subject: bytes, purposes: int) -> Answer:

@@ -68,9 +68,11 @@ class Starter:
         if self._starting_on == threading.get_ident():  # a signal handler, in the middle of the lines below
             return
         self._starting_on = threading.get_ident()
-        if time.monotonic() >= self.again_at and self._guard.acquire(timeout=_HERE_S):
-            self._run()
-        self._starting_on = 0
+        try:
+            if time.monotonic() >= self.again_at and self._guard.acquire(timeout=_HERE_S):
+                self._run()
+        finally:
+            self._starting_on = 0
 
     def _run(self) -> None:
         try:
@@ -81,6 +83,9 @@ class Starter:
         except Exception as error:  # noqa: BLE001 - a thread of ours must say why it ends
             logger.error("cxkit: delivery could not start (%s)", error)
             self._failed()
+        except BaseException:  # the app's own: raised by a signal's handler, where we start on the app's thread
+            self._failed()
+            raise
         else:
             self._guard.release()
 

@@ -16,6 +16,8 @@ from cxkit.errors import ConfigurationError
 __all__ = ["Target", "check_field", "fields_of", "is_public", "origin_of", "parse", "shown_request"]
 
 _MASK: Final = "********"
+_TOKEN: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[\w.~=-]{10,}")
+"""What in a path may be a secret: hooks have their tokens there."""
 _PORTS: Final = {"http": 80, "https": 443}
 _HOST: Final = re.compile(r"[0-9a-z._:%-]+")
 _NOT_IN_URL: Final = re.compile(r"[^!-~\x80-\U0010ffff]|\\")  # some read a backslash as a slash
@@ -182,6 +184,7 @@ def shown_request(
     pieces = [
         f"{name}={_MASK}" if equals else _MASK for name, equals, _ in (one.partition("=") for one in query.split("&"))
     ]
+    path = "/".join(_MASK if _TOKEN.fullmatch(one) else one for one in path.split("/"))
     lines = [f"{method} {target.origin}{path}{mark}{'&'.join(pieces) if query else ''}"]
     for name, value in fields_of(target, headers, len(body)):
         lines.append(f"{name}: {_MASK if name in hidden or name == 'authorization' else value.decode('latin-1')}")

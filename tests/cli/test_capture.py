@@ -61,9 +61,21 @@ def test_of_who_has_not_chosen_nothing_says_who_it_was() -> None:
     assert not exported()[0].identity
 
 
+def test_of_who_has_not_chosen_it_is_said_that_they_are_not_named() -> None:
+    assert "kept without identifiers" in run("store.visited", "-i", "loyalty=L-1").output
+    assert "kept without identifiers" not in run("store.visited").output
+
+
+def test_without_an_exporter_it_can_be_seen_all_the_same() -> None:
+    Path("cxkit.toml").unlink()
+    id = json.loads(run("store.visited", "--json").output)["id"]
+    (line,) = CliRunner().invoke(cli, ["tail", "--format", "json"]).output.splitlines()
+    assert json.loads(line)["id"] == id
+
+
 def test_as_json() -> None:
     told = json.loads(run("store.visited", "--json").output)
-    assert told == {"id": exported()[0].id, "dropped": {}, "pending": {}}
+    assert told == {"id": exported()[0].id, "unnamed": False, "dropped": {}, "pending": {}}
 
 
 def test_what_consent_refuses_is_not_kept_and_said() -> None:
@@ -93,6 +105,8 @@ def test_what_waits_is_said(tmp_path: Path) -> None:
         (["a.b", "--value", "1.5", "Euro"], 1, "CX3112"),
         (["a.b", "-i", "user_id=null"], 1, "CX3120"),
         (["a.b", "-p", "password=secret"], 1, "CX3102"),
+        (["a.b", "-i", "visitor:a=b"], 1, "CX3124"),
+        (["a.b", "-i", "visitor=v", "-i", "user_id=mallory", "--evidence", "login"], 1, "CX3125"),
         (["a.b", "-p", "topic"], 2, '"topic" is not'),
         (["a.b", "-p", "n:=nan"], 2, '"n:=nan" is not'),
         (["a.b", "-i", "=x"], 2, '"=x" is not'),

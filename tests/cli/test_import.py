@@ -199,7 +199,10 @@ def test_a_file_that_is_not_there() -> None:
     assert "cannot be read" in result.stderr
 
 
-@pytest.mark.parametrize("option", [("-c", "at"), ("-c", "=x"), ("--timezone", "Mars/Base"), ("-c", "at=When")])
+@pytest.mark.parametrize(
+    "option",
+    [("-c", "at"), ("-c", "=x"), ("--timezone", "Mars/Base"), ("-c", "at=When"), ("--delimiter", ";;")],
+)
 def test_a_wrong_option(option: tuple[str, str]) -> None:
     result = run("at,name\n2026-11-02T09:30:00Z,a.b\n", *option)
     assert result.exit_code in (1, 2)
@@ -224,6 +227,29 @@ def test_no_file_is_a_traceback(content: bytes) -> None:
     result = run(b"at,name,x\n" + content, "--dry-run")
     assert result.exit_code in (0, 1)
     assert result.exception is None or isinstance(result.exception, SystemExit)
+
+
+def test_what_finds_no_room_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXKIT_QUEUE__MAX_BYTES", "2000000")
+    rows = "".join(f"2026-11-02T09:30:00Z,a.b,{number},{'x' * 5000}\n" for number in range(1200))
+    result = run("at,name,key,text\n" + rows)
+    assert (result.exit_code, result.output) == (0, "1200 rows, 0 wrong\n1200 imported\n")
+
+
+def test_one_instant_is_one_row_however_it_is_written() -> None:
+    rows = "at,name,key\n2026-11-02T09:30:00Z,a.b,1\n2026-11-02T10:30:00+01:00,a.b,1\n"
+    assert "1 imported\n1 was there already" in run(rows).output
+
+
+def test_who_it_was_is_counted_where_it_may_not_be_said() -> None:
+    rows = "at,name,user_id\n2026-11-02T09:30:00Z,a.b,nancy\n2026-11-02T09:31:00Z,a.b,\n"
+    assert "1 of them without identifiers" in run(rows).output
+
+
+def test_what_a_file_holds_does_not_reach_the_terminal_raw() -> None:
+    result = run("at,name,key\n\x1b]0;PWN\x07,a.b,1\n")
+    assert "\x1b" not in result.stderr
+    assert "\\x1b]0;PWN" in result.stderr
 
 
 # --- Cut off --------------------------------------------------------------------------------------

@@ -89,6 +89,11 @@ def test_the_second_time_there_is_nothing_to_do(tmp_path: Path) -> None:
             "make; app = make()",
         ),
         ("if True:\n    from starlette.applications import Starlette\n\n    app = Starlette()\n", "app"),
+        (
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from starlette.applications import Starlette\n"
+            "else:\n    from starlette.applications import Starlette\napp = Starlette()\n",
+            "app",
+        ),
         ("try:\n    import fastapi\nexcept ImportError:\n    raise\napp = fastapi.FastAPI()  # ours\n", "app"),
         (
             "import fastapi, cxkit_starlette\nfrom cxkit_starlette import CXMiddleware as M\napp = fastapi.FastAPI()\n",

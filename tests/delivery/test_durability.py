@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 import cxkit
+from cxkit.codec.frame import Record
 from cxkit.delivery.account import read_account
+from cxkit.delivery.writer import Writer
 from cxkit.kit import Kit
 from cxkit.settings import Settings, Spool
 from cxkit.testing import RecordingExporter
@@ -200,3 +203,59 @@ assert cxkit.flush(timeout_s=30).complete
     )
     assert child.wait() == 0, child.stderr
     assert len(set(receiver.ids)) == len(receiver.ids) == 102
+
+
+# --- What is not certain is not promised ----------------------------------------------------------
+
+
+class FailingShelf:
+    """A shelf whose spool cannot be synced at the second try."""
+
+    def __init__(self) -> None:
+        self.own = self
+        self.next_sequence = self.syncs = 0
+
+    def append(self, records: list[Record]) -> None:
+        self.next_sequence += len(records)
+
+    def sync(self) -> None:
+        self.syncs += 1
+        if self.syncs == 2:
+            raise OSError(errno.EIO, "of the disk")
+
+
+def test_after_a_sync_that_failed_nobody_is_told_that_it_is_on_disk() -> None:
+    """F6: a later sync says nothing of what an earlier one lost."""
+    shelf = FailingShelf()
+    writer = Writer(shelf, synced=True)  # type: ignore[arg-type]
+    assert writer.write_now(Record(b"{}")) is None
+    assert writer.write_now(Record(b"{}")) == "sync_fell_back"
+    assert not writer._sync_up_to(2), "whoever waited for the same"
+    assert writer.write_now(Record(b"{}")) is None
+
+
+def test_an_interruption_of_the_first_capture_costs_nothing(run: Run, receiver: Receiver, mode: str) -> None:
+    """A signal's handler may raise while the engine is made on the app's own thread."""
+    child = run(
+        """
+def interrupted(*_):
+    raise KeyboardInterrupt
+signal.signal(signal.SIGUSR1, interrupted)
+cxkit.configure()
+threading.Timer(0.005, lambda: os.kill(os.getpid(), signal.SIGUSR1)).start()
+try:
+    for _ in range(200):
+        SEEN.capture()
+        time.sleep(0.001)
+except KeyboardInterrupt:
+    pass
+other = threading.Thread(target=capture, args=(5,))
+other.start()
+other.join()
+assert cxkit.close(timeout_s=20).complete
+say("closed")
+"""
+    )
+    assert child.line() == ["closed"], child.stderr
+    assert child.wait() == 0, child.stderr
+    assert len(receiver.ids) > 5

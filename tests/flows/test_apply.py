@@ -199,3 +199,17 @@ def test_nobody_is_made_of_claims(who: Any) -> None:
     desk = Desk(MemoryStore())
     assert desk.apply(identified(claims, plan="gold")) == Outcome.delivered()
     assert held(desk.store, "person") == {}
+
+
+def test_who_was_refused_is_told_so_that_a_login_may_be_recorded_again() -> None:
+    told: list[str] = []
+    store = Faulty(MemoryStore())
+
+    def broken() -> None:
+        raise KeyError("a document of somebody else's making")
+
+    store.meanwhile = broken
+    applier = Applier(lambda: store, KEYS, Bus(), refused=lambda keys, command: told.append(command))
+    one = identified(NANCY)
+    assert applier.export(batch(one), deadline_s=1).rejected == {0: "KeyError"}
+    assert told == [one.id]

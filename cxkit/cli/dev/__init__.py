@@ -8,13 +8,14 @@ import signal
 import subprocess
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import click
 
+from cxkit.cli.dev.ports import family
 from cxkit.cli.dev.silence import Before, before, signs, why
 from cxkit.cli.language import count, say
 from cxkit.cli.local import local_path
@@ -97,7 +98,8 @@ class _Child(subprocess.Popen[bytes]):
 @contextmanager
 def _running(command: Sequence[str], environment: dict[str, str]) -> Iterator[_Child]:
     """The command; when all is over it has ended. Meanwhile signals to this process wait for `_asked`."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    heeded = {one for one in _SIGNALS if signal.getsignal(one) is not signal.SIG_IGN}  # nohup has us ignore one
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, heeded)
     try:
         child = _started(command, environment, mask)
         try:
@@ -110,6 +112,13 @@ def _running(command: Sequence[str], environment: dict[str, str]) -> Iterator[_C
         while _asked(0.0) is not None:
             pass
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _kill(child: _Child) -> None:
+    """The command and all that it has started."""
+    for pid in family(child.pid):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _started(command: Sequence[str], environment: dict[str, str], mask: Collection[int]) -> _Child:
@@ -181,7 +190,7 @@ class _Watch:
                 self._explain(child)
             if child.deadline is not None and time.monotonic() >= child.deadline:
                 _say(say("the command does not end: it is killed"))
-                child.kill()
+                _kill(child)
             asked = _asked(_POLL_S)
             if asked is not None and asked.number != signal.SIGCHLD:
                 child.deadline = child.deadline or time.monotonic() + GRACE_S

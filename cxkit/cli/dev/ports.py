@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import attrs
 
-__all__ = ["Listener", "listeners"]
+__all__ = ["Listener", "family", "listeners"]
 
 _PROC: Final = Path("/proc")
 _LISTEN: Final = 0x0A
@@ -53,7 +53,7 @@ def listeners(pid: int) -> list[Listener] | None:
     if not (_PROC / "self" / "net" / "tcp").exists():
         return None
     entries = [entry for name in ("tcp", "tcp6") for entry in _entries(_PROC / str(pid) / "net" / name)]
-    own = {inode for member in _family(pid) for inode in _sockets(member)}
+    own = {inode for member in family(pid) for inode in _sockets(member)}
     bound = {entry.local for entry in entries if entry.state == _LISTEN and entry.inode in own}
     made = [entry for entry in entries if entry.state in _CALLED]
     return sorted(
@@ -75,7 +75,7 @@ def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
 
 
-def _family(pid: int) -> set[int]:
+def family(pid: int) -> set[int]:
     """A process and its descendants."""
     parents = dict(_parents())
     family, found = {pid}, {pid}

@@ -46,7 +46,7 @@ class Signs:
     listeners: tuple[Listener, ...] | None = None
     """None where that cannot be known."""
     lacking: str | None = None
-    """The application in this directory that has no middleware, if none here has it."""
+    """The application in this directory, if there is one only, and it has no middleware."""
 
     @property
     def called(self) -> Listener | None:
@@ -83,7 +83,7 @@ def signs(settings: Settings, pid: int | None, before: Before, *, exporter: str 
         dropped=dict(Counter(account.dropped) - Counter(before.account.dropped)),
         local=_since(before.account.exporters.get(exporter or ""), account.exporters.get(exporter or "")),
         listeners=None if ports is None else tuple(ports),
-        lacking=apps[0].name if apps and not any(one.has_middleware for one in apps) else None,
+        lacking=apps[0].name if len(apps) == 1 and not apps[0].has_middleware else None,
     )
 
 
@@ -147,7 +147,7 @@ def _never_started(signs: Signs) -> Meaning:
     if signs.lacking is not None:
         return Meaning(
             say("cxkit was not started in it: {app} has no middleware", app=visible(signs.lacking)),
-            say("add app.add_middleware({middleware}) below it: `cxkit init` does that", middleware=MIDDLEWARE),
+            say("add app.add_middleware({middleware}) to it: `cxkit init` does that", middleware=MIDDLEWARE),
         )
     if signs.called is not None:
         return Meaning(

@@ -6,17 +6,19 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import closing, contextmanager
+from datetime import UTC
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import attrs
 import click
 
 from cxkit.api import Kit, Touchpoint, scope
-from cxkit.cli.capture import declared_options, spec_of, strict_kit
+from cxkit.cli.capture import declared_options, is_unnamed, spec_of, strict_kit
+from cxkit.cli.checks.reasons import CONSENT
 from cxkit.cli.import_.rows import Form, Row, WrongFileError, WrongRow, read_rows
 from cxkit.cli.language import count, say
 from cxkit.cli.terminal import json_option, print_json
@@ -36,10 +38,25 @@ class _Tally:
     """What became of the rows that were captured."""
 
     imported: int = 0
+    unnamed: int = 0
+    """Of these, kept without identifiers: no choice of the person is known."""
     already: int = 0
     """Imported before, or the same as an earlier row."""
     withheld: int = 0
     """Not kept, for want of consent."""
+    lost: dict[str, int] = attrs.field(factory=dict)
+    """Not kept for another reason: that to how many."""
+
+    def missed(self, dropped: Mapping[str, int]) -> None:
+        """Count one that was not kept, by the reasons for all that were not."""
+        self.lost = {reason: count for reason, count in dropped.items() if reason not in CONSENT}
+        self.withheld = sum(dropped.values()) - sum(self.lost.values())
+
+
+def _one_character(text: str) -> str:
+    if len(text) != 1 or text in '"\r\n':
+        raise click.BadParameter(say("give one character"))
+    return text
 
 
 @click.command("import")
@@ -47,7 +64,7 @@ class _Tally:
 @click.option("--name", help="The touchpoint of rows that name none.")
 @click.option("-c", "--column", "columns", multiple=True, metavar="FIELD=HEADING", help="Which column holds what.")
 @click.option("--evidence", type=click.Choice(["claim", "login"]), default="claim", help="How surely it was them.")
-@click.option("--delimiter", help="By default found out.")
+@click.option("--delimiter", type=_one_character, help="By default found out.")
 @click.option("--encoding", default="utf-8-sig", help="Of the file; by default UTF-8.")
 @click.option("--timezone", help="Of times without one: Europe/Paris.")
 @click.option("--time-format", help="By default ISO 8601; otherwise like %d/%m/%Y %H:%M.")
@@ -102,7 +119,7 @@ def import_(
         print_json({"rows": rows, "wrong": [attrs.asdict(one) for one in wrong], **counts})
     else:
         _tell(tally, rows, wrong)
-    if wrong:
+    if wrong or (tally and tally.lost):
         raise SystemExit(1)
 
 
@@ -136,27 +153,45 @@ def _import(file: Path, form: Form, touchpoints: _Touchpoints, evidence: Evidenc
     """Some rows at a time: captured, on disk, and only then remembered as imported."""
     tally = _Tally()
     with closing(strict_kit()) as kit, _remembered(kit) as seen, _progress(file, say("Importing")) as moved:
-        good = (row for row in read_rows(file, form, moved) if isinstance(row, Row) and row.line not in skip)
+        limit = kit.settings.queue.max_bytes // 4
+        good = _good(read_rows(file, form, moved), file, skip)
         while rows := list(islice(good, _AT_ONCE)):
             with seen:  # one transaction: another import waits, and then sees these
                 seen.execute("BEGIN IMMEDIATE")
                 for row in rows:
-                    mark = kit.desk.keyring.identifier_key("import", f"{row.name}\0{row.at.isoformat()}\0{row.key}")
+                    at = row.at.astimezone(UTC).isoformat()
+                    mark = kit.desk.keyring.identifier_key("import", f"{row.name}\0{at}\0{row.key}")
                     if seen.execute("SELECT 1 FROM imported WHERE mark = ?", [mark]).fetchone():
                         tally.already += 1
-                    elif _capture(kit, touchpoints, row, evidence) is None:
-                        tally.withheld += 1
+                    elif (captured := _capture(kit, touchpoints, row, evidence)) is None:
+                        tally.missed(kit.intake.dropped)
                     else:
                         tally.imported += 1
+                        tally.unnamed += captured == "unnamed"
                         seen.execute("INSERT INTO imported VALUES (?)", [mark])
+                    if kit.intake.queued_bytes > limit:
+                        _await_spool(kit)
                 _await_spool(kit)
     return tally
 
 
-def _capture(kit: Kit, touchpoints: _Touchpoints, row: Row, evidence: Evidence) -> str | None:
+def _good(rows: Iterator[Row | WrongRow], file: Path, skip: Set[int]) -> Iterator[Row]:
+    """The rows to import; a file that changes under our hands is not read on."""
+    for row in rows:
+        if row.line in skip:
+            continue
+        if isinstance(row, WrongRow):
+            raise WrongFileError(say("{path} was changed meanwhile; import it again, it goes on", path=file))
+        yield row
+
+
+def _capture(kit: Kit, touchpoints: _Touchpoints, row: Row, evidence: Evidence) -> Literal["named", "unnamed"] | None:
+    """None: it was not kept."""
     with scope(kit=kit, channel=row.channel, evidence=evidence, **row.identifiers):
         occurrence = touchpoints[row.name].on(value=row.value, case=row.case, at=row.at, key=f"{row.name}\0{row.key}")
-        return occurrence.capture(**row.properties)
+        if occurrence.capture(**row.properties) is None:
+            return None
+        return "unnamed" if is_unnamed(row.name) else "named"
 
 
 class _Touchpoints(dict[str, Touchpoint[...]]):
@@ -210,7 +245,11 @@ def _tell(tally: _Tally | None, rows: int, wrong: list[WrongRow]) -> None:
         click.echo(say("nothing was imported"))
         return
     click.echo(count("{number} imported", "{number} imported", tally.imported))
+    if tally.unnamed:
+        click.echo(say("{number} of them without identifiers: no choice of the person is known", number=tally.unnamed))
     if tally.already:
         click.echo(count("{number} was there already", "{number} were there already", tally.already))
     if tally.withheld:
         click.echo(say("{number} withheld: there was no consent", number=tally.withheld))
+    for reason, number in tally.lost.items():
+        click.echo(say("{number} NOT IMPORTED: {reason}", number=number, reason=reason), err=True)

@@ -16,6 +16,7 @@ import click
 
 from cxkit.api import Money, money
 from cxkit.cli.language import say
+from cxkit.errors import InvalidInteractionError
 
 __all__ = ["Form", "Row", "WrongFileError", "WrongRow", "read_rows"]
 
@@ -93,7 +94,9 @@ def read_rows(path: Path, form: Form, moved: Callable[[int], object]) -> Iterato
                 if cells:
                     yield _row(line, heads, cells, form, zone)
     except OSError as error:
-        raise WrongFileError(say("{path} cannot be read: {reason}", path=path, reason=error.strerror)) from error
+        raise WrongFileError(
+            say("{path} cannot be read: {reason}", path=path, reason=error.strerror or error)
+        ) from error
     except (UnicodeError, LookupError) as error:
         text = "{path} is not text in {encoding}; name its own with --encoding, such as cp1252"
         raise WrongFileError(say(text, path=path, encoding=form.encoding)) from error
@@ -185,4 +188,7 @@ def _worth(held: Mapping[str, str], form: Form) -> Money | None:
     digits = re.sub(r"[\s\u00a0\u202f]", "", text)
     if form.decimal_comma:
         digits = digits.replace(".", "").replace(",", ".")
-    return money(digits, currency)
+    try:
+        return money(digits, currency)
+    except InvalidInteractionError as error:
+        raise ValueError(say('"{text}": {error}', text=f"{text} {currency}"[:40], error=error)) from error

@@ -86,10 +86,12 @@ def _named(wanted: str) -> App:
     except UNREADABLE as error:
         raise _wrong(say("{file} cannot be read: {reason}", file=visible(str(path)), reason=reason_of(error))) from None
     apps = [one for one in apps_of(source) if one.framework in _FRAMEWORKS] if source else []
-    for one in apps:
-        if not file or name in (one.variable, one.function):
-            return one
+    named = [one for one in apps if not file or name in (one.variable, one.function)]
+    if len(named) == 1:
+        return named[0]
     known = ", ".join(one.name for one in apps) or "-"
+    if named:
+        raise _wrong(say("several applications have this name; in this file: {known}", known=visible(known)))
     raise _wrong(say("there is no such application; in this file: {known}", known=visible(known)))
 
 
@@ -106,6 +108,9 @@ def _chosen(found: Found) -> App:
     apps = [one for one in found.apps if one.framework in _FRAMEWORKS]
     ready = [one for one in apps if one.has_middleware]
     if len(apps) == 1 or ready:
+        others = ", ".join(one.name for one in apps if not one.has_middleware)
+        if ready and others:
+            click.echo(say("without the middleware: {others}; name one with --app FILE:NAME", others=others))
         return (ready or apps)[0]
     if not apps:
         raise _nothing(found)
@@ -177,7 +182,8 @@ def _agreed() -> bool:
     if not sys.stdin.isatty():
         click.echo(say("nothing was written, for nobody can be asked here: --yes writes it"), err=True)
         return False
-    if click.confirm(say("write this?")):
+    answer = click.prompt(say("write this? [y/N]"), default="", show_default=False)
+    if answer.strip().lower() in say("y yes").split():
         return True
     click.echo(say("nothing was written"), err=True)
     return False

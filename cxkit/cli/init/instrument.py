@@ -27,12 +27,15 @@ def instrumented(app: App) -> bytes | None:
     apart = "\n" if isinstance(last, Function) else ""
     more = {last.end_lineno or 0: f"{apart}{indent}{app.variable}.add_middleware({local or MIDDLEWARE})"}
     if local is None:
-        run = _imports_around(app)
-        indent = _indent(lines, run[0]) if run else None
-        if indent is None:
-            return None
-        later = next((one for one in run if _sorts_later(one)), None)
-        line = later.lineno - 1 if later else run[-1].end_lineno or 0
+        run = _imports_around(app, made)
+        if run:
+            indent = _indent(lines, run[0])
+            if indent is None:
+                return None
+            later = next((one for one in run if _sorts_later(one)), None)
+            line = later.lineno - 1 if later else run[-1].end_lineno or 0
+        else:
+            line = made.lineno - 1
         more[line] = f"{indent}from {PLUGIN} import {MIDDLEWARE}"
     changed = _inserted(lines, more).encode(app.source.encoding)
     added = [text.strip() for text in more.values()]
@@ -63,11 +66,15 @@ def _last_that_adds(variable: str, statements: Sequence[ast.stmt]) -> ast.stmt:
     return last
 
 
-def _imports_around(app: App) -> list[Import]:
-    """The import of the application's class, in its own function if there is one there, and those next to it."""
+def _imports_around(app: App, made: ast.stmt) -> list[Import]:
+    """The import of the application's class, in its own function if there is one there, and those next to it.
+
+    None where that stands in a branch of which the application is no part.
+    """
     found = [
         (function is not None and function.name == app.function, body, place)
         for body, function in bodies(app.source.tree)
+        if made in body or body is (app.source.tree.body if function is None else function.body)
         for place, one in enumerate(body)
         if isinstance(one, Import)
         and app.imported in [(name.asname or name.name).partition(".")[0] for name in one.names]

@@ -131,5 +131,6 @@ def _nobody(connection: sqlite3.Connection, type: str) -> list[str]:
     if type in known:
         what, fix = f"the local file knows nobody by this {type}", "see `cxkit tail` for who was here"
     else:
-        what, fix = "the local file knows no identifiers of this type", nearest(type, known)
+        what = f'the local file knows nobody by a "{type[:32]}"'
+        fix = nearest(type, known) if known else "before they consent, visitors have no name: see `cxkit tail`"
     raise LocalFileError(what, fix=fix, code="CX6105")

@@ -181,6 +181,9 @@ def what(one: Interaction) -> Iterator[str]:
         yield " + ".join(shown(f"{known.type}:{known.value}") for known in one.identity.identifiers)
     if one.context.page is not None and one.context.page.route is not None:
         yield visible(one.context.page.route)
+    status = one.properties.get("status")
+    if isinstance(status, int) and status >= 400:
+        yield str(status)
     if one.value is not None:
         yield f"{one.value.amount} {one.value.currency}"
     if one.outcome not in (None, "completed"):

@@ -107,7 +107,7 @@ def _open(path: Path, patience_s: float) -> sqlite3.Connection:
 def _missing(path: Path) -> LocalFileError:
     return LocalFileError(
         f"there is no local file {path}, or nothing in it",
-        fix="run your app with `cxkit dev -- COMMAND`, or add an exporter of type local",
+        fix='run your app with `cxkit dev -- COMMAND`, or add an exporter with type = "local" and its purposes',
         code="CX6101",
     )
 
