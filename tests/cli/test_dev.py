@@ -333,7 +333,7 @@ def test_the_middleware_is_missing(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(BARE)
     said = explained(free_port(), "/")
     assert "cxkit was not started in it: app.py:app has no middleware" in said
-    assert "add app.add_middleware(CXMiddleware) below it: `cxkit init` does that" in said
+    assert "add app.add_middleware(CXMiddleware) to it: `cxkit init` does that" in said
 
 
 def test_somebody_else_answers(tmp_path: Path) -> None:

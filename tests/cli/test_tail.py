@@ -74,7 +74,7 @@ def test_only_what_is_asked_for(visited: Path) -> None:
     day = past[0].split()[0]
     assert lines(visited, "--since", day, "--name", "blog.read") == past
     assert len(lines(visited, "--since", "2001-01-01T10:00+01:00")) == len(held(visited))  # all, not the last 20
-    after = cxkit("tail", "--since", "9999-12-31", cwd=visited)
+    after = cxkit("tail", "--since", "9000-12-31", cwd=visited)
     assert (after.returncode, after.stdout) == (0, "")
     assert "nothing like this" in after.stderr
 
