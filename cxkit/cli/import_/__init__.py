@@ -64,7 +64,7 @@ def _one_character(text: str) -> str:
 @click.option("--name", help="The touchpoint of rows that name none.")
 @click.option("-c", "--column", "columns", multiple=True, metavar="FIELD=HEADING", help="Which column holds what.")
 @click.option("--evidence", type=click.Choice(["claim", "login"]), default="claim", help="How surely it was them.")
-@click.option("--delimiter", type=_one_character, help="By default found out.")
+@click.option("--delimiter", type=_one_character, metavar="CHARACTER", help="By default found out.")
 @click.option("--encoding", default="utf-8-sig", help="Of the file; by default UTF-8.")
 @click.option("--timezone", help="Of times without one: Europe/Paris.")
 @click.option("--time-format", help="By default ISO 8601; otherwise like %d/%m/%Y %H:%M.")
