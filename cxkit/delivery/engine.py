@@ -141,6 +141,7 @@ class Engine(Generic[ItemT]):
         """Deliver what can be delivered in that time and leave the rest to the next start. Idempotent."""
         self._deadline = deadline = time.monotonic() + timeout_s
         self._closing = True
+        self._writer.let_go()
         written = self._await_written(deadline)
         if self._worker.ident is None:
             with self._inline:

@@ -119,12 +119,17 @@ class Spool:
         first = self.next_sequence
         data = b"".join([pack(record, first + place) for place, record in enumerate(records)])
         segment = self._room_for(len(data))
-        segment.append(data)
+        # First: an exception of the app's own may come in between, and then a number is missing, not there twice.
+        self.next_sequence = first + len(records)
+        try:
+            segment.append(data)
+        except OSError:
+            self.next_sequence = first
+            raise
         if segment not in self._unsynced:
             self._unsynced.append(segment)
         if any(record.type == COMMAND for record in records):
             self._last_command = first + len(records) - 1
-        self.next_sequence += len(records)
         self._end = (segment.number, segment.end, self.next_sequence)
 
     def sync(self) -> None:
@@ -302,11 +307,17 @@ class Spool:
         if self.path is None:
             segment = MemorySegment(number, first=self.next_sequence)
         else:
+            self._not_finished(number)
             segment = FileSegment.create(self.path, number, first=self.next_sequence)
             self._unsynced_names.append(self.path)
         self._segments.append(segment)
         self._suspect = False
         return segment
+
+    def _not_finished(self, number: int) -> None:
+        """Remove a segment that we were interrupted in making: it holds nothing."""
+        if self.path is not None:
+            (self.path / f"{number:08d}.seg").unlink(missing_ok=True)
 
     def _segment_at(self, walk: Walk) -> Segment | None:
         """The segment to read next, the walk moved to where it starts."""

@@ -34,7 +34,7 @@ class Writer:
     def __init__(self, shelf: Shelf, *, synced: bool) -> None:
         self._shelf = shelf
         self._synced = synced
-        self.alone = threading.Lock()
+        self.alone = threading.RLock()
         """Held to append, and by whoever opens, seals or removes segments: so no write meets a reused descriptor."""
         self.ended = False
         """Set, under `alone`, before the spool is closed."""
@@ -65,18 +65,22 @@ class Writer:
         """
         if self._here.__dict__:
             return "write_fell_back"
+        self.let_go()
         self._here.writing = True  # before the lock is asked for: a signal may come at any moment after
         try:
             return self._write_now(record)
         finally:
             del self._here.writing
 
+    def let_go(self) -> None:
+        """Give up what an exception of the app's own, between two lines below, left this thread holding."""
+        while self.alone._is_owned():  # type: ignore[attr-defined]
+            self.alone.release()
+
     def _write_now(self, record: Record) -> str | None:
         began = time.monotonic()
-        if began < self._stalled_until or not self.alone.acquire(timeout=_STALL_S):
-            return "write_fell_back"
         try:
-            if self.ended:
+            if began < self._stalled_until or not self.alone.acquire(timeout=_STALL_S) or self.ended:
                 return "write_fell_back"
             self._shelf.own.append([record])
             following = self._shelf.own.next_sequence
@@ -84,7 +88,7 @@ class Writer:
             self._stalled_until = time.monotonic() + _STALLED_FOR_S
             return "write_fell_back"
         finally:
-            self.alone.release()
+            self.let_go()
         if time.monotonic() - began > _STALL_S:
             self._stalled_until = time.monotonic() + _STALLED_FOR_S
         self.unsynced_since = self.unsynced_since or began

@@ -95,10 +95,10 @@ def test_the_console_gets_a_line() -> None:
     assert written.endswith("out: delivered\n")
 
 
-def test_an_exporter_that_is_not_there_is_wrong_usage_and_the_nearest_is_named(receiver: Receiver) -> None:
+def test_an_exporter_that_is_not_there_is_wrong_usage_and_those_there_are_named(receiver: Receiver) -> None:
     configured(receiver.url)
     result = run("test", "oot")
-    assert (result.exit_code, 'did you mean "out"?' in result.output) == (2, True)
+    assert (result.exit_code, "those in the configuration: out" in result.output) == (2, True)
 
 
 # --- the dry run ---

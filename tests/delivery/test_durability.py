@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,11 +135,20 @@ def test_while_the_disk_stalls_the_queue_takes_over_and_counts(kit: tuple[Kit, R
         SEEN.capture()
         engine = one._starter.engine
         assert engine is not None
-        with engine._writer.alone:  # as a write that hangs would hold it
-            began = time.monotonic()
-            assert SEEN.capture() is not None
-            assert time.monotonic() - began < 5
-            assert one.intake.queued == 1
+        held, done = threading.Event(), threading.Event()
+
+        def hang() -> None:
+            with engine._writer.alone:
+                held.set()
+                done.wait(30)
+
+        hanging = threading.Thread(target=hang)
+        hanging.start()
+        assert held.wait(30)
+        assert SEEN.capture() is not None
+        assert one.intake.queued == 1
+        done.set()
+        hanging.join()
     assert one.intake.noted["write_fell_back"] == 1
     assert one.flush(timeout_s=30).complete
     assert len(exporter.interactions) == 2
