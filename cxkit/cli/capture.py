@@ -22,8 +22,6 @@ from cxkit.settings import load
 
 __all__ = ["capture", "declared_options", "is_unnamed", "spec_of", "strict_kit"]
 
-_DECLARED = {"kind": Kind, "stage": Stage, "nature": Nature, "presence": Presence, "direction": Direction}
-
 
 def declared_options(command: Any) -> Any:
     """Adds the options that say what a touchpoint is; `spec_of` takes them."""

@@ -162,6 +162,24 @@ def test_a_wrong_row_has_its_line_and_reason_and_nothing_is_imported(row: str) -
     assert len(exported()) == 2
 
 
+@pytest.mark.parametrize(
+    ("heading", "options", "configuration", "code"),
+    [
+        ("identifier:visitor", ["--evidence", "login"], "", "CX3125"),
+        ("nickname", [], '[redact]\nextra = ["nickname"]\n', "CX3102"),
+    ],
+)
+def test_what_only_this_directory_or_this_evidence_refuses_is_found_before_anything_is_imported(
+    heading: str, options: list[str], configuration: str, code: str
+) -> None:
+    Path("cxkit.toml").write_text(CONFIGURATION + configuration, "utf-8")
+    first = "".join(f"2026-11-02T09:30:00Z,a.b,{number},\n" for number in range(600))
+    result = run(f"at,name,key,{heading}\n{first}2026-11-02T09:30:00Z,a.b,last,somebody\n", *options)
+    assert (result.exit_code, result.stdout) == (1, "601 rows, 1 wrong\nnothing was imported\n")
+    assert code in result.stderr
+    assert exported() == []
+
+
 def test_many_wrong_rows_do_not_flood_the_terminal() -> None:
     result = run("at,name\n" + "never,a.b\n" * 50)
     assert result.stderr.count("\n") == 21

@@ -24,7 +24,7 @@ from cxkit.cli.language import count, say
 from cxkit.cli.terminal import json_option, print_json
 from cxkit.errors import CXError, StateError
 from cxkit.model import Evidence
-from cxkit.settings import Settings
+from cxkit.settings import load
 
 __all__ = ["import_"]
 
@@ -106,7 +106,7 @@ def import_(
         decimal_comma=decimal_comma,
     )
     touchpoints = _Touchpoints(declared)
-    rows, wrong = _looked_at(file, form, touchpoints)
+    rows, wrong = _looked_at(file, form, touchpoints, evidence)
     for one in wrong[:_MOST_SHOWN]:
         click.echo(say("line {line}: {reason}", line=one.line, reason=one.reason), err=True)
     if len(wrong) > _MOST_SHOWN:
@@ -130,16 +130,17 @@ def _column(text: str) -> tuple[str, str]:
     return field, heading
 
 
-def _looked_at(file: Path, form: Form, touchpoints: _Touchpoints) -> tuple[int, list[WrongRow]]:
-    """How many rows there are, and those that cannot be captured: tried on a kit that keeps nothing."""
+def _looked_at(file: Path, form: Form, touchpoints: _Touchpoints, evidence: Evidence) -> tuple[int, list[WrongRow]]:
+    """How many rows there are, and those that cannot be captured: tried on a kit like the real one that keeps nothing."""
     rows, wrong = 0, list[WrongRow]()
-    with closing(Kit(Settings(strict=True), in_memory=True)) as kit, _progress(file, say("Looking")) as moved:
+    settings = attrs.evolve(load(), strict=True, exporters={})
+    with closing(Kit(settings, in_memory=True)) as kit, _progress(file, say("Looking")) as moved:
         kit.intake.closed = True
         for row in read_rows(file, form, moved):
             rows += 1
             if isinstance(row, Row):
                 try:
-                    _capture(kit, touchpoints, row, "claim")
+                    _capture(kit, touchpoints, row, evidence)
                 except CXError as error:
                     row = WrongRow(line=row.line, reason=str(error))
             if isinstance(row, WrongRow):
