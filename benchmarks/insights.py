@@ -7,6 +7,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def run(*, quick: bool) -> str:
                 "what is left out": lambda _: ask(connection, left_out.SQL),
             }
             for one in (bounce, journeys, stages):
-                asking[one.NAME] = lambda _, sql=one.SQL: ask(connection, sql)  # type: ignore[misc]
+                asking[one.NAME] = partial(lambda sql, _: ask(connection, sql), one.SQL)
             rows = paired(asking, base=next(iter(asking)), calls=1, rounds=3 if quick else 10)
     return table(
         f"Insights over {INTERACTIONS // (10 if quick else 1):,} interactions, SQLite",

@@ -126,7 +126,7 @@ class Touchpoint(Generic[P]):
 
     def _shaped(self, args: Iterable[object], properties: dict[str, Any]) -> object:
         if self.shape is not None:
-            return self.shape(*args, **properties)  # type: ignore[arg-type]
+            return self.shape(*args, **properties)  # type: ignore[arg-type]  # type checkers hold callers to P
         if args:
             raise TypeError("properties are given by name")
         return properties

@@ -88,6 +88,7 @@ class FileSegment:
             OSError: It cannot be made.
         """
         path = directory / f"{number:08d}.seg"
+        path.unlink(missing_ok=True)  # one that we were interrupted in making: the directory is ours, it holds nothing
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         segment = cls(path, os.open(path, flags, 0o600), first=first, end=0)
         try:

@@ -123,7 +123,7 @@ class Spool:
         self.next_sequence = first + len(records)
         try:
             segment.append(data)
-        except OSError:
+        except (OSError, MemoryError):
             self.next_sequence = first
             raise
         if segment not in self._unsynced:
@@ -307,17 +307,11 @@ class Spool:
         if self.path is None:
             segment = MemorySegment(number, first=self.next_sequence)
         else:
-            self._not_finished(number)
             segment = FileSegment.create(self.path, number, first=self.next_sequence)
             self._unsynced_names.append(self.path)
         self._segments.append(segment)
         self._suspect = False
         return segment
-
-    def _not_finished(self, number: int) -> None:
-        """Remove a segment that we were interrupted in making: it holds nothing."""
-        if self.path is not None:
-            (self.path / f"{number:08d}.seg").unlink(missing_ok=True)
 
     def _segment_at(self, walk: Walk) -> Segment | None:
         """The segment to read next, the walk moved to where it starts."""

@@ -74,7 +74,7 @@ class Writer:
 
     def let_go(self) -> None:
         """Give up what an exception of the app's own, between two lines below, left this thread holding."""
-        while self.alone._is_owned():  # type: ignore[attr-defined]
+        while self.alone._is_owned():  # type: ignore[attr-defined]  # as threading.Condition asks it
             self.alone.release()
 
     def _write_now(self, record: Record) -> str | None:

@@ -332,6 +332,7 @@ class Kit:
         if self._starter.engine is not None:
             _abandoned.append(self._starter.engine)
         self._starter.reset()
+        self._left = Flushed(complete=True, pending={})
         self._store_guard = threading.Lock()
         self._store = self._given_store
         self.intake.reset()

@@ -131,7 +131,7 @@ def _column(text: str) -> tuple[str, str]:
 
 
 def _looked_at(file: Path, form: Form, touchpoints: _Touchpoints, evidence: Evidence) -> tuple[int, list[WrongRow]]:
-    """How many rows there are, and those that cannot be captured: tried on a kit like the real one that keeps nothing."""
+    """How many rows there are, and those that cannot be captured: tried on a like kit that keeps nothing."""
     rows, wrong = 0, list[WrongRow]()
     settings = attrs.evolve(load(), strict=True, exporters={})
     with closing(Kit(settings, in_memory=True)) as kit, _progress(file, say("Looking")) as moved:

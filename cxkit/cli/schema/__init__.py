@@ -93,7 +93,7 @@ def _declared_by(module: str) -> dict[str, Touchpoint[...]]:
     except (ImportError, ValueError, TypeError) as error:
         what = say("{module} cannot be imported ({error})", module=module, error=visible(str(error)))
         raise click.BadParameter(what) from None
-    except Exception as error:
+    except Exception as error:  # the module is the app's own: it may raise anything
         what = say("{module} fails when it is imported ({error})", module=module, error=type(error).__name__)
         raise click.ClickException(what) from error
     finally:

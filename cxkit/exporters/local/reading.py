@@ -98,7 +98,7 @@ def _open(path: Path, patience_s: float) -> sqlite3.Connection:
             raise _failed(path, _FOREIGN)
         if version > VERSION:
             raise _failed(path, _NEWER)
-    except BaseException:
+    except BaseException:  # whatever it is goes on its way
         connection.close()
         raise
     return connection
