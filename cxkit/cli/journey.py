@@ -154,16 +154,7 @@ def _later(gap: timedelta) -> str:
 def _as_json(person: Person) -> dict[str, object]:
     return {
         "subject": person.id,
-        "identifiers": [
-            {
-                "subject": one.subject,
-                "evidence": one.evidence,
-                "joined_at": one.joined_at,
-                "earlier": one.earlier,
-                "theirs": one.owner in (None, person.id),
-            }
-            for one in person.known_by
-        ],
+        "identifiers": [{**one.as_json(), "theirs": one.owner in (None, person.id)} for one in person.known_by],
         "stages": _stages(person),
         "transactions": {currency: str(amount) for currency, amount in _paid(person).items()},
         "sessions": [

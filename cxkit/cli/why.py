@@ -201,14 +201,7 @@ def _as_json(person: Person, known: Known | None, settings: Settings, *, traits:
     return {
         "subject": person.id,
         "identifiers": [
-            {
-                "subject": one.subject,
-                "evidence": one.evidence,
-                "joined_at": one.joined_at,
-                "earlier": one.earlier,
-                "contested": one in person.contested,
-                "claimed": one in person.claimed,
-            }
+            {**one.as_json(), "contested": one in person.contested, "claimed": one in person.claimed}
             for one in person.known_by
         ],
         "others": person.others,

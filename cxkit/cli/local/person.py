@@ -50,6 +50,15 @@ class KnownBy:
         type, _, value = self.subject.partition(":")
         return Identifier(type=type, value=value, evidence=self.evidence)
 
+    def as_json(self) -> dict[str, object]:
+        """For programs: what is true of it whoever asks."""
+        return {
+            "subject": self.subject,
+            "evidence": self.evidence,
+            "joined_at": self.joined_at,
+            "earlier": self.earlier,
+        }
+
 
 @attrs.frozen(kw_only=True)
 class Person:
