@@ -17,7 +17,8 @@ import pytest
 from cxkit.cli.dev.silence import Signs, why
 from cxkit.delivery.account import ExporterAccount
 from cxkit.settings import Settings
-from tests.cli.terminal import Running, command, cxkit, environment, free_port
+from tests.cli.terminal import Running, command, cxkit, environment
+from tests.ports import free_port
 
 APP = """\
 import cxkit

@@ -252,9 +252,11 @@ def interrupted(*_):
 signal.signal(signal.SIGUSR1, interrupted)
 cxkit.configure()
 threading.Timer(0.005, lambda: os.kill(os.getpid(), signal.SIGUSR1)).start()
+returned = 0
 try:
     for _ in range(200):
         SEEN.capture()
+        returned += 1
         time.sleep(0.001)
 except KeyboardInterrupt:
     pass
@@ -262,9 +264,10 @@ other = threading.Thread(target=capture, args=(5,))
 other.start()
 other.join()
 assert cxkit.close(timeout_s=20).complete
-say("closed")
+say("closed", returned)
 """
     )
-    assert child.line() == ["closed"], child.stderr
+    said, returned = child.line()
+    assert said == "closed", child.stderr
     assert child.wait() == 0, child.stderr
-    assert len(receiver.ids) > 5
+    assert len(receiver.ids) - 5 in (int(returned), int(returned) + 1)  # one may have been interrupted after its write

@@ -23,7 +23,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -38,6 +37,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from cxkit.testing import recorder
+from tests.ports import free_port
 
 _PORT = re.compile(r"\b8[07]00\b")
 _CXKIT = "import sys; sys.argv[0] = 'cxkit'; from cxkit.cli import main; main()"
@@ -69,7 +69,7 @@ class Terminal:
         """Do what a block asks for."""
         if "Ctrl-C" in block.lead:
             self.interrupt()
-        text = _PORT.sub(lambda found: self._ports.setdefault(found[0], free_port()), block.text)
+        text = _PORT.sub(lambda found: self._ports.setdefault(found[0], str(free_port())), block.text)
         if block.file:
             path = self.folder / block.file
             before = path.read_text("utf-8") + "\n\n" if block.more else ""
@@ -207,11 +207,6 @@ def install(folder: Path) -> None:
         for line in (f"[{group}]", *(f"{name} = {value}" for name, value in names.items()))
     ]
     (metadata / "entry_points.txt").write_text("\n".join(points) + "\n")
-
-
-def free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return str(listener.getsockname()[1])
 
 
 @pytest.fixture
