@@ -26,6 +26,11 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PATH": path, "LANGUAGE": "en", "NO_PROXY": "127.0.0.1", "PYTHONUNBUFFERED": "1", **more}
 
 
+def heed_the_keyboard() -> None:
+    """In a child: whoever runs the tests in the background of a shell has it ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def cxkit(*arguments: str, cwd: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end; nobody sits at the keyboard."""
     return subprocess.run(
@@ -57,6 +62,7 @@ class Running:
             stderr=subprocess.STDOUT,
             text=True,
             process_group=0,  # what a test presses is not meant for the tests themselves
+            preexec_fn=heed_the_keyboard,
         )
         self._news = threading.Condition()
         self._lines: list[str] = []

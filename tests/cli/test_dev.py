@@ -17,8 +17,8 @@ import pytest
 from cxkit.cli.dev.silence import Signs, why
 from cxkit.delivery.account import ExporterAccount
 from cxkit.settings import Settings
-from tests.cli.terminal import Running, command, cxkit, environment
-from tests.ports import free_port
+from cxkit.testing.ports import free_port
+from tests.cli.terminal import Running, command, cxkit, environment, heed_the_keyboard
 
 APP = """\
 import cxkit
@@ -241,6 +241,7 @@ def test_control_c_reaches_the_command_once(by: str, tmp_path: Path) -> None:
     keyboard, terminal = os.openpty()
 
     def take_terminal() -> None:
+        heed_the_keyboard()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
     dev = subprocess.Popen(

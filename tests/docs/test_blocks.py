@@ -37,7 +37,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from cxkit.testing import recorder
-from tests.ports import free_port
+from cxkit.testing.ports import free_port
 
 _PORT = re.compile(r"\b8[07]00\b")
 _CXKIT = "import sys; sys.argv[0] = 'cxkit'; from cxkit.cli import main; main()"
