@@ -1,0 +1,28 @@
+"""Ports for servers of tests."""
+
+from __future__ import annotations
+
+import random
+import socket
+from typing import Final
+
+__all__ = ["free_port"]
+
+_BELOW_CLIENTS: Final = range(20_000, 32_000)
+"""Systems give clients ports above these, so no connection of another test, open or just closed, has one."""
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on. Where the server can take port 0, let it.
+
+    Example:
+        >>> free_port() in range(20_000, 32_000)
+        True
+    """
+    while True:
+        try:
+            with socket.create_server(("127.0.0.1", random.choice(_BELOW_CLIENTS))) as listener:
+                port: int = listener.getsockname()[1]
+                return port
+        except OSError:
+            continue
