@@ -1,0 +1,217 @@
+"""The map from an interaction to the attributes of a log event, as a table.
+
+Names come from the semantic conventions where these have one; the rest begins with ``cx.``. What
+the table does not list is in `FIELDS`, or in `NOT_SENT` with the reason; a test compares it with
+the model and with docs/how-to/send-to-opentelemetry.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+
+from cxkit.codec import SCHEMA
+
+if TYPE_CHECKING:
+    from cxkit.model import JSON, Identity, Interaction
+
+__all__ = ["ATTRIBUTES", "FIELDS", "NOT_SENT", "PROPERTY", "SCHEMA_URL", "WORDS", "Row", "attributes_of", "customer_of"]
+
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.44.0"
+"""The version of the semantic conventions whose names and stabilities these are."""
+
+PROPERTY: Final = "cx.p."
+"""Before the names of properties."""
+
+Stability = Literal["stable", "release candidate", "development", "cxkit"]
+Customer = Literal["hash", "id", "none"]
+
+
+class Row(NamedTuple):
+    """One attribute."""
+
+    path: str
+    """The field of `cxkit.model.Interaction`, dotted; empty: of its form."""
+    name: str
+    stability: Stability
+    """In the semantic conventions; or that it is ours."""
+
+
+ATTRIBUTES: Final = (
+    Row("", "cx.schema", "cxkit"),
+    Row("id", "cx.event.id", "cxkit"),
+    Row("occurred_at", "cx.occurred_at", "cxkit"),
+    Row("kind", "cx.kind", "cxkit"),
+    Row("name", "cx.name", "cxkit"),
+    Row("purpose", "cx.purpose", "cxkit"),
+    Row("channel", "cx.channel", "cxkit"),
+    Row("direction", "cx.direction", "cxkit"),
+    Row("stage", "cx.stage", "cxkit"),
+    Row("nature", "cx.nature", "cxkit"),
+    Row("presence", "cx.presence", "cxkit"),
+    Row("reach", "cx.reach", "cxkit"),
+    Row("via", "cx.via", "cxkit"),
+    Row("promise", "cx.promise", "cxkit"),
+    Row("case", "cx.case", "cxkit"),
+    Row("outcome", "cx.outcome", "cxkit"),
+    Row("error", "error.type", "stable"),
+    Row("duration", "cx.duration_ms", "cxkit"),
+    Row("cause", "cx.cause.id", "cxkit"),
+    Row("consent", "cx.consent.granted", "cxkit"),
+    Row("identity", "user.hash", "development"),
+    Row("identity", "user.id", "development"),
+    Row("identity", "enduser.pseudo.id", "development"),
+    Row("identity", "cx.identity.evidence", "cxkit"),
+    Row("context.session", "session.id", "development"),
+    Row("context.locale", "cx.locale", "cxkit"),
+    Row("context.timezone", "cx.timezone", "cxkit"),
+    Row("context.actor", "cx.actor", "cxkit"),
+    Row("context.actor", "user_agent.synthetic.type", "development"),
+    Row("context.page.route", "http.route", "stable"),
+    Row("context.page.method", "http.request.method", "stable"),
+    Row("context.page.title", "cx.page.title", "cxkit"),
+    Row("context.page.engaged_ms", "cx.page.engaged_ms", "cxkit"),
+    Row("context.device.type", "cx.device.type", "cxkit"),
+    Row("context.device.os", "os.name", "development"),
+    Row("context.device.browser", "user_agent.name", "development"),
+    Row("context.place.country", "geo.country.iso_code", "development"),
+    Row("context.place.region", "geo.region.iso_code", "development"),
+    Row("context.place.city", "geo.locality.name", "development"),
+    Row("context.place.source", "cx.geo.source", "cxkit"),
+    Row("context.acquisition.source", "cx.campaign.source", "cxkit"),
+    Row("context.acquisition.medium", "cx.campaign.medium", "cxkit"),
+    Row("context.acquisition.campaign", "cx.campaign.name", "cxkit"),
+    Row("decision.experience", "feature_flag.key", "release candidate"),
+    Row("decision.variant", "feature_flag.result.variant", "release candidate"),
+    Row("decision.form", "cx.decision.form", "cxkit"),
+    Row("decision.content", "cx.decision.content", "cxkit"),
+    Row("decision.sequence", "cx.decision.sequence", "cxkit"),
+    Row("decision.level", "cx.decision.level", "cxkit"),
+    Row("decision.depth", "cx.decision.depth", "cxkit"),
+    Row("decision.cap", "cx.decision.cap", "cxkit"),
+    Row("decision.capped_by", "cx.decision.capped_by", "cxkit"),
+    Row("decision.reasons", "cx.decision.reasons", "cxkit"),
+    Row("value.amount", "cx.value.amount", "cxkit"),
+    Row("value.minor", "cx.value.minor", "cxkit"),
+    Row("value.currency", "cx.value.currency", "cxkit"),
+    Row("feedback.question", "cx.feedback.question", "cxkit"),
+    Row("feedback.score", "cx.feedback.score", "cxkit"),
+    Row("properties", "cx.p.*", "cxkit"),
+)
+"""All attributes of log events. ``cx.name`` and ``cx.occurred_at`` stand in for fields that cannot hold them."""
+
+FIELDS: Final = {
+    "name": "EventName",
+    "occurred_at": "Timestamp",
+    "received_at": "ObservedTimestamp",
+    "outcome": "SeverityNumber, SeverityText",
+    "context.traceparent": "TraceId, SpanId, TraceFlags",
+    "source": "Resource service.name",
+    "plugin": "InstrumentationScope name",
+}
+"""Fields of the log record itself."""
+
+NOT_SENT: Final = {
+    "context.channel": "the interaction's own channel is sent",
+    "trimmed": "it names properties that are not allow-listed",
+}
+
+_BESIDES: Final = {"", "name", "occurred_at", "identity", "context.place.region", "properties"}
+"""What is not read by the table alone."""
+
+
+def _granted(consent: Mapping[str, bool]) -> JSON:
+    return [purpose for purpose, allowed in consent.items() if allowed] or None
+
+
+def _known(actor: str) -> JSON:
+    return None if actor == "unknown" else actor
+
+
+_CONVERTED: Final[Mapping[str, Callable[[Any], JSON]]] = {
+    "cx.duration_ms": lambda duration: duration / timedelta(milliseconds=1),
+    "cx.consent.granted": _granted,
+    "cx.actor": _known,
+    "user_agent.synthetic.type": lambda actor: "bot" if actor == "bot" else None,
+    "cx.value.amount": str,
+    "cx.decision.reasons": lambda reasons: list(reasons) or None,
+}
+
+
+_Rows: TypeAlias = "tuple[tuple[str, str, Callable[[Any], JSON] | None], ...]"
+"""Field of an object, attribute, and how the one becomes the other if not as it is."""
+
+
+def _groups() -> Iterator[tuple[tuple[str, ...], _Rows]]:
+    """The table by the object whose fields they are: each is looked up once."""
+    rows = [(*row.path.rpartition("."), row.name) for row in ATTRIBUTES if row.path not in _BESIDES]
+    for parent in dict.fromkeys(row[0] for row in rows):
+        held = tuple((field, name, _CONVERTED.get(name)) for above, _, field, name in rows if above == parent)
+        yield tuple(filter(None, parent.split("."))), held
+
+
+_GROUPS: Final = tuple(_groups())
+
+_PERSONAL: Final = {"identity", "id", "cause", "case", "context.session"}
+WORDS: Final = frozenset(row.name for row in ATTRIBUTES if row.path not in _PERSONAL | {"duration", "value.amount"})
+"""Attributes whose values are few and nobody's, so that it pays, and harms nobody, to keep them encoded."""
+
+
+def attributes_of(
+    one: Interaction, *, customer: Callable[[Identity], Iterable[tuple[str, str]]], properties: Collection[str]
+) -> list[tuple[str, JSON]]:
+    """The attributes of the log event that an interaction becomes; what is not known is left out.
+
+    Args:
+        customer: What is said of the customer, see `customer_of`.
+        properties: The names of properties to send; ``*`` is all of them.
+    """
+    found: list[tuple[str, JSON]] = [("cx.schema", SCHEMA)]
+    for path, rows in _GROUPS:
+        held: Any = one
+        for field in path:
+            held = None if held is None else getattr(held, field)
+        if held is not None:
+            _read(held, rows, found)
+    place = one.context.place
+    if place is not None and place.country and place.region:
+        found.append(("geo.region.iso_code", f"{place.country}-{place.region}"))
+    if one.identity:
+        found += customer(one.identity)
+    sent = one.properties if "*" in properties else [name for name in one.properties if name in properties]
+    found += [(PROPERTY + name, one.properties[name]) for name in sent]
+    return found
+
+
+def _read(held: object, rows: _Rows, found: list[tuple[str, JSON]]) -> None:
+    for field, name, convert in rows:
+        value = getattr(held, field)
+        if value is not None and convert is not None:
+            value = convert(value)
+        if value is not None:
+            found.append((name, value))
+
+
+def customer_of(how: Customer, key: Callable[[str, str], bytes]) -> Callable[[Identity], Iterable[tuple[str, str]]]:
+    """What may be said of a customer: names and values.
+
+    Args:
+        how: ``hash`` names a user by a keyed hash, ``id`` by the id itself; ``none`` says nothing
+            at all, not even the visitor's random identifier.
+        key: The keyed hash of an identifier's type and value.
+    """
+
+    def said(identity: Identity) -> Iterator[tuple[str, str]]:
+        user, visitor = identity.get("user_id"), identity.get("visitor")
+        if user is not None and how == "id":
+            yield "user.id", user.value
+        elif user is not None:
+            yield "user.hash", key("user_id", user.value).hex()
+        if visitor is not None:
+            yield "enduser.pseudo.id", visitor.value
+        strongest = user or visitor
+        if strongest is not None:
+            yield "cx.identity.evidence", strongest.evidence
+
+    return (lambda identity: iter(())) if how == "none" else said
