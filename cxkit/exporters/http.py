@@ -9,15 +9,17 @@ status 207, or a JSON body, with one or both of ::
     {"rejected": [{"index": 3, "reason": "unknown_type"}],      refused for ever
      "retry": [4, 5]}                                           to be tried again
 
-Indexes count from 0 in the batch as it was posted. A 207 that cannot be read, like JSON that is
-longer than 64 KiB, is taken as a refusal of the whole batch: halves of it have shorter answers.
+Indexes count from 0 in the batch as it was posted. A reason is one word of a-z, 0-9 and _; any other, and
+one that stands in the refused interaction itself, becomes ``rejected``: it may be about a person.
+A 207 that cannot be read, like JSON that is longer than 64 KiB, is taken as a refusal of the whole batch:
+halves of it have shorter answers.
 """
 
 from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -31,6 +33,7 @@ from cxkit.transport import Response, Transport, check_field, judge, origin_of, 
 
 __all__ = ["FACTORY", "HTTPExporter", "Settings"]
 
+_WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _OWN_FIELDS: Final = frozenset({"content-type", "content-encoding", "idempotency-key"})
 
 
@@ -96,7 +99,7 @@ class HTTPExporter:
         except TransportError as error:
             end = error
         if isinstance(end, Response) and 200 <= end.status < 300:
-            return _accepted(end, len(batch))
+            return _accepted(end, batch.payloads)
         return Outcome(**judge(end)._asdict())
 
     def preview(self, batch: Batch) -> str:
@@ -126,7 +129,7 @@ class HTTPExporter:
         return headers, body
 
 
-def _accepted(response: Response, size: int) -> Outcome:
+def _accepted(response: Response, payloads: Sequence[bytes]) -> Outcome:
     is_json = "json" in response.headers.get("content-type", "")
     if response.status != 207 and not (is_json and response.body):
         return Outcome.delivered()
@@ -135,13 +138,14 @@ def _accepted(response: Response, size: int) -> Outcome:
     except (msgspec.MsgspecError, ValueError, RecursionError):
         unread = response.status == 207 or response.truncated
         return Outcome.split("answer_unreadable") if unread else Outcome.delivered()
-    rejected = {one.index: _word(one.reason) for one in partial.rejected if 0 <= one.index < size}
+    size = len(payloads)
+    rejected = {one.index: _word(one.reason, payloads[one.index]) for one in partial.rejected if 0 <= one.index < size}
     again = {index for index in partial.retry if 0 <= index < size} - rejected.keys()
     return Outcome.reject(rejected, again=again) if rejected or again else Outcome.delivered()
 
 
-def _word(reason: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", reason[:64].lower()).strip("_") or "rejected"
+def _word(reason: str, payload: bytes) -> str:
+    return reason if _WORD.fullmatch(reason) and reason.encode() not in payload else "rejected"
 
 
 FACTORY: Final[Factory[Exporter]] = Factory(name="http", settings=Settings, build=HTTPExporter)

@@ -1,6 +1,8 @@
 """For your tests and your plugins: a recorder, fakes, and the suites that judge implementations.
 
-``recorder`` what your app captures; ``store_suite`` for stores; ``receiver`` a real HTTP receiver.
+``recorder`` what your app captures; ``receiver`` a real HTTP receiver; ``fault_proxy`` before a real server;
+``exporter_suite``, ``store_suite`` and ``web_suite`` judge plugins, ``exporter_mutants`` the first of them;
+``oracle`` compares the account with what arrived; ``ports`` where servers of tests listen.
 Installing cxkit gives pytest the fixture ``cx``.
 """
 

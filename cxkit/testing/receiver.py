@@ -22,18 +22,16 @@ import socket
 import socketserver
 import struct
 import threading
-import zlib
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from http import HTTPStatus
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-import attrs
 import msgspec
 
 from cxkit.codec import BATCH_CONTENT_TYPE, CONTENT_TYPE, decode, split_batch
 from cxkit.errors import CodecError
+from cxkit.testing.answers import MAX_BODY_BYTES, Answer, Request
 
 if TYPE_CHECKING:
     import ssl
@@ -41,79 +39,6 @@ if TYPE_CHECKING:
     from cxkit.model import Interaction
 
 __all__ = ["Answer", "Receiver", "Request"]
-
-_MAX_BODY_BYTES: Final = 64 * 1024 * 1024
-
-
-@attrs.frozen(kw_only=True)
-class Request:
-    """A request as it came in, accepted or not."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    """Names in lower case."""
-    body: bytes
-    """As it was sent, perhaps compressed; empty if the answer came before it was read."""
-    peer: int
-    """The client's port: the same for requests over one connection."""
-
-
-@attrs.frozen(kw_only=True)
-class Answer:
-    """How to answer one request. With a status of 2xx its events are accepted, answered or not.
-
-    ==================================  ======================================================
-    never answers                       ``Answer(cut_bytes=0, end="hang")``
-    drops the connection                ``Answer(cut_bytes=0, end="close")``
-    resets within the body              ``Answer(body=b"x" * 1000, cut_bytes=500, end="reset")``
-    never ends                          ``Answer(body=itertools.repeat(b"x" * 65_536))``
-    413 before the body is read         ``Answer(status=413, early=True)``
-    accepts all but the fourth          ``Answer.partial({3: "unknown_type"})``
-    ==================================  ======================================================
-    """
-
-    status: int = 202
-    headers: Mapping[str, str] = attrs.field(factory=dict)
-    body: bytes | Iterable[bytes] = b""
-    """Several pieces are sent as chunks."""
-    refused: Collection[int] = ()
-    """Index of events that are not accepted although the status is 2xx."""
-    early: bool = False
-    """Answer before the request's body is read, and close."""
-    delay_s: float = 0.0
-    """Wait after accepting, before answering."""
-    drip_s: float = 0.0
-    """Wait after each single byte of the answer, head and body."""
-    cut_bytes: int | None = None
-    """Send only so many bytes of the answer, counted from the status line."""
-    end: Literal["keep", "close", "reset", "half_close", "hang"] = "keep"
-    """What then becomes of the connection. half_close: nothing more is sent, but all is read."""
-
-    @classmethod
-    def partial(cls, rejected: Mapping[int, str], *, retry: Collection[int] = (), status: int = 207) -> Answer:
-        """Accept all but some: those refused (index to reason) and those to be tried again."""
-        refused = [{"index": index, "reason": reason} for index, reason in rejected.items()]
-        return cls(
-            status=status,
-            headers={"Content-Type": "application/json"},
-            body=msgspec.json.encode({"rejected": refused, "retry": sorted(retry)}),
-            refused=frozenset(rejected) | frozenset(retry),
-        )
-
-    def pieces(self) -> Iterator[bytes]:
-        """The answer's bytes, piece by piece."""
-        chunked = not isinstance(self.body, bytes)
-        framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(self.body)}"  # type: ignore[arg-type]
-        fields = [framing, *(f"{name}: {value}" for name, value in self.headers.items())]
-        reason = HTTPStatus(self.status).phrase if self.status in set(HTTPStatus) else "-"
-        yield "\r\n".join((f"HTTP/1.1 {self.status} {reason}", *fields, "", "")).encode("latin-1")
-        if isinstance(self.body, bytes):
-            yield self.body
-            return
-        for chunk in self.body:
-            yield b"%x\r\n%s\r\n" % (len(chunk), chunk)
-        yield b"0\r\n\r\n"
 
 
 class Receiver:
@@ -154,6 +79,7 @@ class Receiver:
         self._requests: list[Request] = []
         self._payloads: list[bytes] = []
         self._ids: list[str] = []
+        self._connections = 0
         self._changed = threading.Condition()
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -199,6 +125,16 @@ class Receiver:
         return list(self._requests)
 
     @property
+    def connections(self) -> int:
+        """How many connections were made so far."""
+        return self._connections
+
+    @property
+    def open_connections(self) -> int:
+        """How many of them are open now."""
+        return len(self._server.connections) if self._server is not None else 0
+
+    @property
     def payloads(self) -> list[bytes]:
         """The accepted events as they came, duplicates included."""
         return list(self._payloads)
@@ -217,6 +153,11 @@ class Receiver:
         """
         return [decode(payload) for payload in self._payloads]
 
+    def connected(self) -> None:
+        """Note a connection."""
+        with self._changed:
+            self._connections += 1
+
     def scripted(self) -> Answer | None:
         """The next answer of the script."""
         with contextlib.suppress(IndexError):
@@ -233,7 +174,7 @@ class Receiver:
             try:
                 payloads = [one for index, one in enumerate(_payloads(request)) if index not in answer.refused]
                 ids = [_id_decoder.decode(payload).id for payload in payloads]
-            except (CodecError, msgspec.MsgspecError, zlib.error):
+            except (CodecError, msgspec.MsgspecError, ValueError):
                 return Answer(status=400)
             if payloads and not self._keep(payloads):
                 return Answer(status=503)
@@ -251,9 +192,7 @@ _id_decoder: Final = msgspec.json.Decoder(_Identified)
 
 
 def _payloads(request: Request) -> list[bytes]:
-    body = request.body
-    if request.headers.get("content-encoding") == "gzip":
-        body = zlib.decompressobj(31).decompress(body, _MAX_BODY_BYTES)
+    body = request.content
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
     if kind == BATCH_CONTENT_TYPE:
         return [bytes(one) for one in split_batch(body)]
@@ -304,6 +243,7 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.server.connections.add(self.connection)
+        self.server.receiver.connected()
         if self.server.stopping.is_set():
             _break_off(self.connection)
 
@@ -324,7 +264,7 @@ class _Handler(BaseHTTPRequestHandler):
                 method=self.command,
                 path=self.path,
                 headers={name.lower(): value for name, value in self.headers.items()},
-                body=b"" if early else self.rfile.read(min(length, _MAX_BODY_BYTES)),
+                body=b"" if early else self.rfile.read(min(length, MAX_BODY_BYTES)),
                 peer=self.client_address[1],
             ),
             scripted,

@@ -99,9 +99,9 @@ class Recorder:
 
     @property
     def interactions(self) -> list[Interaction]:
-        """All that was captured so far, in order."""
+        """All that was captured so far, in the order in which it happened."""
         self._flush()
-        return list(self._exporter.interactions)
+        return sorted(self._exporter.interactions, key=lambda one: (one.occurred_at, one.id))
 
     @property
     def account(self) -> Account:

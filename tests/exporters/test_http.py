@@ -109,7 +109,7 @@ def test_the_wait_that_was_asked_for_is_passed_on(receiver: Receiver, exporter: 
 
 @pytest.mark.parametrize("status", [200, 207])
 def test_a_part_is_accepted(receiver: Receiver, exporter: HTTPExporter, status: int) -> None:
-    receiver.script(Answer.partial({1: "Unknown type!"}, retry=[0, 3], status=status))
+    receiver.script(Answer.partial({1: "unknown_type"}, retry=[0, 3], status=status))
     assert exporter.export(BATCH, deadline_s=5.0) == Outcome.reject({1: "unknown_type"}, again=[0, 3])
     assert receiver.interactions == [INTERACTIONS[2], INTERACTIONS[4]]
 

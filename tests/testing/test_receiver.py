@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -94,6 +96,38 @@ def test_refused_events_are_not_accepted(receiver: Receiver, transport: Transpor
     response = post(transport, receiver.url)
     assert response.body == b'{"rejected":[{"index":0,"reason":"bad"}],"retry":[3]}'
     assert receiver.interactions == INTERACTIONS[1:3]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "compress"),
+    [("gzip", gzip.compress), ("x-gzip", gzip.compress), ("deflate", zlib.compress), ("identity", bytes)],
+)
+def test_what_was_compressed_is_read(
+    receiver: Receiver, transport: Transport, encoding: str, compress: Callable[[bytes], bytes]
+) -> None:
+    headers = {"content-type": BATCH_CONTENT_TYPE, "content-encoding": encoding}
+    whole = compress(BODY)
+    for body, status in ((whole, 202), (whole[:-9], 400), (b"never compressed", 400)):
+        answer = transport.request("POST", receiver.url, headers=headers, body=body, deadline_s=5.0)
+        assert answer.status == status
+    assert receiver.interactions == INTERACTIONS
+    assert receiver.requests[0].content == receiver.requests[0].content_or_body == BODY
+    assert receiver.requests[2].content_or_body == b"never compressed"
+
+
+def test_connections_are_counted(receiver: Receiver) -> None:
+    transports = [Transport() for _ in range(2)]
+    for one in (*transports, *transports):
+        post(one, receiver.url)
+    assert (receiver.connections, receiver.open_connections) == (2, 2)
+    transports[0].close()
+    until = time.monotonic() + 10
+    while receiver.open_connections == 2 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert (receiver.connections, receiver.open_connections) == (2, 1)
+    transports[1].close()
+    receiver.stop()
+    assert (receiver.connections, receiver.open_connections) == (2, 0)
 
 
 def test_duplicates_are_kept(receiver: Receiver, transport: Transport) -> None:
