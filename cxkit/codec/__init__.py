@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
+from cxkit.codec.batch import BATCH_CONTENT_TYPE, decode_batch, encode_batch, split_batch
 from cxkit.codec.frame import COMMAND, INTERACTION, NOBODY, Record
-from cxkit.codec.wire import (
-    BATCH_CONTENT_TYPE,
-    CONTENT_TYPE,
-    SCHEMA,
-    decode,
-    decode_batch,
-    encode,
-    encode_batch,
-    split_batch,
-)
+from cxkit.codec.wire import CONTENT_TYPE, SCHEMA, decode, encode
 
 __all__ = [
     "BATCH_CONTENT_TYPE",

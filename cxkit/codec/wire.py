@@ -1,4 +1,4 @@
-"""The canonical form: CloudEvents 1.0 in JSON, one interaction or a batch, both directions.
+"""The canonical form: an interaction as a CloudEvent 1.0 in JSON, both directions.
 
 The bytes of an interaction are joined from five parts, so that capture encodes only what is new::
 
@@ -9,12 +9,12 @@ The bytes of an interaction are joined from five parts, so that capture encodes 
     properties     ,"properties":{...}}}
 
 `encode` yields the same bytes, so ``encode(decode(b)) == b`` for whatever cxkit captured.
-Source: CloudEvents 1.0.2, JSON event format and JSON batch format.
+Source: CloudEvents 1.0.2, JSON event format.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -40,7 +40,6 @@ from cxkit.model.interaction import Outcome
 from cxkit.model.touchpoint import WORD, Direction, Kind, Nature, Presence, Reach, Stage, TouchpointSpec
 
 __all__ = [
-    "BATCH_CONTENT_TYPE",
     "CONTENT_TYPE",
     "SCHEMA",
     "assemble",
@@ -48,14 +47,11 @@ __all__ = [
     "circumstances",
     "declaration",
     "decode",
-    "decode_batch",
     "encode",
-    "encode_batch",
     "occurrence",
 ]
 
 CONTENT_TYPE: Final = "application/cloudevents+json"
-BATCH_CONTENT_TYPE: Final = "application/cloudevents-batch+json"
 SCHEMA: Final = "urn:cxkit:interaction:1"
 """The version of this form. A reader refuses another major version."""
 
@@ -107,17 +103,11 @@ class _Event(msgspec.Struct, omit_defaults=True, kw_only=True):
 _MALFORMED: Final = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
 _encoder = msgspec.json.Encoder()
 _event_decoder = msgspec.json.Decoder(_Event)
-_batch_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def encode(interaction: Interaction) -> bytes:
     """One interaction as a structured CloudEvent (`CONTENT_TYPE`)."""
     return _encoder.encode(_to_event(interaction))
-
-
-def encode_batch(payloads: Iterable[bytes]) -> bytes:
-    """Encoded interactions as one CloudEvents batch (`BATCH_CONTENT_TYPE`), without decoding them."""
-    return b"[" + b",".join(payloads) + b"]"
 
 
 def decode(payload: bytes) -> Interaction:
@@ -135,27 +125,6 @@ def decode(payload: bytes) -> Interaction:
             f"a CloudEvent could not be read ({type(error).__name__})",
             fix="send CloudEvents 1.0 JSON as cxkit writes it",
         ) from error
-
-
-def decode_batch(body: bytes) -> list[Interaction]:
-    """The interactions of a CloudEvents batch.
-
-    Raises:
-        CodecError: As `decode`, or the body is no JSON array.
-    """
-    return [decode(bytes(one)) for one in split_batch(body)]
-
-
-def split_batch(body: bytes) -> list[msgspec.Raw]:
-    """The events of a CloudEvents batch, each still encoded.
-
-    Raises:
-        CodecError: The body is no JSON array.
-    """
-    try:
-        return _batch_decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise CodecError("a batch is no JSON array", fix="send a CloudEvents batch", code="CX4002") from error
 
 
 @lru_cache(maxsize=1024)
