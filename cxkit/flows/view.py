@@ -148,9 +148,10 @@ class View:
 
     def committed(self, event: Committed) -> None:
         """Forget what was read of the documents that changed. Subscribed to the bus."""
-        self.forgets(event.keys, event.command.id)
         with self._guard:
             self._forget(event.documents)
+        # Only now: in between, a command must be seen twice rather than not at all.
+        self.forgets(event.keys, event.command.id)
 
     # --- inside ---
 

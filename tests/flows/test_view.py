@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from typing import Any
 
 import pytest
@@ -102,6 +104,25 @@ def test_a_command_shows_before_it_is_committed_and_not_twice(seen: Seen) -> Non
     known = seen.of(NANCY)
     assert known is not None
     assert (choice(known), known.traits) == ("denied", {"plan": "silver"})
+
+
+def test_a_choice_shows_all_the_while_it_is_committed(seen: Seen) -> None:
+    """Or what is captured in that moment would be taken for somebody's who never chose."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads take turns as often as they can
+    try:
+        for number in range(500):
+            one = identity(user_id=f"nancy-{number}")
+            made = chose(one, id="01", analytics="denied")
+            assert choice(seen.of(one)) is None
+            seen.view.remembers(keys_of(KEYS, one), "01", Known(choices={"analytics": ("denied", made.occurred_at)}))
+            commit = threading.Thread(target=seen.here.export, args=(batch(made),), kwargs={"deadline_s": 5})
+            commit.start()
+            while commit.is_alive():
+                assert choice(seen.of(one)) == "denied"
+            commit.join()
+    finally:
+        sys.setswitchinterval(before)
 
 
 def test_what_cannot_be_known_without_waiting_is_not_guessed(seen: Seen) -> None:
