@@ -23,8 +23,9 @@ __all__ = ["main"]
 VERBS: Final = {
     "config": "What is set, where it came from, and whether it is sound.",
     "doctor": "What is wrong here, and what to do about it.",
-    "export": "Try an exporter, and look at its dead letters.",
+    "export": "Try an exporter.",
     "capture": "Record one interaction by hand.",
+    "dead": "What other sides refused for ever: look, give back, remove.",
     "dev": "Run an application, and watch what it captures.",
     "init": "Add the middleware to your application.",
     "import": "Rows of a CSV file become interactions.",

@@ -1,4 +1,4 @@
-"""``cxkit export``: try an exporter, and look at what its other side refused for ever."""
+"""``cxkit export``: try an exporter."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import click
 import msgspec
 
 from cxkit.capture.stamp import Stamper
-from cxkit.cli.checks.delivery import letters_of
-from cxkit.cli.language import count, say
-from cxkit.cli.terminal import json_option, print_json, print_table, visible
+from cxkit.cli.language import say
+from cxkit.cli.terminal import json_option, print_json, visible
 from cxkit.codec import encode
-from cxkit.delivery.dead import Letter, read_dead, read_letters
 from cxkit.kit.assembly import build_exporter
 from cxkit.model import Interaction
 from cxkit.registry import Registry
@@ -23,7 +21,7 @@ __all__ = ["export"]
 
 @click.group()
 def export() -> None:
-    """Try an exporter, and look at its dead letters."""
+    """Try an exporter."""
 
 
 @export.command()
@@ -49,28 +47,6 @@ def test(*, name: str, dry_run: bool, as_json: bool) -> None:
             _try(name, exporter, batch, deadline_s=settings.exporters[name].deadline_s, as_json=as_json)
     finally:
         exporter.close()
-
-
-@export.command()
-@click.argument("name")
-@json_option
-def dead(*, name: str, as_json: bool) -> None:
-    """Show what the other side of an exporter refused for ever.
-
-    NAME is that of its table. Dead letters are what was captured, and may hold personal data: with
-    --json they are shown whole.
-    """
-    paths, _ = letters_of(load().directory.absolute()).get(name, ([], {}))
-    if as_json:
-        print_json([letter for path in paths for letter in read_dead(path)])
-        return
-    letters = [letter for path in paths for letter in read_letters(path)]
-    rows = [[one.at, one.reason, _told(one, "type").removeprefix("io.cxkit."), _told(one, "id")] for one in letters]
-    if rows:
-        print_table([say("refused at"), say("reason"), say("touchpoint"), say("id")], rows)
-    click.echo(count("{number} dead letter", "{number} dead letters", len(letters)))
-    for path in paths:
-        click.echo(str(path))
 
 
 def _sample(settings: Settings) -> Batch:
@@ -120,8 +96,3 @@ def _in_words(name: str, outcome: Outcome) -> str:
     if outcome.verdict == "pause":
         return say("{name}: refused ({reason}); nothing is accepted until somebody mends it", name=name, reason=reason)
     return say("{name}: refused for ever ({reason}); it would become a dead letter", name=name, reason=reason)
-
-
-def _told(letter: Letter, field: str) -> str:
-    body = msgspec.json.decode(letter.interaction)
-    return visible(str(body.get(field, "-"))) if isinstance(body, dict) else "-"

@@ -17,7 +17,7 @@ import click
 
 from cxkit.cli.terminal import visible
 
-__all__ = ["count", "say", "translate"]
+__all__ = ["agreed", "count", "say", "translate"]
 
 _DOMAIN: Final = "cxkit"
 _LOCALE: Final = Path(__file__).parent / "locale"
@@ -31,6 +31,12 @@ def say(text: str, /, **values: object) -> str:
 def count(one: str, many: str, number: int, /, **values: object) -> str:
     """One text for one of something, another for many; ``{number}`` is the number."""
     return _catalogue().ngettext(one, many, number).format(number=number, **_visible(values))
+
+
+def agreed(question: str) -> bool:
+    """Ask, in the operator's language; whether the answer is yes."""
+    answer = click.prompt(question, default="", show_default=False)
+    return answer.strip().lower() in say("y yes").split()
 
 
 def _visible(values: Mapping[str, object]) -> dict[str, object]:

@@ -68,6 +68,8 @@ def _lines(account: Account, found: Examined) -> Iterator[str]:
         yield say("no exporter is configured: nothing leaves this machine")
     for reason in sorted({*account.dropped, *(one for each in account.exporters.values() for one in each.dropped)}):
         yield say("  {reason}: {meaning}", reason=reason, meaning=meaning_of(reason).what)
+    if any(one.dead > sum(one.unkept.values()) for one in account.exporters.values()):
+        yield say("`cxkit dead list` tells of the dead ones")
     yield say("the account adds up") if account.balanced else say("THE ACCOUNT DOES NOT ADD UP")
 
 
@@ -88,6 +90,8 @@ def _line(label: str, one: ExporterAccount | None, *, configured: bool) -> str:
         dropped=sum(one.dropped.values()),
         reasons=_reasons(one.dropped),
     )
+    if one.unkept:
+        line += say("   of the dead, no longer kept{reasons}", reasons=_reasons(one.unkept))
     if one.before:
         line += say("   spooled before it was configured {number}", number=one.before)
     return line if configured else line + say("   not in the configuration")

@@ -15,6 +15,7 @@ from cxkit.cli.language import say
 from cxkit.cli.local import file_option, local_path, subjects
 from cxkit.cli.local.seen import Arrivals, Seen, Wanted, as_json, as_logfmt, as_text, passes
 from cxkit.cli.terminal import json_option
+from cxkit.cli.times import date
 from cxkit.errors import LocalFileError
 from cxkit.exporters.local import read
 from cxkit.settings import Settings, load
@@ -27,21 +28,11 @@ _FORMATS: Final[dict[str, Callable[[Seen], str]]] = {"human": as_text, "json": a
 _NOBODY: Final = "CX6105"
 
 
-def _date(context: click.Context, parameter: click.Parameter, text: str | None) -> datetime | None:
-    """A date, or a date and a time; without a zone it is the time of this machine."""
-    try:
-        given = None if text is None else datetime.fromisoformat(text)
-        return given.astimezone() if given is not None else None
-    except (ValueError, OverflowError, OSError):
-        message = say("this is no date; write it like 2026-11-21 or 2026-11-21T10:30")
-        raise click.BadParameter(message, ctx=context, param=parameter) from None
-
-
 @click.command()
 @click.option("--name", metavar="PATTERN", help='Only these touchpoints, "cart.*" say.')
 @click.option("--channel", help="Only this channel.")
 @click.option("--subject", help="Only this person: nancy, or type:value.")
-@click.option("--since", metavar="DATE", callback=_date, help="Nothing before: a date, or a date and a time.")
+@click.option("--since", metavar="DATE", callback=date, help="Nothing before: a date, or a date and a time.")
 @click.option(
     "-n",
     "number",

@@ -14,8 +14,6 @@ from click.testing import CliRunner
 
 from cxkit.cli import cli
 from cxkit.codec import decode
-from cxkit.codec.frame import Record
-from cxkit.delivery.dead import DeadLetters
 from cxkit.testing.receiver import Answer, Receiver
 from tests.theirs import installing
 
@@ -182,24 +180,3 @@ THEIRS = """
     def cxkit_exporters():
         return [Factory(name="theirs", settings=Options, build=Theirs)]
 """
-
-
-# --- dead letters ---
-
-
-def test_dead_letters_are_listed_and_with_json_shown_whole() -> None:
-    letters = DeadLetters(Path(".cxkit/dead"), "out", "token")
-    Path(".cxkit").mkdir(mode=0o700)
-    for place in (1, 2):
-        payload = b'{"id":"%d","type":"io.cxkit.cart.item_added","data":{"properties":{"word":"almonds"}}}' % place
-        letters.add(Record(payload), reason="http_422\x1b[31m", at="2026-11-21T10:30:00Z")
-    lines = run("dead", "out").output.splitlines()
-    assert lines[1].split() == ["2026-11-21T10:30:00Z", r"http_422\x1b[31m", "cart.item_added", "1"]
-    assert lines[-2:] == ["2 dead letters", str(Path(".cxkit/dead/out-token.dead").absolute())]
-    assert not any("almonds" in line for line in lines)
-    told = json.loads(run("dead", "out", "--json").output)
-    assert [one["interaction"]["data"]["properties"] for one in told] == [{"word": "almonds"}] * 2
-
-
-def test_where_nothing_was_refused_there_are_none() -> None:
-    assert run("dead", "out").output == "0 dead letters\n"

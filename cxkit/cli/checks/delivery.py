@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from cxkit.cli.checks.configuration import Examined
 from cxkit.cli.checks.finding import Finding
+from cxkit.cli.checks.letters import Held, Survey, survey
 from cxkit.cli.checks.reasons import CONSENT, meaning_of
 from cxkit.cli.language import count, say
 from cxkit.delivery.account import read_account
 from cxkit.delivery.backlog import Owed, read_backlog
-from cxkit.delivery.dead import read_letters
+from cxkit.delivery.removal import unfinished
 
-__all__ = ["check_account", "check_backlog", "check_dead_letters", "check_dropped", "letters_of"]
+__all__ = ["check_account", "check_backlog", "check_dead_letters", "check_dropped"]
 
 _LONG_S: Final = 600.0
-_WORD: Final = re.compile(r"[a-z0-9_.-]{1,64}")
-"""What a reason may look like to be shown: anything else could hold what nobody should read here."""
 
 
 def check_account(examined: Examined) -> Iterator[Finding]:
@@ -79,34 +76,63 @@ def _fix_of(name: str, owed: Owed, examined: Examined) -> str:
 
 
 def check_dead_letters(examined: Examined) -> Iterator[Finding]:
-    """What other sides refused for ever, and why."""
-    for name, (paths, reasons) in letters_of(examined.settings.directory.absolute()).items():
-        shown = ", ".join(f"{reason} {number}" for reason, number in sorted(reasons.items()))
-        yield Finding(
-            severity="warning",
-            about="exporter",
-            what=count(
-                "exporter {name}: {number} dead letter in {paths} ({shown})",
-                "exporter {name}: {number} dead letters in {paths} ({shown})",
-                sum(reasons.values()),
+    """What other sides refused for ever, and why; and what of it can no longer be looked at."""
+    root = examined.settings.directory.absolute()
+    found = survey(root)
+    for name, held in sorted(found.exporters.items()):
+        if held.number:
+            what = count(
+                "exporter {name}: {number} dead letter ({reasons})",
+                "exporter {name}: {number} dead letters ({reasons})",
+                held.number,
                 name=name,
-                paths=", ".join(map(str, paths)),
-                shown=shown,
-            ),
-            fix=say("look at them with `cxkit export dead {name}`, mend the cause, then remove the file", name=name),
-        )
+                reasons=", ".join(f"{reason} {one.number}" for reason, one in sorted(held.reasons.items())),
+            )
+            fix = say(
+                "look at them with `cxkit dead show --exporter {name}`, mend the cause, then give them back with "
+                "`cxkit dead replay --exporter {name}`",
+                name=name,
+            )
+            yield Finding(severity="warning", about="exporter", what=what, fix=fix)
+        if held.damaged:
+            yield _damaged(name, held)
+    yield from _unkept(root, found)
+    if unfinished(root):
+        what = say("somebody is taking dead letters away, or was interrupted in it")
+        fix = say("nothing: the application puts it right within an hour, `cxkit dead replay` at once")
+        yield Finding(severity="note", about="exporter", what=what, fix=fix)
 
 
-def letters_of(root: Path) -> dict[str, tuple[list[Path], Mapping[str, int]]]:
-    """Exporter to its files of dead letters, and reason to their number."""
-    found: dict[str, tuple[list[Path], Counter[str]]] = {}
-    for path in sorted((root / "dead").glob("*.dead")):
-        reasons = Counter(one.reason if _WORD.fullmatch(one.reason) else "other" for one in read_letters(path))
-        if reasons:
-            paths, sums = found.setdefault(path.stem.rpartition("-")[0], ([], Counter()))
-            paths.append(path)
-            sums.update(reasons)
-    return {name: (paths, dict(sums)) for name, (paths, sums) in found.items()}
+def _damaged(name: str, held: Held) -> Finding:
+    what = count(
+        "exporter {name}: {number} place in the files of its dead letters is damaged",
+        "exporter {name}: {number} places in the files of its dead letters are damaged",
+        held.damaged,
+        name=name,
+    )
+    fix = say("check the disk; `cxkit dead purge --exporter {name}` removes them with all others", name=name)
+    return Finding(severity="warning", about="exporter", what=what, fix=fix)
+
+
+def _unkept(root: Path, found: Survey) -> Iterator[Finding]:
+    """Letters for which there was no room, or is hardly any more."""
+    for name, one in read_account(root).exporters.items():
+        lost = {reason: number for reason, number in one.unkept.items() if reason in ("no_room", "disk_error")}
+        held = found.exporters.get(name, Held())
+        if lost:
+            what = count(
+                "exporter {name}: {number} dead letter could not be kept ({reasons})",
+                "exporter {name}: {number} dead letters could not be kept ({reasons})",
+                sum(lost.values()),
+                name=name,
+                reasons=", ".join(f"{reason} {number}" for reason, number in lost.items()),
+            )
+        elif held.near:
+            what = say("exporter {name}: there is hardly room for more dead letters", name=name)
+        else:
+            continue
+        fix = say("give them back, or write them to a file with `cxkit dead export` and then `cxkit dead purge`")
+        yield Finding(severity="warning", about="exporter", what=what, fix=fix)
 
 
 def check_dropped(examined: Examined) -> Iterator[Finding]:

@@ -219,7 +219,7 @@ class _Watch:
                 _say(str(error))
             self._troubles.add(error.code)
             return
-        for one in found:
+        for one in sorted(found, key=lambda one: one.interaction.occurred_at):  # priorities do not arrive in order
             click.echo(as_text(one, today=True), err=True)
             self._person = one.person or self._person
         self._arrived += len(found)

@@ -20,7 +20,7 @@ import click
 from cxkit.cli.init.apps import PLUGIN, App, Found, apps_of, find, reason_of
 from cxkit.cli.init.instrument import instrumented
 from cxkit.cli.init.syntax import UNREADABLE, read
-from cxkit.cli.language import say
+from cxkit.cli.language import agreed, say
 from cxkit.cli.terminal import visible
 from cxkit.settings import load
 
@@ -182,8 +182,7 @@ def _agreed() -> bool:
     if not sys.stdin.isatty():
         click.echo(say("nothing was written, for nobody can be asked here: --yes writes it"), err=True)
         return False
-    answer = click.prompt(say("write this? [y/N]"), default="", show_default=False)
-    if answer.strip().lower() in say("y yes").split():
+    if agreed(say("write this? [y/N]")):
         return True
     click.echo(say("nothing was written"), err=True)
     return False
