@@ -8,7 +8,7 @@ spools that are no more. What is lost before the spool (``dropped``) is exact at
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
@@ -45,6 +45,9 @@ class ExporterAccount:
     pending: int = 0
     before: int = 0
     """Spooled before this exporter was configured; never meant for it."""
+    unkept: Mapping[str, int] = attrs.field(factory=dict)
+    """Of the dead, those that nobody can read any more: reason (``no_room``, ``disk_error``, ``purged``,
+    ``expired``) to count."""
 
 
 @attrs.frozen(kw_only=True)
@@ -63,6 +66,8 @@ class Account:
     queued: int = 0
     """Captured in this process and not yet spooled."""
     exporters: Mapping[str, ExporterAccount] = attrs.field(factory=dict)
+    directory: Path | None = attrs.field(default=None, eq=False)
+    """Whose account it is: that of all processes that share the directory. None: of this process alone."""
 
     @property
     def captured(self) -> int:
@@ -112,10 +117,20 @@ class Ledger:
         Raises:
             OSError: They could not be added; the spool must be kept.
         """
-        with self._held() as sums:
-            if spool.name not in sums.folded:
-                sums.add(spool.next_sequence, dropped, spool.positions())
-                sums.folded = [*sums.folded, spool.name][-_FOLDED_KEPT:]
+        self._add_once(spool.name, spool.next_sequence, dropped, spool.positions())
+
+    def correct(self, name: str, exporter: str, *, spooled: int, counts: Mapping[str, int]) -> None:
+        """Count otherwise what became of some records at one exporter, once however often it is tried.
+
+        Args:
+            name: That of the correction; no two share one, nor one with a spool.
+            spooled: By how many the records spooled differ, here and at all other exporters.
+            counts: By how many what became of them differs; the sum is ``spooled``.
+
+        Raises:
+            OSError: It could not be written.
+        """
+        self._add_once(name, spooled, {}, {exporter: Progress(sequence=spooled, counts=counts)})
 
     def sums(self) -> _Sums:
         """What has been added so far; the caller's own.
@@ -124,6 +139,14 @@ class Ledger:
             OSError: It cannot be read now.
         """
         return self._read() if self._root else deepcopy(self._memory)
+
+    def _add_once(
+        self, name: str, spooled: int, dropped: Mapping[str, int], cursors: Mapping[str, Progress]
+    ) -> None:
+        with self._held() as sums:
+            if name not in sums.folded:
+                sums.add(spooled, dropped, cursors)
+                sums.folded = [*sums.folded, name][-_FOLDED_KEPT:]
 
     @contextmanager
     def _held(self) -> Iterator[_Sums]:
@@ -157,7 +180,7 @@ def read_account(
     root: Path | None,
     *,
     ledger: Ledger | None = None,
-    own: Spool | None = None,
+    own: Sequence[Spool] = (),
     dropped: Mapping[str, int] | None = None,
     queued: int = 0,
 ) -> Account:
@@ -165,7 +188,7 @@ def read_account(
 
     Args:
         ledger: The ledger, if this process has it open.
-        own: The spool of this process, if it has one.
+        own: The spools of this process, if it has any.
         dropped: What this process gave up before its spool, as far as no file says so.
 
     Raises:
@@ -176,11 +199,11 @@ def read_account(
     for _ in range(_TRIES):
         before = ledger.sums()
         sums = deepcopy(before)
-        if own is None or own.name in sums.folded:
-            sums.add(0, dropped or {}, {})
-        else:
-            sums.add(own.next_sequence, dropped or {}, own.positions())
-        counted = {*sums.folded, own and own.name}
+        sums.add(0, dropped or {}, {})
+        for spool in own:
+            if spool.name not in sums.folded:
+                sums.add(spool.next_sequence, {}, spool.positions())
+        counted = {*sums.folded, *(spool.name for spool in own)}
         for path in sorted((root / "spool").glob("[!.]*/")) if root else ():
             if path.name not in counted:
                 _add_spool(sums, path)
@@ -193,6 +216,7 @@ def read_account(
         exporters={
             name: _exporter_account(counts) for name, counts in sorted(sums.exporters.items()) if name[0] != "_"
         },
+        directory=root,
     )
 
 
@@ -239,11 +263,20 @@ def read_cursors(path: Path) -> dict[str, Progress]:
 
 
 def _exporter_account(counts: Mapping[str, int]) -> ExporterAccount:
-    dropped = {name.removeprefix("dropped."): count for name, count in counts.items() if name.startswith("dropped.")}
+    unkept = _below("unkept.", counts)
+    dead, pending = counts.get("dead", 0) + sum(unkept.values()), counts.get("pending", 0)
+    # Letters may be given back before the span they are from is closed: then they are pending twice, and not dead yet.
+    twice = min(pending, max(0, -dead))
     return ExporterAccount(
         delivered=counts.get("delivered", 0) + counts.get("skipped", 0),
-        dead=counts.get("dead", 0),
-        dropped={reason: count for reason, count in sorted(dropped.items()) if count},
-        pending=counts.get("pending", 0),
+        dead=dead + twice,
+        dropped=_below("dropped.", counts),
+        pending=pending - twice,
         before=counts.get("before", 0),
+        unkept=unkept,
     )
+
+
+def _below(prefix: str, counts: Mapping[str, int]) -> dict[str, int]:
+    found = {name.removeprefix(prefix): count for name, count in counts.items() if name.startswith(prefix)}
+    return {reason: count for reason, count in sorted(found.items()) if count}

@@ -18,6 +18,8 @@ from typing import Final, NamedTuple
 import attrs
 import msgspec
 
+from cxkit.delivery.greenlets import beside
+
 __all__ = ["Cursor", "Progress", "Slot", "added", "read_slots"]
 
 _SLOT_BYTES: Final = 4096
@@ -82,7 +84,7 @@ class Cursor:
             OSError: It is not known what is on disk.
         """
         if self._descriptor >= 0:
-            os.fsync(self._descriptor)
+            beside(os.fsync, self._descriptor)
 
     def close(self) -> None:
         """Nothing more will be kept."""

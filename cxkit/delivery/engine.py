@@ -10,27 +10,30 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, TypeVar
 
 import attrs
 
 from cxkit.codec.frame import Record
 from cxkit.delivery.account import Account
 from cxkit.delivery.dead import MAX_LETTER_BYTES
+from cxkit.delivery.greenlets import patiently
 from cxkit.delivery.lane import Lane
+from cxkit.delivery.losses import Cause, Losses
+from cxkit.delivery.queue import Queue
 from cxkit.delivery.shelf import Shelf, SpoolLimits
 from cxkit.delivery.spool import Spool
+from cxkit.delivery.spooling import Spooling
 from cxkit.delivery.writer import Writer
 
 __all__ = ["Engine", "Flushed", "SpoolLimits"]
 
 _GATHER_S: Final = 0.02
-_CHUNK: Final = 1000
-_RETRY_WRITE_S: Final = 1.0
+_TRY_AGAIN_S: Final = 1.0
 _KEEP_HOUSE_EVERY_S: Final = 20.0
 _IDLE_S: Final = 5.0
 
@@ -38,26 +41,6 @@ logger = logging.getLogger("cxkit")
 
 
 ItemT = TypeVar("ItemT")
-
-
-class Queue(Protocol[ItemT]):
-    """Where the worker takes from: ``capture.intake`` as seen from here."""
-
-    dropped: defaultdict[str, int]
-    noted: defaultdict[str, int]
-
-    @property
-    def queued(self) -> int:
-        """How many were put in and not yet released."""
-        ...
-
-    def record(self, item: ItemT) -> Record: ...
-
-    def take(self, timeout_s: float | None) -> list[ItemT]: ...
-
-    def release(self, taken: list[ItemT]) -> None: ...
-
-    def nudge(self) -> None: ...
 
 
 LaneMaker = Callable[[Callable[[], Sequence[Spool]], Callable[[Spool], None], str], Sequence[Lane]]
@@ -81,6 +64,7 @@ class Engine(Generic[ItemT]):
         lanes: Makes the lanes, given what lanes need of the engine.
         synced: Whether `write_now` waits until it is on disk.
         on_drop: Told, every now and then, what was given up since.
+        loss_report: Makes the interaction that reports losses.
     """
 
     def __init__(
@@ -93,29 +77,30 @@ class Engine(Generic[ItemT]):
         synced: bool = False,
         muted: Callable[[], AbstractContextManager[object]],
         on_drop: Callable[[str, int, str | None], None] | None = None,
+        loss_report: Callable[[Mapping[Cause, int]], Record] | None = None,
     ) -> None:
         self._queue = queue
         self._sync_interval_s = limits.sync_interval_s
-        self._chunk_bytes = limits.segment_bytes
         self._muted = muted
-        self._on_drop = on_drop
+        self._losses = Losses(tell=on_drop, report=loss_report)
         self._shelf = Shelf(root, limits=limits)
         self._writer = Writer(self._shelf, synced=synced)
         self.lanes = lanes(lambda: self._shelf.spools, self._passed, self._shelf.own.name)
         self._shelf.begin(lane.name for lane in self.lanes)
-        self._held: list[ItemT] = []
+        self._spooling = Spooling(
+            queue,
+            self._writer,
+            chunk_bytes=limits.segment_bytes,
+            written=self._keep_within_limits,
+            trouble=self._disk,
+        )
         self._hurry = threading.Event()
         self._closing = False
         self.accounted: dict[str, int] = {}
         """The drops before the spool that were written down at the end."""
         self._deadline = 0.0
-        self._written = threading.Condition()
-        self._released = 0
-        self._given_up = 0
-        self._retry_write_at = 0.0
         self._nudged = False
         self._keep_house_at = 0.0
-        self._told: dict[tuple[str, str | None], int] = {}
         self._troubles: set[str] = set()
         self._inline = threading.Lock()
         self._worker = threading.Thread(target=self._run, name="cxkit-spool", daemon=True)
@@ -185,23 +170,23 @@ class Engine(Generic[ItemT]):
             names = {lane.name for lane in lanes}
             return {name: count for name, count in self._shelf.pending(marks).items() if name in names}
 
-        with self._written:
-            self._written.wait_for(lambda: not pending(), self._left_of(deadline))
+        with self._spooling.changed:
+            self._spooling.changed.wait_for(lambda: not pending(), self._left_of(deadline))
         left = pending()
         return Flushed(complete=written and not left, pending=left)
 
     def _await_written(self, deadline: float) -> bool:
         """Let the worker write what is queued, without gathering first; whether all of it is."""
-        given_up = self._given_up
+        given_up = self._spooling.given_up
         if self._worker.ident is None:
             self._write_here()
-        with self._written:
-            until = self._released + self._queue.queued
+        with self._spooling.changed:
+            until = self._spooling.released + self._queue.queued
             self._hurry.set()
             self._queue.nudge()
-            done = self._written.wait_for(lambda: self._released >= until, self._left_of(deadline))
+            done = self._spooling.changed.wait_for(lambda: self._spooling.released >= until, self._left_of(deadline))
         self._hurry.clear()
-        return done and self._given_up == given_up
+        return done and self._spooling.given_up == given_up
 
     def _left_of(self, deadline: float) -> float:
         """How long to wait for the threads: not at all where there are none, or one of them asks."""
@@ -222,16 +207,17 @@ class Engine(Generic[ItemT]):
     # --- the worker ---
 
     def _run(self) -> None:
-        while not (self._closing and self._queue.queued == 0 and not self._held):
+        while not (self._closing and self._queue.queued == 0 and not self._spooling.held):
             self._keep_house()
-            taken = self._queue.take(self._patience())
+            taken = patiently(self._queue.take, self._patience())
             nudged, self._nudged = self._nudged, False
             if (taken or nudged) and not self._closing:
                 self._hurry.wait(_GATHER_S)
                 taken += self._queue.take(0)
             self._write(taken)
-            if nudged:
-                self._look_after_written()
+            if nudged:  # what callers wrote themselves is for the lanes to read
+                self._keep_within_limits()
+                self._wake_lanes()
             if not taken:  # nothing else to do: let others see what was dropped
                 self._shelf.note(self._queue.dropped)
             self._sync()
@@ -239,6 +225,10 @@ class Engine(Generic[ItemT]):
 
     def _wind_up(self) -> None:
         """Let the lanes end; then close the spools, so that they can be adopted."""
+        try:
+            self._tell_losses(last=True)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the rest must come to its end
+            self._in_trouble("losses", "what was lost cannot be told", error)
         self._sync(now=True)
         dropped = dict(self._queue.dropped)  # as of now: if a lane hangs, another engine may be next to count
         self.accounted = dropped
@@ -262,40 +252,17 @@ class Engine(Generic[ItemT]):
     def _patience(self) -> float:
         if self._closing:
             return _GATHER_S
-        if self._held:
-            return _RETRY_WRITE_S
+        if self._spooling.held:
+            return _TRY_AGAIN_S
         return _IDLE_S if self._writer.unsynced_since is None else self._sync_interval_s
 
     def _write(self, taken: list[ItemT]) -> None:
-        self._held += taken
-        before = self._released
-        if time.monotonic() >= self._retry_write_at or self._hurry.is_set() or self._closing:
-            while self._held and self._write_chunk():
-                pass
-        for lane in self.lanes if self._released > before else ():
-            lane.wake()
+        if self._spooling.write(taken, insist=self._hurry.is_set(), last=self._closing):
+            self._wake_lanes()
 
-    def _write_chunk(self) -> bool:
-        """Append some of those held to the spool; whether that could be done."""
-        records, unfit = self._next_records()
-        try:
-            if records:
-                self._writer.append(records)
-        except (OSError, MemoryError) as error:
-            self._retry_write_at = time.monotonic() + _RETRY_WRITE_S
-            self._in_trouble("write", "the spool cannot be written; interactions are kept in memory", error)
-            if self._closing:
-                self._give_up("disk_error", len(self._held))
-            return False
-        except Exception:  # noqa: BLE001 - some of it cannot be packed: no reason to write nothing any more
-            unfit["internal_error"] += len(records)
-            records = []
-        self._troubles.discard("write")
-        for reason, count in unfit.items():
-            self._queue.dropped[reason] += count
-        self._release(len(records) + sum(unfit.values()))
-        self._keep_within_limits()
-        return True
+    def _wake_lanes(self) -> None:
+        for lane in self.lanes:
+            lane.wake()
 
     def _keep_within_limits(self) -> None:
         try:
@@ -304,45 +271,11 @@ class Engine(Generic[ItemT]):
         except OSError as error:
             self._in_trouble("limits", "the spool cannot be kept within its limits", error)
 
-    def _look_after_written(self) -> None:
-        """What callers wrote themselves is for the lanes to read."""
-        self._keep_within_limits()
-        for lane in self.lanes:
-            lane.wake()
-
-    def _next_records(self) -> tuple[list[Record], Counter[str]]:
-        """What is to be spooled at once, no more than a segment holds, and why some of it is not."""
-        records: list[Record] = []
-        unfit: Counter[str] = Counter()
-        room = self._chunk_bytes
-        for item in self._held[:_CHUNK]:
-            if room <= 0:
-                break
-            try:
-                record = self._queue.record(item)
-            except Exception:  # noqa: BLE001 - one interaction must not stop all others
-                unfit["internal_error"] += 1
-                continue
-            if len(record.payload) > MAX_LETTER_BYTES:
-                unfit["oversize"] += 1
-            else:
-                records.append(record)
-                room -= len(record.payload)
-        return records, unfit
-
-    def _give_up(self, reason: str, count: int) -> None:
-        self._queue.dropped[reason] += count
-        self._given_up += count
-        self._release(count)
-
-    def _release(self, count: int) -> None:
-        """The first ``count`` of those held are written, or given up."""
-        done = self._held[:count]
-        del self._held[:count]
-        with self._written:
-            self._queue.release(done)
-            self._released += count
-            self._written.notify_all()
+    def _disk(self, error: Exception | None) -> None:
+        if error is None:
+            self._troubles.discard("write")
+        else:
+            self._in_trouble("write", "the spool cannot be written; interactions are kept in memory", error)
 
     def _sync(self, *, now: bool = False) -> None:
         since = self._writer.unsynced_since
@@ -363,12 +296,11 @@ class Engine(Generic[ItemT]):
         try:
             self._start_lanes()
             if self._shelf.adopt_orphans():
-                for lane in self.lanes:
-                    lane.wake()
+                self._wake_lanes()
             with self._writer.alone:
                 self._shelf.expire()
             self._shelf.note(self._queue.dropped)
-            self._tell_drops()
+            self._tell_losses()
             self._troubles.discard("house")
         except Exception as error:  # noqa: BLE001 - whatever it is, what is captured must be written
             self._in_trouble("house", "the spool directory cannot be kept", error)
@@ -385,18 +317,17 @@ class Engine(Generic[ItemT]):
         if "shutdown" not in str(error):  # at the end of the interpreter that is nobody's trouble
             self._in_trouble("thread", f"no thread can be started for {what}", error)
 
-    def _tell_drops(self) -> None:
-        if self._on_drop is None:
-            return
-        found: dict[tuple[str, str | None], int] = {(why, None): n for why, n in self._queue.dropped.items()}
-        for name, one in self.account().exporters.items():
-            found.update({(why, name): count for why, count in one.dropped.items()})
-        for cause, count in found.items():
-            more = count - self._told.get(cause, 0)
-            if more > 0:
-                with self._muted():
-                    self._on_drop(cause[0], more, cause[1])
-        self._told = found
+    def _tell_losses(self, *, last: bool = False) -> None:
+        counts: Counter[Cause] = Counter({(why, None): count for why, count in self._queue.dropped.items()})
+        for lane in self.lanes:
+            counts.update({(why, lane.name): count for why, count in lane.dropped.items()})
+        with self._muted():
+            self._losses.tell(counts)
+        report = self._losses.due(counts, last=last)
+        if report is not None:
+            self._writer.append(report.priority, [report])
+            self._losses.reported(counts)
+            self._wake_lanes()
 
     def _in_trouble(self, what: str, message: str, error: Exception) -> None:
         """Say so once, until it is over."""
@@ -409,5 +340,5 @@ class Engine(Generic[ItemT]):
         if self._shelf.crowded and spool not in self._shelf.spools:
             self._keep_house_at = 0.0  # there is room for another orphan
             self._queue.nudge()
-        with self._written:
-            self._written.notify_all()
+        with self._spooling.changed:
+            self._spooling.changed.notify_all()

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from cxkit.delivery.forks import held, let_go
+from cxkit.delivery.greenlets import beside
 
-__all__ = ["check_directory", "lock", "read_small", "sync_directory", "write_whole"]
+__all__ = ["check_directory", "lock", "read_small", "sync_directory", "sync_file", "write_whole"]
 
 _SMALL_BYTES: Final = 1 << 20
 _WAIT_STEP_S: Final = 0.005
@@ -46,7 +47,7 @@ def check_directory(path: Path) -> None:
     """
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-        raise PermissionError(f"{path.name} is a link, or others may write to it")
+        raise PermissionError(errno.EPERM, "it is a link, or others may write to it", str(path))
 
 
 def sync_directory(path: Path) -> None:
@@ -56,6 +57,19 @@ def sync_directory(path: Path) -> None:
         OSError: It is not known what is on disk.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        beside(os.fsync, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_file(path: Path) -> None:
+    """Put on disk what is in a file.
+
+    Raises:
+        OSError: It is not known what is on disk.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
@@ -87,7 +101,7 @@ def write_whole(path: Path, data: bytes) -> None:
     try:
         if os.write(descriptor, data) < len(data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        os.fsync(descriptor)  # or a power cut may leave an empty file where the old one was
+        beside(os.fsync, descriptor)  # or a power cut may leave an empty file where the old one was
     finally:
         os.close(descriptor)
     draft.replace(path)

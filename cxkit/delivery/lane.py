@@ -13,7 +13,7 @@ left of a refused batch when half of it was accepted holds the fault: it is not 
 
 from __future__ import annotations
 
-import logging
+import math
 import threading
 import time
 import zlib
@@ -21,6 +21,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from typing import Final, Literal, Protocol
 
 import attrs
@@ -28,6 +29,8 @@ import attrs
 from cxkit.codec.frame import COMMAND, NOBODY, Record
 from cxkit.delivery.cursor import Progress, added
 from cxkit.delivery.dead import DeadLetters
+from cxkit.delivery.notices import Notices
+from cxkit.delivery.removal import expire
 from cxkit.delivery.retry import Backoff
 from cxkit.delivery.spool import Spool
 from cxkit.roles import Batch, Exporter, Outcome
@@ -36,9 +39,10 @@ __all__ = ["Lane", "LaneLimits", "Verdict"]
 
 _IDLE_S: Final = 5.0
 _UNKNOWN_S: Final = 1.0
-_MAX_TOLD: Final = 20
-
-logger = logging.getLogger("cxkit")
+_HANGS_AFTER_S: Final = 5.0
+"""How long behind its time an attempt may come back before the operator is told."""
+_EXPIRE_EVERY_S: Final = 3600.0
+_BREATH_S: Final = 0.1
 
 Answer = Literal["allowed", "refused", "unknown"]
 
@@ -104,6 +108,8 @@ class Lane:
         self.name = name
         self.exporter = exporter
         self.backoff = Backoff(max_records=limits.max_records)
+        self.dropped: Counter[str] = Counter()
+        """What it has given up, by reason."""
         self._limits = limits
         self._verdict = verdict
         self._spools = spools
@@ -115,18 +121,21 @@ class Lane:
         self._span: _Span | None = None
         self._turn = 0
         self._waiting_for_consent = False
-        self._troubles: set[str] = set()
-        self._refusals: set[str] = set()
+        self._notices = Notices(name, muted=muted)
+        self._back_by = math.inf
         self._wake = threading.Event()
         self._hurry = False
         self._stop_at: float | None = None
+        self._expire_at = -math.inf
         self.thread = threading.Thread(target=self.run, name=f"cxkit-{name}", daemon=True)
 
     # --- from other threads ---
 
     def wake(self) -> None:
-        """There may be something to do."""
+        """There may be something to do. Whoever says so notices if an attempt does not come back."""
         self._wake.set()
+        if self._clock() > self._back_by + _HANGS_AFTER_S:
+            self._notices.hanging()
 
     def hurry(self) -> None:
         """Try once now, unless the other side asked to wait."""
@@ -142,19 +151,40 @@ class Lane:
 
     def run(self) -> None:
         """Work until stopped; on ``thread``, or where there can be none, on whichever calls."""
+        while True:
+            try:
+                self._until_stopped()
+                break
+            except BaseException:
+                if threading.current_thread() is not self.thread:
+                    raise  # the app's own, on its thread
+                time.sleep(_BREATH_S)  # no memory for a lock, say: whatever it was, this thread is ours and goes on
+        self._save()
+        try:
+            with self._muted():
+                self.exporter.close()
+        except BaseException as error:  # noqa: BLE001 - a stranger's code
+            self._notices.unclosed(error)
+
+    def _until_stopped(self) -> None:
         while not self._over():
             self._wake.clear()
             worked = self._may_try() and self._work_guarded()
             if self._stop_at is not None and not worked:
                 break
             if not worked:
+                self._expire_letters()
                 self._wake.wait(self._patience())
-        self._save()
-        try:
-            with self._muted():
-                self.exporter.close()
-        except Exception as error:  # noqa: BLE001 - a stranger's code
-            logger.warning("cxkit: exporter %s could not be closed (%s)", self.name, type(error).__name__)
+
+    def _expire_letters(self) -> None:
+        """Once in an hour: no operator should have to think of it."""
+        if self._dead.directory is not None and self._clock() >= self._expire_at:
+            self._expire_at = self._clock() + _EXPIRE_EVERY_S
+            try:
+                with self._muted():
+                    expire(self._dead.directory.parent, now=datetime.now(UTC))
+            except OSError:
+                pass  # it can be read by nobody, or next time it can
 
     def _over(self) -> bool:
         return self._stop_at is not None and self._clock() >= self._stop_at
@@ -193,13 +223,16 @@ class Lane:
         return self.backoff.failures <= failures and not self._waiting_for_consent
 
     def _next_span(self) -> _Span | None:
-        """The next records of the spool whose turn it is: a backlog must not hold up what happens now."""
+        """The next records: of what matters most, and of each spool in turn, so that no backlog holds up the others."""
         spools = [spool for spool in self._spools() if spool.pending(self.name)]
-        self._turn += 1
+        spools.sort(key=lambda spool: -spool.priority)
+        first = 0 if self._turn % 2 == 0 else self._turn // 2 + 1
         for place in range(len(spools)):
-            span = self._span_of(spools[(self._turn + place) % len(spools)])
+            span = self._span_of(spools[(first + place) % len(spools)])
             if span is not None:
+                self._turn += 1
                 return span
+        self._turn = 0
         return None
 
     def _span_of(self, spool: Spool) -> _Span | None:
@@ -263,17 +296,20 @@ class Lane:
         deadline_s = self._limits.deadline_s
         if self._stop_at is not None:
             deadline_s = max(0.05, min(deadline_s, self._stop_at - self._clock()))
+        self._back_by = self._clock() + deadline_s
         try:
             with self._muted():
                 outcome: object = self.exporter.export(batch, deadline_s=deadline_s)
         except BaseException as error:  # noqa: BLE001 - a stranger's code may even exit; the thread is ours
             return Outcome.retry(type(error).__name__)
+        finally:
+            self._back_by = math.inf
         return outcome if isinstance(outcome, Outcome) else Outcome.retry("no_outcome")
 
     def _settle(self, span: _Span, tried: list[Record], outcome: Outcome) -> None:
         count = len(tried)
         if outcome.verdict == "delivered":
-            self._tell_of_recovery()
+            self._notices.recovery()
             self._done(span, count, {})
             self.backoff.succeeded()
             self._cleared(span, count)
@@ -294,21 +330,7 @@ class Lane:
                 pause=outcome.verdict == "pause",
             )
             if outcome.verdict == "pause" or self.backoff.failures > 1:  # one alone is soon forgotten
-                self._tell_of_trouble(outcome)
-
-    def _tell_of_trouble(self, outcome: Outcome) -> None:
-        if outcome.reason not in self._troubles and len(self._troubles) < _MAX_TOLD:
-            self._troubles.add(outcome.reason)
-            paused = outcome.verdict == "pause"
-            logger.warning(
-                "cxkit: exporter %s %s (%s); what it is owed waits in the spool",
-                self.name, "needs somebody to mend it" if paused else "cannot deliver", outcome.reason,
-            )  # fmt: skip
-
-    def _tell_of_recovery(self) -> None:
-        if self._troubles:
-            self._troubles.clear()
-            logger.warning("cxkit: exporter %s delivers again", self.name)
+                self._notices.trouble(outcome)
 
     def _cleared(self, span: _Span, count: int) -> None:
         """So many of the suspects were accepted; if all were, each in a smaller batch, none is at fault."""
@@ -330,22 +352,23 @@ class Lane:
 
     def _done(self, span: _Span, count: int, refused: dict[int, str], *, again: Sequence[Record] = ()) -> None:
         """The first ``count`` of the rest are handled, but for those to try again."""
-        for place in sorted(refused):
-            if 0 <= place < count:
-                self._bury(span.rest[place], refused[place])
-        dead = sum(0 <= place < count for place in refused)
-        span.counts["dead"] += dead
-        span.counts["delivered"] += count - dead - len(again)
+        buried = [place for place in sorted(refused) if 0 <= place < count]
+        span.counts.update(self._bury(span.rest[place], refused[place]) for place in buried)
+        span.counts["delivered"] += count - len(buried) - len(again)
         span.rest[:count] = again
 
-    def _bury(self, record: Record, reason: str) -> None:
-        if reason not in self._refusals and len(self._refusals) < _MAX_TOLD:
-            self._refusals.add(reason)
-            logger.warning("cxkit: exporter %s had an interaction refused for ever (%s)", self.name, reason)
+    def _bury(self, record: Record, reason: str) -> str:
+        """Keep it as a dead letter; as what it is counted."""
+        self._notices.refusal(reason)
         try:
-            self._dead.add(record, reason=reason, at=self._now_text())
+            kept = self._dead.add(record, reason=reason, at=self._now_text())
+            why = "no_room"
         except OSError:
-            pass  # counted as dead all the same; only its text is gone
+            kept, why = False, "disk_error"
+        if kept:
+            return "dead"
+        self._notices.unkept(why)
+        return f"unkept.{why}"
 
     def _close(self, span: _Span) -> None:
         self._span = None
@@ -363,9 +386,16 @@ class Lane:
             self._commit(span, attrs.evolve(span.began, sequence=until))
 
     def _commit(self, span: _Span, progress: Progress) -> None:
-        counts = {name: count for name, count in span.counts.items() if count}
+        cursor = span.spool.cursor(self.name)
+        before = cursor.progress.counts
+        after = added(progress.counts, {name: count for name, count in span.counts.items() if count})
+        for name, count in after.items():
+            how, _, reason = name.partition(".")
+            if how in ("dropped", "unkept") and count > before.get(name, 0):
+                self.dropped[reason] += count - before.get(name, 0)
         try:
-            span.spool.cursor(self.name).commit(attrs.evolve(progress, counts=added(progress.counts, counts)))
+            self._dead.sync()
+            cursor.commit(attrs.evolve(progress, counts=after))
         except OSError:
             pass  # the position is kept in memory; a crash now would cost duplicates
         self._passed(span.spool)

@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 
 from cxkit.codec.frame import HEADER_BYTES as FRAME_BYTES
 from cxkit.codec.frame import MAX_PAYLOAD_BYTES, Record, unpack
+from cxkit.delivery.greenlets import beside
 
 __all__ = [
     "HEADER_BYTES",
@@ -158,7 +159,7 @@ class FileSegment:
                 return
             descriptor = os.dup(self._descriptor)  # readers need not wait for the disk
         try:
-            _fdatasync(descriptor)
+            beside(_fdatasync, descriptor)
         finally:
             os.close(descriptor)
 

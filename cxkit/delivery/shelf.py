@@ -1,4 +1,4 @@
-"""The shelf: the spools one process looks after, its own and those adopted from owners who are gone.
+"""The shelf: the spools one process looks after, its own (one for each priority) and those of owners who are gone.
 
 A spool is adopted by whoever has something to do in it, and goes into the ledger when no exporter,
 not even one of another configuration, is owed anything of it.
@@ -17,7 +17,7 @@ from typing import Final
 import attrs
 
 from cxkit.delivery.account import Account, Ledger, read_account, read_early, write_early
-from cxkit.delivery.spool import Spool, adopt
+from cxkit.delivery.spool import NORMAL, Spool, adopt
 
 __all__ = ["Shelf", "SpoolLimits"]
 
@@ -32,9 +32,10 @@ logger = logging.getLogger("cxkit")
 
 @attrs.frozen(kw_only=True)
 class SpoolLimits:
-    """How much a spool may hold, and how soon it is safe from a power cut."""
+    """How much the spools of a process may hold, and how soon it is safe from a power cut."""
 
     max_bytes: int
+    max_records: int
     max_age_s: float
     segment_bytes: int
     sync_interval_s: float
@@ -62,6 +63,7 @@ class Shelf:
             self.root, self.own = root, self._create(root)
         except OSError as error:
             self._in_memory(root, error)
+        self._more_own: tuple[Spool, ...] = ()
         self._ledger = Ledger(self.root)
 
     def begin(self, exporters: Iterable[str]) -> None:
@@ -77,9 +79,36 @@ class Shelf:
             self.begin(self._exporters)
 
     @property
+    def own_spools(self) -> tuple[Spool, ...]:
+        """Those of this process, the one for what is normal first."""
+        return (self.own, *self._more_own)
+
+    @property
     def spools(self) -> tuple[Spool, ...]:
         """All of them, its own first."""
-        return (self.own, *self._adopted)
+        return (*self.own_spools, *self._adopted)
+
+    def own_of(self, priority: int) -> Spool:
+        """The spool of this process for a priority, made when it is first needed; for the writer, alone.
+
+        Where it cannot be made, what is normal has to share its own.
+        """
+        for spool in self.own_spools:
+            if spool.priority == priority:
+                return spool
+        try:
+            spool = self._create(self.root, token=self.own.name, priority=priority)
+            try:
+                for name in self._exporters:
+                    spool.begin(name)
+            except OSError:
+                spool.remove()
+                raise
+        except OSError as error:
+            self._warn("priority", "cxkit: what differs in priority shares a spool (%s)", error)
+            return self.own
+        self._more_own += (spool,)
+        return spool
 
     def pending(self, marks: Iterable[tuple[Spool, int]] | None = None) -> dict[str, int]:
         """Exporter to how many records it has not handled, of all or of those before these marks."""
@@ -100,11 +129,23 @@ class Shelf:
     # --- for the worker ---
 
     def within_limits(self) -> None:
-        """Give up what is more than all spools may hold, the oldest first."""
-        most = self._limits.max_bytes if self.root else min(self._limits.max_bytes, _MEMORY_BYTES)
-        for spool in (*self._adopted, self.own):
-            while sum(one.bytes_held for one in self.spools) > most and spool.give_up_oldest("spool_full"):
+        """Give up what is more than all spools may hold: of the lowest priority, the oldest first.
+
+        Raises:
+            OSError: The disk fails.
+        """
+        by_priority = sorted((*self._adopted, *self.own_spools), key=lambda spool: spool.priority)
+        for place, spool in enumerate(by_priority):
+            spare = any(one.records_held for one in by_priority[place:] if one.priority > spool.priority)
+            while self._over_limits() and spool.give_up_oldest("spool_full", newest=spare):
                 pass
+
+    def _over_limits(self) -> bool:
+        most = self._limits.max_bytes if self.root else min(self._limits.max_bytes, _MEMORY_BYTES)
+        return (
+            sum(spool.bytes_held for spool in self.spools) > most
+            or sum(spool.records_held for spool in self.spools) > self._limits.max_records
+        )
 
     def expire(self) -> None:
         """Give up what is older than anything may be.
@@ -153,7 +194,7 @@ class Shelf:
             OSError: It cannot be read now.
         """
         with self._guard:
-            own = None if self._left else self.own
+            own = () if self._left else self.own_spools
             if self._left:  # files say the rest
                 dropped = Counter(dropped) - Counter(self._noted)
             return read_account(self.root, ledger=self._ledger, own=own, dropped=dropped, queued=queued)
@@ -170,17 +211,23 @@ class Shelf:
             self.note(dropped)
             for spool in self._adopted:
                 spool.close()
-            if written and not any(self.own.pending(name) for name in self._exporters):
-                self._noted = dict(dropped)
-                self._put_away(self.own)
-            elif self.own.path is not None:
-                self.own.close()
+            for spool in self.own_spools:
+                self._leave_own(spool, dropped=dropped, written=written)
             self._left = self.root is not None or self.own.name in self._ledger.sums().folded
 
     # --- inside ---
 
-    def _create(self, root: Path | None) -> Spool:
-        return Spool.create(root and root / "spool", segment_bytes=self._limits.segment_bytes)
+    def _create(self, root: Path | None, *, token: str | None = None, priority: int = NORMAL) -> Spool:
+        segment_bytes = self._limits.segment_bytes
+        return Spool.create(root and root / "spool", segment_bytes=segment_bytes, token=token, priority=priority)
+
+    def _leave_own(self, spool: Spool, *, dropped: Mapping[str, int], written: bool) -> None:
+        if written and not any(spool.pending(name) for name in self._exporters):
+            if spool is self.own:
+                self._noted = dict(dropped)
+            self._put_away(spool)
+        elif spool.path is not None:
+            spool.close()
 
     def _in_memory(self, root: Path | None, error: OSError) -> None:
         logger.warning(

@@ -3,11 +3,15 @@
 ``root/spool/TOKEN/`` belongs to the process that holds the lock on ``owner.lock`` in it; when that
 process is gone, however it went, the lock is free and another adopts the directory. Nothing is
 ever decided by a process id.
+
+A spool holds one priority: ``TOKEN`` what is normal, ``TOKEN-low`` and ``TOKEN-critical`` of the same
+process the rest. So what matters less can be given up first, and a backlog of it holds up nothing.
 """
 
 from __future__ import annotations
 
 import secrets
+import shutil
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +19,7 @@ from typing import Final, NamedTuple
 
 import attrs
 
-from cxkit.codec.frame import COMMAND, Record, pack
+from cxkit.codec.frame import COMMAND, PRIORITIES, Record, pack
 from cxkit.delivery.cursor import Cursor, Progress, added
 from cxkit.delivery.files import check_directory, lock, sync_directory
 from cxkit.delivery.forks import let_go
@@ -29,9 +33,10 @@ from cxkit.delivery.segment import (
 )
 from cxkit.delivery.walk import Walk, count_records
 
-__all__ = ["LOCK", "Read", "Spool", "adopt", "cursor_names"]
+__all__ = ["LOCK", "NORMAL", "Read", "Spool", "adopt", "cursor_names"]
 
 LOCK: Final = "owner.lock"
+NORMAL: Final = PRIORITIES.index("normal")
 
 
 class Read(NamedTuple):
@@ -56,10 +61,13 @@ class Spool:
         *,
         next_sequence: int,
         segment_bytes: int,
+        name: str = "in memory",
     ) -> None:
         self.path = path
-        self.name = path.name if path else secrets.token_hex(8)
-        """Its token; no two spools share one, for batches are named after it."""
+        self.name = path.name if path else name
+        """No two spools share one, for batches are named after it."""
+        self.priority = PRIORITIES.index(suffix) if (suffix := self.name.partition("-")[2]) in PRIORITIES else NORMAL
+        """Of its records: an index into `PRIORITIES`."""
         self.next_sequence = next_sequence
         """The sequence number of the next record; so many were spooled here."""
         self.live = True
@@ -79,29 +87,46 @@ class Spool:
         self._guard = threading.RLock()  # which segments there are: the worker and all lanes change that
 
     @classmethod
-    def create(cls, root: Path | None, *, segment_bytes: int) -> Spool:
+    def create(
+        cls, root: Path | None, *, segment_bytes: int, token: str | None = None, priority: int = NORMAL
+    ) -> Spool:
         """A new spool under ``root``, or in memory if that is None.
+
+        Args:
+            token: What this process's spools are named after; a new one by default.
 
         Raises:
             OSError: The directory cannot be made, or is not ours alone.
         """
+        name = token or secrets.token_hex(8)
+        if priority != NORMAL:
+            name += f"-{PRIORITIES[priority]}"
         if root is None:
-            return cls(None, -1, [], next_sequence=0, segment_bytes=segment_bytes)
+            return cls(None, -1, [], next_sequence=0, segment_bytes=segment_bytes, name=name)
         for directory in (root.parent, root):  # a parent made on the way would have another mode
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_directory(root)
-        token = secrets.token_hex(8)
-        draft = root / f".{token}"  # until it is locked, others would take it for an orphan
+        draft = root / f".{name}"  # until it is locked, others would take it for an orphan
         draft.mkdir(mode=0o700)
-        held = lock(draft / LOCK)
-        assert held is not None, "nobody else knows this name"
-        path = draft.rename(root / token)
+        try:
+            held = lock(draft / LOCK)
+            assert held is not None, "nobody else knows this name"
+            path = draft.rename(root / name)
+        except OSError:
+            shutil.rmtree(draft, ignore_errors=True)  # tried again and again, they would add up
+            raise
         return cls(path, held, [], next_sequence=0, segment_bytes=segment_bytes)
 
     @property
     def bytes_held(self) -> int:
         """What its segments take, but for what is given up."""
         return 0 if self.given_up else sum(segment.end for segment in list(self._segments))
+
+    @property
+    def records_held(self) -> int:
+        """How many records its segments began with, but for what is given up."""
+        segments = list(self._segments)
+        return self.next_sequence - segments[0].first if segments and not self.given_up else 0
 
     @property
     def files_open(self) -> int:
@@ -149,13 +174,23 @@ class Spool:
             self._suspect = True
             raise
 
-    def give_up_oldest(self, reason: str) -> bool:
+    def give_up_oldest(self, reason: str, *, newest: bool = False) -> bool:
         """Remove the oldest segment, handled or not; each lane counts what it misses, under ``reason``.
 
-        The only one left of a dead spool is given up, and removed when all have counted it; that
-        of a live one stays. Returns whether anything was done.
+        The only one left of a dead spool is given up, and removed when all have counted it.
+
+        Args:
+            newest: Whether even the one that a live spool is appending to may go.
+
+        Returns:
+            Whether anything was done.
+
+        Raises:
+            OSError: The disk fails.
         """
         with self._guard:
+            if newest and self.live and len(self._segments) == 1 and self._segments[0].end > HEADER_BYTES:
+                self._open_next()
             if len(self._segments) > 1:
                 oldest = self._segments.pop(0)
                 self._removed[oldest.number] = reason
@@ -170,11 +205,8 @@ class Spool:
         """Give up segments last written before that time (Unix seconds)."""
         with self._guard:
             while self._segments and not self.given_up and self._segments[0].written_at < before:
-                if self.live and len(self._segments) == 1:
-                    if self._segments[0].end <= HEADER_BYTES:
-                        return
-                    self._open_next()
-                self.give_up_oldest("expired")
+                if not self.give_up_oldest("expired", newest=True):
+                    return
 
     # --- for lanes ---
 

@@ -1,4 +1,4 @@
-"""The writer: the one way into this process's own spool, for the worker and for callers who do not wait for it.
+"""The writer: the one way into this process's own spools, for the worker and for callers who do not wait for it.
 
 A caller writes on its own thread in the modes ``write`` and ``sync`` of ``durability``, one record at
 a time, and never waits longer than a stall: not for a disk that hangs, nor for itself when a signal
@@ -37,8 +37,10 @@ class Writer:
         self.alone = threading.RLock()
         """Held to append, and by whoever opens, seals or removes segments: so no write meets a reused descriptor."""
         self.ended = False
-        """Set, under `alone`, before the spool is closed."""
+        """Set, under `alone`, before the spools are closed."""
         self._syncing = threading.Lock()
+        self._appended = 0
+        """How many records, over all priorities."""
         self._synced_up_to = 0
         self._unknown_up_to = 0
         """Behind the last of what a failed sync may not have put on disk; no later sync tells."""
@@ -48,14 +50,14 @@ class Writer:
         self.unsynced_since: float | None = None
         """When the oldest of what is not on disk for good was written."""
 
-    def append(self, records: Sequence[Record]) -> None:
+    def append(self, priority: int, records: Sequence[Record]) -> None:
         """All of these or, if the disk fails, none; for the worker.
 
         Raises:
             OSError: None was kept.
         """
         with self.alone:
-            self._shelf.own.append(records)
+            self._append(priority, records)
         self.unsynced_since = self.unsynced_since or time.monotonic()
 
     def write_now(self, record: Record) -> str | None:
@@ -82,8 +84,7 @@ class Writer:
         try:
             if began < self._stalled_until or not self.alone.acquire(timeout=_STALL_S) or self.ended:
                 return "write_fell_back"
-            self._shelf.own.append([record])
-            following = self._shelf.own.next_sequence
+            following = self._append(record.priority, [record])
         except (OSError, MemoryError):
             self._stalled_until = time.monotonic() + _STALLED_FOR_S
             return "write_fell_back"
@@ -94,6 +95,11 @@ class Writer:
         self.unsynced_since = self.unsynced_since or began
         return None if not self._synced or self._sync_up_to(following) else "sync_fell_back"
 
+    def _append(self, priority: int, records: Sequence[Record]) -> int:
+        self._shelf.own_of(priority).append(records)
+        self._appended += len(records)
+        return self._appended
+
     def sync(self) -> None:
         """Put on disk what was written.
 
@@ -103,25 +109,26 @@ class Writer:
         with self._syncing:
             self._sync()
 
-    def _sync_up_to(self, sequence: int) -> bool:
-        """Whether all before ``sequence`` is on disk: who comes first syncs for all who have written by then."""
+    def _sync_up_to(self, count: int) -> bool:
+        """Whether the first ``count`` are on disk: who comes first syncs for all who have written by then."""
         if not self._syncing.acquire(timeout=_SYNC_STALL_S):
             return False
         try:
-            if self._synced_up_to < sequence:
+            if self._synced_up_to < count:
                 self._sync()
         except OSError:
             return False
         finally:
             self._syncing.release()
-        return sequence > self._unknown_up_to
+        return count > self._unknown_up_to
 
     def _sync(self) -> None:
         self.unsynced_since = None
-        reached = self._shelf.own.next_sequence
+        reached = self._appended
         try:
-            self._shelf.own.sync()
+            for spool in self._shelf.own_spools:
+                spool.sync()
         except OSError:
-            self._unknown_up_to = self._shelf.own.next_sequence  # what was appended meanwhile, too
+            self._unknown_up_to = self._appended  # what was appended meanwhile, too
             raise
         self._synced_up_to = reached

@@ -89,6 +89,7 @@ class Spool:
     """Where interactions wait for the exporters, on disk."""
 
     max_bytes: int = attrs.field(default=536_870_912, validator=_count)
+    max_records: int = attrs.field(default=1_000_000, validator=_count)
     max_age_s: float = attrs.field(default=604_800.0, validator=_lasting)
     segment_bytes: int = attrs.field(default=8_388_608, validator=_count)
     sync_interval_s: float = attrs.field(default=0.2, validator=_seconds)

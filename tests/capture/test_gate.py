@@ -32,7 +32,8 @@ from cxkit.settings import Settings
 NANCY = Identity(identifiers=(Identifier(type="user_id", value="nancy", evidence="login"),))
 KEY = b"k" * 16
 WHERE = Context(
-    channel="web", session="s1", locale="fr", page=Page(route="/"), place=Place(country="FR", region="75", city="Paris")
+    channel="web", session="s1", traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", locale="fr",
+    page=Page(route="/"), place=Place(country="FR", region="75", city="Paris"),
 )  # fmt: skip
 POLICIES = [
     STRICT,

@@ -87,6 +87,7 @@ def test_whoever_waits_can_be_woken() -> None:
 
 
 def test_what_was_captured_does_not_change_any_more() -> None:
+    """F36."""
     intake, here = intake_of(), scope()
     for known in range(2):  # by the walk, then by the scan
         inner = {"size": known, "more": {"deep": 1}}
@@ -334,6 +335,7 @@ gc.disable()
 
 @pytest.mark.parametrize("program", [SIGNALS, FINALISERS], ids=["signal handler", "finaliser"])
 def test_capture_interrupted_by_capture_does_not_stand_still(program: str) -> None:
+    """F15: 2,000 times, by signals and by finalisers; none is lost."""
     command = [sys.executable, "-c", PRELUDE + program + EPILOGUE]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert run.returncode == 0, run.stderr

@@ -30,7 +30,7 @@ from cxkit.roles import Batch, Outcome
 
 Make = Callable[..., list[Record]]
 
-LIMITS = SpoolLimits(max_bytes=2500, max_age_s=3600, segment_bytes=500, sync_interval_s=1)
+LIMITS = SpoolLimits(max_bytes=2500, max_records=10_000, max_age_s=3600, segment_bytes=500, sync_interval_s=1)
 NAMES = ("left", "right")
 
 

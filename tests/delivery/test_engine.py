@@ -26,7 +26,7 @@ from cxkit.testing import RecordingExporter
 
 Make = Callable[..., list[Record]]
 
-LIMITS = SpoolLimits(max_bytes=1 << 20, max_age_s=3600, segment_bytes=10_000, sync_interval_s=0)
+LIMITS = SpoolLimits(max_bytes=1 << 20, max_records=10_000, max_age_s=3600, segment_bytes=10_000, sync_interval_s=0)
 
 
 class StubQueue:
@@ -45,6 +45,9 @@ class StubQueue:
     @property
     def queued(self) -> int:
         return self.put_in - self.released
+
+    def priority(self, item: Record | str) -> int:
+        return item.priority if isinstance(item, Record) else 1
 
     def record(self, item: Record | str) -> Record:
         if isinstance(item, str):
@@ -152,9 +155,9 @@ def test_a_flush_that_is_not_complete_says_of_whom(tmp_path: Path, records: Make
     """F27, F43: within its time."""
     with process(tmp_path, good=RecordingExporter(), bad=refusing()) as one:
         one.queue.put(*records(5))
+        assert one.engine.settle("good", 60)
         flushed = one.engine.flush(0.2)
         assert (flushed.complete, dict(flushed.pending)) == (False, {"bad": 5})
-        assert one.engine.settle("good", 10)
         assert not one.engine.settle("bad", 0)
 
 

@@ -119,7 +119,7 @@ def test_one_failure_alone_is_not_told_and_the_first_refusal_of_a_kind_is(
     for _ in range(3):
         work(lane)
     assert [one.getMessage() for one in caplog.records] == [
-        "cxkit: exporter sink had an interaction refused for ever (bad_type)"
+        "cxkit: exporter sink had an interaction refused for ever (bad_type); see `cxkit dead list`"
     ]
 
 
@@ -713,7 +713,7 @@ def test_a_disk_that_takes_nothing_more_stops_no_delivery(
     lane = lane_for(exporter, spool, dead=tmp_path / "dead")
     with files_limited(1):
         work(lane)
-    assert counts(spool) == {"delivered": 2, "dead": 1}
+    assert counts(spool) == {"delivered": 2, "unkept.disk_error": 1}
     spool.close()
     assert spool.path is not None
     again = adopt(spool.path, segment_bytes=1 << 20)

@@ -24,7 +24,7 @@ Make = Callable[..., list[Record]]
 LaneFor = Callable[..., Lane]
 Work = Callable[[Lane], None]
 
-LIMITS = SpoolLimits(max_bytes=1 << 20, max_age_s=3600, segment_bytes=1000, sync_interval_s=1)
+LIMITS = SpoolLimits(max_bytes=1 << 20, max_records=10_000, max_age_s=3600, segment_bytes=1000, sync_interval_s=1)
 
 
 def shelf_of(root: Path | None, *exporters: str, limits: SpoolLimits = LIMITS) -> Shelf:

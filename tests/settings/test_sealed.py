@@ -1,4 +1,4 @@
-"""No secret is shown, pickled, or left in the frames of an error."""
+"""No secret is shown, pickled, or left in the frames of an error. S13."""
 
 from __future__ import annotations
 

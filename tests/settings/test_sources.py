@@ -29,6 +29,7 @@ EVERY: list[tuple[str, str, str, object]] = [
     ("queue.max_bytes", "1_000", "1000", 1000),
     ("development", "false", "false", False),
     ("spool.max_bytes", "9_000_000", "9000000", 9_000_000),
+    ("spool.max_records", "9_000", "9000", 9_000),
     ("spool.max_age_s", "60.5", "60.5", 60.5),
     ("spool.segment_bytes", "4096", "4096", 4096),
     ("spool.sync_interval_s", "0", "0", 0.0),

@@ -1,0 +1,34 @@
+"""The queue, as delivery sees it: where captures wait in memory. ``capture.intake`` is one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Protocol, TypeVar
+
+from cxkit.codec.frame import Record
+
+__all__ = ["Queue"]
+
+ItemT = TypeVar("ItemT")
+
+
+class Queue(Protocol[ItemT]):
+    """Where the worker takes from."""
+
+    dropped: defaultdict[str, int]
+    noted: defaultdict[str, int]
+
+    @property
+    def queued(self) -> int:
+        """How many were put in and not yet released."""
+        ...
+
+    def priority(self, item: ItemT) -> int: ...
+
+    def record(self, item: ItemT) -> Record: ...
+
+    def take(self, timeout_s: float | None) -> list[ItemT]: ...
+
+    def release(self, taken: list[ItemT]) -> None: ...
+
+    def nudge(self) -> None: ...
