@@ -34,11 +34,13 @@ if typing.TYPE_CHECKING:
         grant,
         identify,
         money,
+        pack,
         profile,
         scope,
         settled,
         stats,
         touchpoint,
+        unpack,
         withdraw,
     )
 
@@ -62,11 +64,13 @@ __all__ = [
     "grant",
     "identify",
     "money",
+    "pack",
     "profile",
     "scope",
     "settled",
     "stats",
     "touchpoint",
+    "unpack",
     "withdraw",
 ]
 

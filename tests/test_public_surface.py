@@ -31,11 +31,13 @@ NAMES = [
     "grant",
     "identify",
     "money",
+    "pack",
     "profile",
     "scope",
     "settled",
     "stats",
     "touchpoint",
+    "unpack",
     "withdraw",
 ]
 
@@ -46,6 +48,7 @@ POSITIONAL = {
     "grant": ["*purposes"],
     "money": ["amount", "currency"],
     "touchpoint": ["name"],
+    "unpack": ["carried"],
     "withdraw": ["*purposes"],
 }
 """What may be given by position; everything else is given by name."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from cxkit.api.controls import close, configure, flush, settled, stats
 from cxkit.api.experiences import Experience, experience
-from cxkit.api.scopes import carry, grant, identify, profile, scope, withdraw
+from cxkit.api.scopes import carry, grant, identify, pack, profile, scope, unpack, withdraw
 from cxkit.api.touchpoints import Occurrence, Ongoing, Touchpoint, money, touchpoint
 from cxkit.errors import CXError
 from cxkit.model import Decision, Feedback, Interaction, Money, Variant
@@ -44,11 +44,13 @@ __all__ = [
     "grant",
     "identify",
     "money",
+    "pack",
     "profile",
     "scope",
     "settled",
     "stats",
     "touchpoint",
+    "unpack",
     "withdraw",
 ]
 

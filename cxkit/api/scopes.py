@@ -11,6 +11,7 @@ from cxkit.api.declared import unconfigured
 from cxkit.capture.scope import Scope, current_scope, enter
 from cxkit.codec.wire import check_context
 from cxkit.errors import StateError
+from cxkit.flows import carriage
 from cxkit.flows.consent import choose
 from cxkit.flows.identify import identifiers_of
 from cxkit.flows.identify import identify as identify_flow
@@ -23,7 +24,7 @@ from cxkit.rules.identity import join
 if TYPE_CHECKING:
     from cxkit.kit import Kit
 
-__all__ = ["carry", "grant", "identify", "profile", "scope", "withdraw"]
+__all__ = ["carry", "grant", "identify", "pack", "profile", "scope", "unpack", "withdraw"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -117,6 +118,75 @@ def carry(work: Callable[P, R]) -> Callable[P, R]:
                 own.close()
 
     return carried
+
+
+def pack(*, to: str) -> str | None:
+    """The scope of here and now as text, to go with a message to another process; there it is for `unpack`.
+
+    It is signed, and of a contact holds only the keyed hash; all processes need the same ``keys.signing``.
+
+    Args:
+        to: The id of the message, or of whom else it is for.
+
+    Returns:
+        None if there is nothing to say: no scope.
+
+    Example:
+        >>> from cxkit.testing import recorder
+        >>> from cxkit import touchpoint
+        >>> SENT = touchpoint("letter.sent", purpose="necessary")
+        >>> with recorder() as record:
+        ...     with scope(user_id="nancy", evidence="login"):
+        ...         text = pack(to="message 7")
+        ...     with unpack(text, to="message 7"):
+        ...         _ = SENT.capture()
+        >>> record.one("letter.sent").identity.get("user_id").value
+        'nancy'
+    """
+    here = current_scope()
+    if here is None or here.muted:
+        return None
+    kit: Kit = here.kit
+    try:
+        return carriage.pack(kit.desk, here, to=to)
+    except Exception as error:  # noqa: BLE001 - the guest's promise
+        kit.intake.note(error)
+        return None
+
+
+@contextmanager
+def unpack(carried: str | None, *, to: str, kit: Kit | None = None) -> Iterator[None]:
+    """A unit of work for the customer of another process's scope, as a ``with`` block.
+
+    What that customer chose since then holds here. What was not packed by us, or not for this
+    message, tells nothing, and the work is nobody's.
+
+    Args:
+        carried: What `pack` returned there.
+        to: What it was packed for.
+        kit: Another kit than the current one.
+
+    Example:
+        >>> from cxkit.testing import recorder
+        >>> with recorder(), unpack(None, to="message 7"):
+        ...     profile().person is None
+        True
+    """
+    opened = _open(kit, Context(), {}, "claim")
+    if opened is None:
+        yield
+        return
+    if carried is not None:
+        theirs: Kit = opened.kit
+        try:
+            carriage.unpack(theirs.desk, opened, carried, to=to, wait=theirs.may_wait())
+        except Exception as error:  # noqa: BLE001 - the guest's promise
+            theirs.intake.note(error)
+    enter(opened)
+    try:
+        yield
+    finally:
+        opened.close()
 
 
 def identify(*, traits: Mapping[str, JSON] | None = None, **identifiers: str | int) -> None:

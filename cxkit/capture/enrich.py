@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -17,6 +18,8 @@ __all__ = ["Enrichment"]
 _BUDGET_S: Final = 0.005
 _STRIKES: Final = 100
 _FIELDS: Final = {attribute.name: attribute.default for attribute in attrs.fields(Context)}
+
+logger = logging.getLogger("cxkit")
 
 
 class Enrichment:
@@ -60,6 +63,7 @@ class Enrichment:
         if self._strikes[name] >= _STRIKES:
             self._enrichers.pop(name, None)
             self._count(f"enricher_off.{name}")
+            logger.warning("cxkit: enricher %s is switched off (%s %d times)", name, reason, _STRIKES)
 
 
 def _merged(context: Context, found: Mapping[str, object]) -> Context:

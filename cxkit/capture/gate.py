@@ -100,8 +100,8 @@ def _anonymous(scope: Scope, policy: Policy) -> Circumstances:
     """Without identifiers, and without what could single somebody out by the context."""
     context = scope.context
     place = context.place and attrs.evolve(context.place, region=None, city=None)
-    if context.session is not None or place is not context.place:
-        context = attrs.evolve(context, session=None, place=place)
+    if context.session is not None or context.traceparent is not None or place is not context.place:
+        context = attrs.evolve(context, session=None, traceparent=None, place=place)  # a trace may know whose it is
     encoded = circumstances(identity=Identity(), context=context, consent=scope.allowed.as_map())
     # Not what the person granted: nobody could ask them again, for nobody knows whose it is.
     lawful = policy.granted | (policy.anonymous - scope.allowed.denied)

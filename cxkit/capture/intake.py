@@ -43,6 +43,7 @@ _MAX_TOLD: Final = 100
 
 logger = logging.getLogger("cxkit")
 _encode = msgspec.json.Encoder().encode
+_encode_into = msgspec.json.Encoder().encode_into
 
 
 Captured = tuple[Prepared, str, int, bytes, bytes]
@@ -215,6 +216,11 @@ class Intake:
         self.queued_bytes -= freed  # on a line of its own: threads switch while it is summed up
         self._released += len(taken)
 
+    @staticmethod
+    def priority(captured: Captured) -> int:
+        """Index into ``PRIORITIES``."""
+        return captured[0].priority
+
     def record(self, captured: Captured) -> Record:
         """What the spool keeps of it."""
         prepared, id, us, occurrence, properties = captured
@@ -239,7 +245,7 @@ class Intake:
 
     def _walked(self, properties: Any, extra: bytes, marks: Mapping[str, str]) -> tuple[bytes, bytes]:
         walked = sanitise(properties, redactor=self._redactor)
-        encoded, trimmed = _encode(walked.properties), {**walked.trimmed, **marks}
+        encoded, trimmed = _encoded_large(walked.properties), {**walked.trimmed, **marks}
         if len(encoded) > MAX_EVENT_BYTES:
             trimmed = {"": f"oversize:{len(encoded)}"}
             encoded = b"{}"
@@ -251,6 +257,13 @@ class Intake:
                 code="CX3102",
             )
         return encoded, extra + occurrence(trimmed=trimmed)
+
+
+def _encoded_large(properties: Mapping[str, Any]) -> bytes:
+    # msgspec 0.22's ``encode`` crashes the process if memory runs out while it grows its buffer; this one raises.
+    buffer = bytearray()
+    _encode_into(properties, buffer)
+    return bytes(buffer)
 
 
 def _fault(error: Exception) -> str:

@@ -25,9 +25,11 @@ from cxkit.capture.intake import Captured, Intake
 from cxkit.capture.redact import Redactor
 from cxkit.capture.scope import Scope, enter
 from cxkit.capture.stamp import Stamper, clock_text
+from cxkit.codec.frame import Record
 from cxkit.delivery.account import Account, read_account
 from cxkit.delivery.engine import Engine, Flushed, SpoolLimits
 from cxkit.delivery.lane import Answer, Lane
+from cxkit.delivery.losses import Cause
 from cxkit.delivery.spool import Spool
 from cxkit.flows.apply import Applier
 from cxkit.flows.bus import Bus, Committed
@@ -44,6 +46,7 @@ from cxkit.kit.assembly import (
     open_keyring,
     policy_of,
 )
+from cxkit.kit.report import loss_properties, loss_report
 from cxkit.kit.starter import Starter
 from cxkit.model import PURPOSES, Context, Facts, TouchpointSpec
 from cxkit.registry import Registry
@@ -95,7 +98,7 @@ class Kit:
         self._in_memory = in_memory
         self._given = dict(exporters or {})
         self._given_store = store
-        self._pid = os.getpid()
+        self._pid: int | None = os.getpid()
         self._routes = build_exporters(self.registry, self.settings, self._given)
         self._store_guard = threading.Lock()
         self._store: Store | None = store
@@ -123,12 +126,12 @@ class Kit:
         enrichers = build_plugins(self.registry, self.registry.enrichers(), self.tables)
         self.enrich = Enrichment(enrichers, count=self._note) if enrichers else None
         self.root_scope = self.open_scope(Context())
-        self._starter = Starter(self._make_engine, self.intake.not_started)
+        self._exit = partial(_close_at_exit, weakref.ref(self))
+        self._starter = Starter(self._make_engine, self.intake.not_started, at_end=self._exit)
         self._closed = False
         self._left = Flushed(complete=True, pending={})
         """What the last engine that ended had not delivered."""
         _kits.add(self)
-        self._exit = partial(_close_at_exit, weakref.ref(self))
         atexit.register(self._exit)
 
     # --- scopes ---
@@ -196,6 +199,7 @@ class Kit:
             return self.flush(timeout_s=max(0.0, deadline - time.monotonic()))
         flushed = engine.close(max(0.0, deadline - time.monotonic()))
         self._starter.engine, self._left = None, flushed
+        self._pid = None  # the lanes have closed their exporters: the next engine needs others
         if self.intake.rest(engine.accounted):
             self._starter.start()
         return flushed
@@ -211,12 +215,11 @@ class Kit:
         self.intake.closed = True
         atexit.unregister(self._exit)
         engine = self._starter.awaited(deadline) or (self._late_engine() if not already else None)
-        flushed = self._left
         if engine is not None and not already:
-            flushed = engine.close(max(0.0, deadline - time.monotonic()))
+            self._left = engine.close(max(0.0, deadline - time.monotonic()))
         if not already and self._store is not None and self._given_store is None:
             self._store.close()
-        return flushed
+        return self._left
 
     def _deadline(self, timeout_s: float | None) -> float:
         return time.monotonic() + (self.settings.exit_timeout_s if timeout_s is None else timeout_s)
@@ -272,7 +275,7 @@ class Kit:
         return self._make_engine() if self.intake.queued or self.intake.dropped else None
 
     def _make_engine(self) -> Engine[Captured]:
-        if os.getpid() != self._pid:  # inherited connections belong to the parent
+        if os.getpid() != self._pid:  # inherited connections are the parent's
             self._pid = os.getpid()
             self._routes = build_exporters(self.registry, self.settings, self._given)
         spool = self.settings.spool
@@ -281,6 +284,7 @@ class Kit:
             root=self._root,
             limits=SpoolLimits(
                 max_bytes=spool.max_bytes,
+                max_records=spool.max_records,
                 max_age_s=spool.max_age_s,
                 segment_bytes=spool.segment_bytes,
                 sync_interval_s=spool.sync_interval_s,
@@ -289,6 +293,13 @@ class Kit:
             synced=self.settings.durability == "sync",
             muted=self._muted,
             on_drop=self.registry.drop_listener(),
+            loss_report=None if self._in_memory else self._loss_report,
+        )
+
+    def _loss_report(self, losses: Mapping[Cause, int]) -> Record:
+        id, us = self.intake.stamper.stamp()
+        return self.intake.record(
+            (loss_report(self.root_scope, self.desk.source), id, us, b"", loss_properties(losses))
         )
 
     def _make_lanes(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,9 @@ __all__ = ["Starter"]
 
 _AGAIN_S = 5.0
 _HERE_S = 1.0
+_LOOK_S = 0.002
+_EARLY = 10
+"""Before the finalizers of multiprocessing itself."""
 
 logger = logging.getLogger("cxkit")
 
@@ -24,11 +28,15 @@ class Starter:
     Args:
         make: Makes an engine; what it raises is told, and tried again some seconds later.
         not_started: Called when a start has failed: whoever captures next asks again.
+        at_end: Called when a child of multiprocessing ends.
     """
 
-    def __init__(self, make: Callable[[], Engine[Captured]], not_started: Callable[[], None]) -> None:
+    def __init__(
+        self, make: Callable[[], Engine[Captured]], not_started: Callable[[], None], *, at_end: Callable[[], None]
+    ) -> None:
         self._make = make
         self._not_started = not_started
+        self._at_end = at_end
         self.reset()
 
     def reset(self) -> None:
@@ -37,11 +45,13 @@ class Starter:
         self.again_at = 0.0
         self._guard = threading.Lock()
         self._starting_on = 0
+        self._ends_with_child = False
 
     def start(self) -> None:
         """Start it in a thread of its own: whoever captures does not wait for files."""
         if self.engine is not None:
             return
+        self._end_with_child()
         if time.monotonic() < self.again_at:
             self._not_started()
             return
@@ -60,7 +70,7 @@ class Starter:
 
     def awaited(self, deadline: float) -> Engine[Captured] | None:
         """The engine, after a start that is under way."""
-        if self.engine is None and self._guard.acquire(timeout=max(0.0, deadline - time.monotonic())):
+        if self.engine is None and self._alone(deadline):
             self._guard.release()
         return self.engine
 
@@ -68,11 +78,29 @@ class Starter:
         if self._starting_on == threading.get_ident():  # a signal handler, in the middle of the lines below
             return
         self._starting_on = threading.get_ident()
+        self._end_with_child()
         try:
-            if time.monotonic() >= self.again_at and self._guard.acquire(timeout=_HERE_S):
+            if time.monotonic() >= self.again_at and self._alone(time.monotonic() + _HERE_S):
                 self._run()
         finally:
             self._starting_on = 0
+
+    def _alone(self, deadline: float) -> bool:
+        """Wait for the guard, by looking: it may be older than gevent's patch, and then a wait holds up its holder."""
+        while not self._guard.acquire(blocking=False):
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOOK_S)
+        return True
+
+    def _end_with_child(self) -> None:
+        """A child of multiprocessing ends with ``os._exit``: its finalizers are all that runs."""
+        if self._ends_with_child:
+            return
+        self._ends_with_child = True
+        process, util = (sys.modules.get(f"multiprocessing.{name}") for name in ("process", "util"))
+        if process is not None and util is not None and process.parent_process() is not None:
+            util.Finalize(None, self._at_end, exitpriority=_EARLY)
 
     def _run(self) -> None:
         try:

@@ -25,6 +25,9 @@ from cxkit.model.touchpoint import Stage
 
 PACKAGE = Path(cxkit.__file__).parent
 SOURCES = {path: path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
+PLUGINS = {
+    path: path.read_text("utf-8") for path in sorted(Path(__file__).parents[2].glob("plugins/*/cxkit_*/**/*.py"))
+}
 
 
 @pytest.fixture
@@ -117,13 +120,15 @@ def codes_in(text: str) -> set[str]:
 def users() -> dict[str, set[str]]:
     """Code to the rooms whose code, not whose prose, holds it."""
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for path, source in SOURCES.items():
+    rooms = {path: path.relative_to(PACKAGE).parts[0] for path in SOURCES}
+    rooms |= {path: path.parent.name for path in PLUGINS}
+    for path, source in (SOURCES | PLUGINS).items():
         tree = ast.parse(source)
         prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
                 for code in codes_in(node.value):
-                    found[code].add(path.relative_to(PACKAGE).parts[0])
+                    found[code].add(rooms[path])
     return found
 
 

@@ -1,0 +1,117 @@
+"""Carriage: a scope as text, to go with a message, and what it is worth where that arrives.
+
+What travels is what somebody who acts for this customer later on must know: the identifiers with
+their evidence, the choices and when they were made, channel, session, language. What describes the
+visit itself (page, device, place) stays with it. Of a contact only the keyed hash is known here, so
+no address travels.
+
+The text is signed for one recipient, by default the id of its message: evidence is neither
+made up nor moved to another message on the way. Where it arrives consent is asked for again: later choices win, and
+an identifier that may no longer be kept is left behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from cxkit.capture.scope import Scope
+from cxkit.errors import TokenError
+from cxkit.flows.desk import Desk
+from cxkit.flows.identify import STITCHING
+from cxkit.model import Choice, Context, Evidence, Identifier, Identity
+from cxkit.model.context import Actor
+from cxkit.rules.identity import join, without
+
+__all__ = ["pack", "unpack"]
+
+_USE: Final = "carried scope"
+_MAX_AGE_S: Final = 30 * 86_400
+
+
+class _Carried(msgspec.Struct, omit_defaults=True):
+    identifiers: list[tuple[str, str, Evidence]] = []
+    choices: dict[str, tuple[Choice, datetime]] = {}
+    gpc: bool = False
+    despite_gpc: bool = False
+    channel: str | None = None
+    session: str | None = None
+    locale: str | None = None
+    timezone: str | None = None
+    actor: Actor = "unknown"
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(_Carried).decode
+
+
+def pack(desk: Desk, scope: Scope, *, to: str) -> str:
+    """What travels of a scope, signed.
+
+    Args:
+        to: Whom it is for; who unpacks it says the same.
+    """
+    scope.enrich()
+    context = scope.context
+    text = _encode(
+        _Carried(
+            identifiers=[(one.type, one.value, one.evidence) for one in scope.identity.identifiers],
+            choices=scope.choices,
+            gpc=scope.gpc,
+            despite_gpc=scope.despite_gpc,
+            channel=context.channel,
+            session=context.session,
+            locale=context.locale,
+            timezone=context.timezone,
+            actor=context.actor,
+        )
+    ).decode()
+    return f"{desk.keyring.sign(_USE, _digest(text, to), now=_now(desk))} {text}"
+
+
+def unpack(desk: Desk, scope: Scope, carried: str, *, to: str, wait: bool) -> None:
+    """Let a new scope be about whom it was packed for.
+
+    Raises:
+        TokenError: It was packed under other keys or for somebody else, or too long ago; the scope is about nobody.
+    """
+    token, _, text = carried.partition(" ")
+    if desk.keyring.verify(_USE, token, now=_now(desk), max_age_s=_MAX_AGE_S) != _digest(text, to):
+        raise TokenError(
+            "a carried scope is not for this message", fix="pack it for the message it goes with", code="CX4104"
+        )
+    found = _decode(text)
+    scope.choices, scope.gpc, scope.despite_gpc = found.choices, scope.gpc or found.gpc, found.despite_gpc
+    scope.change(
+        identity=join(
+            Identity(), (Identifier(type=type, value=value, evidence=how) for type, value, how in found.identifiers)
+        ),
+        context=Context(
+            channel=found.channel,
+            session=found.session,
+            locale=found.locale,
+            timezone=found.timezone,
+            actor=found.actor,
+        ),
+    )
+    desk.govern(scope)
+    desk.recall(scope, wait=wait)
+    _leave_behind(scope)
+
+
+def _leave_behind(scope: Scope) -> None:
+    """The visitor's identifier may go with a message only as far as it may be kept now."""
+    signed_in = any(one.evidence == "login" for one in scope.identity.identifiers)
+    if not scope.allowed.recognise or (signed_in and STITCHING not in scope.allowed.granted):
+        scope.change(identity=without(scope.identity, ["visitor"]))
+
+
+def _digest(text: str, to: str) -> str:
+    return hashlib.blake2b(f"{to} {text}".encode(), digest_size=16).hexdigest()
+
+
+def _now(desk: Desk) -> float:
+    return desk.intake.stamper.time_ns() / 1e9
