@@ -56,6 +56,22 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def faults(session: nox.Session) -> None:
+    """Run the fault list whole (1,000 forks, a million interactions, a soak) and print the figures: about an hour."""
+    install_checkout(session, "services")
+    figures = Path(session.create_tmp()) / "figures.jsonl"
+    figures.unlink(missing_ok=True)
+    places = ("tests/faults", "tests/delivery", "tests/transport", "tests/hosts")
+    try:  # -s: a long test says how far it has come
+        session.run(
+            "pytest", "-v", "-s", *(session.posargs or places),
+            env={"CXKIT_FAULTS": "full", "CXKIT_FIGURES": str(figures)},
+        )  # fmt: skip
+    finally:
+        session.run("python", "-m", "tests.faults.figures", str(figures))
+
+
+@nox.session
 def release(session: nox.Session) -> None:
     """Build every source distribution and wheel into dist/. Uploading them is left to a person."""
     session.install("build", "twine")

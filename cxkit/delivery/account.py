@@ -140,9 +140,7 @@ class Ledger:
         """
         return self._read() if self._root else deepcopy(self._memory)
 
-    def _add_once(
-        self, name: str, spooled: int, dropped: Mapping[str, int], cursors: Mapping[str, Progress]
-    ) -> None:
+    def _add_once(self, name: str, spooled: int, dropped: Mapping[str, int], cursors: Mapping[str, Progress]) -> None:
         with self._held() as sums:
             if name not in sums.folded:
                 sums.add(spooled, dropped, cursors)

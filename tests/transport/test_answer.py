@@ -24,6 +24,7 @@ from cxkit.transport import Response, Transport, judge, retry_after_s
     ],
 )
 def test_what_a_status_means(verdict: str, statuses: Sequence[int]) -> None:
+    """F18, F24, F25."""
     assert {judge(Response(status=status)).verdict for status in statuses} == {verdict}
 
 
@@ -53,6 +54,7 @@ def test_only_what_may_pass_says_when() -> None:
     ],
 )
 def test_the_wait_that_is_asked_for(text: str, wait_s: float | None) -> None:
+    """F17."""
     assert retry_after_s({"retry-after": text}) == wait_s
 
 

@@ -48,6 +48,7 @@ def test_a_body_larger_than_the_socket_buffers_arrives_whole(receiver: Receiver,
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_redirects_are_not_followed(receiver: Receiver, transport: Transport, status: int) -> None:
+    """S6."""
     receiver.script(Answer(status=status, headers={"Location": receiver.url + "elsewhere"}))
     assert transport.request("POST", receiver.url, deadline_s=5.0).status == status
     assert len(receiver.requests) == 1
@@ -56,6 +57,7 @@ def test_redirects_are_not_followed(receiver: Receiver, transport: Transport, st
 def test_proxies_of_the_environment_are_ignored(
     receiver: Receiver, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """S6."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     assert transport.request("POST", receiver.url, deadline_s=5.0).status == 202
@@ -84,6 +86,7 @@ def test_credentials_of_the_url_become_a_header(receiver: Receiver, transport: T
 def test_nothing_is_logged_and_nothing_shown(
     receiver: Receiver, transport: Transport, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """S12: also httpcore's own loggers."""
     caplog.set_level(logging.DEBUG)
     receiver.script(Answer(headers={"Set-Cookie": CANARY}), Answer(cut_bytes=0, end="close"))
     url = f"http://someone:{CANARY}@127.0.0.1:{receiver.port}/{CANARY}?key={CANARY}"
@@ -118,6 +121,7 @@ def test_connections_are_kept_and_the_oldest_is_used_first(receiver: Receiver, t
 
 
 def test_a_connection_that_the_other_side_closed_is_not_used_again(receiver: Receiver, transport: Transport) -> None:
+    """F19."""
     transport.request("POST", receiver.url, body=b"x", deadline_s=5.0)
     receiver.stop()
     receiver.start()
@@ -126,6 +130,7 @@ def test_a_connection_that_the_other_side_closed_is_not_used_again(receiver: Rec
 
 
 def test_a_changed_address_is_noticed_when_the_connection_is_old() -> None:
+    """F22: within the age that a connection may have, 60 s."""
     addresses = ["127.0.0.1"]
     with Receiver() as old, Receiver(host="127.0.0.2", port=old.port) as new:
         url = f"http://collector.test:{old.port}/"

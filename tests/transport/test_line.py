@@ -53,6 +53,7 @@ def listening(*, address: str = "127.0.0.1", port: int = 0, full: bool = False) 
     ids=["silent", "hangs in the head", "hangs in the body", "drips the head", "drips the body", "late"],
 )
 def test_the_deadline_is_absolute(receiver: Receiver, transport: Transport, answer: Answer) -> None:
+    """F19, F20: a read that never ends, and one that goes on byte by byte in the head or in the body."""
     receiver.script(answer)
     with pytest.raises(DeadlineError, match=r"within 0\.3 s"):
         transport.request("POST", receiver.url, body=b"x", deadline_s=0.3)
@@ -60,21 +61,25 @@ def test_the_deadline_is_absolute(receiver: Receiver, transport: Transport, answ
 
 
 def test_the_deadline_covers_sending(transport: Transport) -> None:
+    """F19."""
     with listening() as (_, port), pytest.raises(DeadlineError):
         transport.request("POST", f"http://127.0.0.1:{port}/", body=bytes(32 * 1024 * 1024), deadline_s=0.3)
 
 
 def test_the_deadline_covers_connecting(transport: Transport) -> None:
+    """F19."""
     with listening(full=True) as (_, port), pytest.raises(DeadlineError):
         transport.request("POST", f"http://127.0.0.1:{port}/", deadline_s=0.3)
 
 
 def test_the_deadline_covers_tls(transport: Transport) -> None:
+    """F19."""
     with listening() as (_, port), pytest.raises(DeadlineError):
         transport.request("POST", f"https://127.0.0.1:{port}/", deadline_s=0.3)
 
 
 def test_the_deadline_covers_the_name_look_up() -> None:
+    """F22."""
     release = threading.Event()
 
     def stuck(host: str) -> Sequence[str]:
@@ -93,6 +98,8 @@ def test_no_time_at_all_is_a_deadline(receiver: Receiver, transport: Transport) 
 
 
 def test_a_name_that_does_not_resolve() -> None:
+    """F22."""
+
     def unknown(host: str) -> Sequence[str]:
         raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
@@ -105,6 +112,7 @@ def test_a_name_that_does_not_resolve() -> None:
 def test_an_address_nobody_answers_at_leaves_time_for_the_next(
     receiver: Receiver, connect_timeout_s: float, deadline_s: float
 ) -> None:
+    """F22: a black hole in front of one that answers."""
     addresses = ["127.0.0.2", "127.0.0.1"]
     transport = Transport(resolver=lambda host: addresses, connect_timeout_s=connect_timeout_s)
     with listening(address="127.0.0.2", port=receiver.port, full=True):
@@ -130,6 +138,7 @@ def test_an_address_nobody_answers_at_leaves_time_for_the_next(
     ],
 )
 def test_an_answer_that_breaks_off_is_no_answer(receiver: Receiver, transport: Transport, answer: Answer) -> None:
+    """F19: closed, reset and half closed, before the head, in it and in the body."""
     receiver.script(answer)
     with pytest.raises(TransportError) as caught:
         transport.request("POST", receiver.url, body=b"x", deadline_s=5.0)
@@ -145,12 +154,14 @@ def test_nobody_listens(receiver: Receiver, transport: Transport) -> None:
 
 
 def test_an_early_refusal_is_read_although_the_body_was_not(receiver: Receiver, transport: Transport) -> None:
+    """F19."""
     receiver.script(Answer(status=413, early=True))
     response = transport.request("POST", receiver.url, body=bytes(16 * 1024 * 1024), deadline_s=10.0)
     assert judge(response).verdict == "split"
 
 
 def test_an_endless_body_is_cut_and_its_connection_dropped(receiver: Receiver) -> None:
+    """F21."""
     transport = Transport(max_response_bytes=100_000)
     receiver.script(Answer(status=200, body=itertools.repeat(b"x" * 65_536)))
     tracemalloc.start()
@@ -175,12 +186,14 @@ def test_a_body_of_just_the_limit_is_whole(receiver: Receiver) -> None:
 
 
 def test_nothing_is_decompressed(receiver: Receiver, transport: Transport) -> None:
+    """F21."""
     bomb = gzip.compress(bytes(10_000_000))
     receiver.script(Answer(status=200, headers={"Content-Encoding": "gzip"}, body=bomb))
     assert transport.request("GET", receiver.url, deadline_s=5.0).body == bomb
 
 
 def test_header_fields_are_bounded(receiver: Receiver, transport: Transport) -> None:
+    """F21."""
     receiver.script(
         Answer(headers={f"x-{index}": "1" for index in range(1_000)}),
         Answer(headers={f"x-{index}": "1" * 10 for index in range(10_000)}),
@@ -213,6 +226,7 @@ def test_what_is_not_http_is_an_error_without_its_text(transport: Transport) -> 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "localhost", "[::1]"])
 def test_no_spelling_reaches_this_machine(receiver: Receiver, host: str) -> None:
+    """S6."""
     transport = Transport(allow_private=False)
     with pytest.raises(TransportError):  # refused, or not even resolved
         transport.request("POST", f"http://{host}:{receiver.port}/", deadline_s=5.0)
@@ -220,6 +234,7 @@ def test_no_spelling_reaches_this_machine(receiver: Receiver, host: str) -> None
 
 
 def test_a_resolver_that_changes_its_mind_gains_nothing(receiver: Receiver) -> None:
+    """S6: what it says at the check is where the connection goes."""
     asked: list[str] = []
 
     def rebinding(host: str) -> Sequence[str]:
@@ -235,6 +250,7 @@ def test_a_resolver_that_changes_its_mind_gains_nothing(receiver: Receiver) -> N
 
 
 def test_the_connection_goes_to_the_address_that_was_looked_up(receiver: Receiver) -> None:
+    """S6, S7: an operator's own collector may be anywhere, and is looked up once."""
     asked: list[str] = []
 
     def once(host: str) -> Sequence[str]:
@@ -269,6 +285,7 @@ def test_the_name_is_verified_and_not_the_address(serving: Serving, ca_file: str
 
 @pytest.mark.parametrize("fault", ["expired", "wrong host", "unknown authority", "plaintext"])
 def test_tls_that_cannot_be_trusted_gets_nothing(serving: Serving, ca_file: str, fault: str) -> None:
+    """F23, S32."""
     tls = {
         "expired": lambda: serving("127.0.0.1", expired=True),
         "wrong host": lambda: serving("other.test"),
@@ -288,6 +305,7 @@ def test_tls_that_cannot_be_trusted_gets_nothing(serving: Serving, ca_file: str,
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_old_tls_is_refused(serving: Serving, ca_file: str) -> None:
+    """F23, S32: below 1.2."""
     tls = serving("127.0.0.1")
     tls.set_ciphers("ALL:@SECLEVEL=0")
     tls.minimum_version, tls.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
@@ -297,6 +315,7 @@ def test_old_tls_is_refused(serving: Serving, ca_file: str) -> None:
 
 
 def test_the_systems_authorities_do_not_trust_a_stranger(serving: Serving) -> None:
+    """F23, S32: there is no way to switch verification off."""
     with Receiver(tls=serving("127.0.0.1")) as receiver, pytest.raises(TransportError) as caught:
         Transport().request("POST", receiver.url, deadline_s=10.0)
     assert caught.value.code == "CX5004"

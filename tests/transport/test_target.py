@@ -46,6 +46,7 @@ NOT_PUBLIC = [
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
 def test_an_address_that_is_not_public(address: str) -> None:
+    """S6: private, loopback, link-local, mapped, translated and tunnelled."""
     assert not is_public(address)
     transport = Transport(allow_private=False, resolver=lambda host: ["93.184.215.14", address])
     with pytest.raises(AddressRefusedError) as caught:
