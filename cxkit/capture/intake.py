@@ -94,6 +94,7 @@ class Intake:
         self._accepted = 0
         self._released = 0
         self.dropped.clear()
+        self.noted.clear()
         self._running = False
 
     def capture(
@@ -136,8 +137,10 @@ class Intake:
 
     def put(self, captured: Captured) -> str | None:
         """Into the spool, if that is done at once; else into the queue, if there is room for its priority."""
-        if self._write_now is not None and not self.closed and self._write_now(captured):
-            return captured[1]
+        if self._write_now is not None and not self.closed:
+            if self._write_now(captured):
+                return captured[1]
+            self.noted["write_fell_back"] += 1
         prepared, id, _, occurrence, properties = captured
         size = len(properties) + len(occurrence) + _ITEM_BYTES
         if self.queued_bytes + size > self._room[prepared.priority] or self.closed:

@@ -143,7 +143,7 @@ class Engine(Generic[ItemT]):
         if self._closing or len(record.payload) > MAX_LETTER_BYTES:
             return False
         missed = self._writer.write_now(record)
-        if missed is not None:
+        if missed == "sync_fell_back":
             self._queue.noted[missed] += 1
         if not self._nudged:  # no lane's event: its lock may be held by what we interrupt
             self._nudged = True

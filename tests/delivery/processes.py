@@ -30,6 +30,10 @@ def spool():
         assert time.monotonic() < deadline, "not spooled"
         time.sleep(0.002)
 
+def fell_back():
+    from cxkit.kit.default import default_kit
+    return default_kit().intake.noted["write_fell_back"]
+
 def ended(pid):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 

@@ -20,6 +20,7 @@ from cxkit.testing.receiver import Receiver
 from tests.delivery.processes import Run, configure, finish
 
 SEEN = cxkit.touchpoint("durability.seen")
+_TRIES = 5
 
 
 @pytest.fixture(params=["write", "sync"])
@@ -35,10 +36,12 @@ def mode(request: pytest.FixtureRequest, tmp_path: Path, receiver: Receiver) -> 
 def test_killed_right_after_a_capture_all_are_there(
     run: Run, tmp_path: Path, receiver: Receiver, mode: str, threads: int, each: int
 ) -> None:
-    """F1, F14: the first one too, and across many segments."""
+    """F1, F14: the first one too, and across many segments. Again where the machine stalled: the queue took over."""
     receiver.stop()
-    child = run(
-        f"""
+    count, known = threads * each, 0
+    for _ in range(_TRIES):
+        child = run(
+            f"""
 found = []
 def work():
     found.extend(capture({each}))
@@ -46,13 +49,18 @@ threads = [threading.Thread(target=work) for _ in range({threads} - 1)]
 for one in threads: one.start()
 work()
 for one in threads: one.join()
-say(*found)
+say(fell_back(), *found)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    )
-    ids = child.line()
-    assert child.wait() == -9
-    assert read_account(tmp_path / ".cxkit").spooled == len(set(ids)) == threads * each
+        )
+        fell_back, *ids = child.line()
+        assert child.wait() == -9
+        spooled = read_account(tmp_path / ".cxkit").spooled - known
+        assert count - int(fell_back) <= spooled <= len(set(ids)) == count
+        known += spooled
+        if fell_back == "0":
+            break
+    assert fell_back == "0"
     receiver.start()
     finish(run, tmp_path)
     assert set(ids) < set(receiver.ids)
@@ -71,7 +79,8 @@ for one in threads: one.start()
 for _ in range(10):
     pid = os.fork()
     if pid == 0:
-        say(*capture(2))
+        ids = capture(2)
+        say(fell_back(), *ids)
         os.kill(os.getpid(), signal.SIGKILL)
     assert ended(pid) == -9
 stop.set()
@@ -79,11 +88,14 @@ for one in threads: one.join()
 assert cxkit.flush(timeout_s=30).complete
 """
     )
-    ids = {id for _ in range(10) for id in child.line()}
+    lines = [child.line() for _ in range(10)]
+    exceptions = sum(int(line[0]) for line in lines)
+    ids = {id for line in lines for id in line[1:]}
     assert child.wait() == 0, child.stderr
     finish(run, tmp_path)
     assert len(ids) == 20
-    assert ids < set(receiver.ids)
+    assert exceptions < 20, "of each child's two some were written"
+    assert len(ids - set(receiver.ids)) <= exceptions
 
 
 def test_handlers_of_signals_capture_in_the_middle_of_captures(

@@ -1,0 +1,72 @@
+"""docs/reference/guarantees.md lists the 45 faults once each; the tests it names exist and say which they prove."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROW = re.compile(r"^\| (F\d+) \|(.*)\|$", re.MULTILINE)
+TEST = re.compile(r"`((?:tests|plugins)/[\w/.-]+\.py)::(\w+)`")
+NUMBERS = [f"F{number}" for number in range(1, 46)]
+
+
+@pytest.fixture
+def listed(pages: dict[str, Any]) -> list[tuple[str, str]]:
+    """Each row of the list: the number, and the rest."""
+    return ROW.findall(pages["docs/reference/guarantees.md"].section("The fault list"))
+
+
+@cache
+def documented(file: str) -> dict[str, str]:
+    """The tests of a file, each with what its docstring and its module's say."""
+    tree = ast.parse((ROOT / file).read_text("utf-8"))
+    around = ast.get_docstring(tree) or ""
+    return {
+        one.name: f"{around}\n{ast.get_docstring(one) or ''}"
+        for one in ast.walk(tree)
+        if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef))
+    }
+
+
+def named(text: str) -> set[str]:
+    """The numbers in a text: ``F5``, and those of a span, ``F17 to F27``."""
+    found = set(re.findall(r"\bF\d+\b", text))
+    for first, last in re.findall(r"\bF(\d+) to F(\d+)\b", text):
+        found |= {f"F{number}" for number in range(int(first), int(last) + 1)}
+    return found
+
+
+def test_every_fault_is_listed_once_and_in_order(listed: list[tuple[str, str]]) -> None:
+    assert [number for number, _ in listed] == NUMBERS
+
+
+def test_every_fault_has_tests_that_say_so(listed: list[tuple[str, str]]) -> None:
+    for number, row in listed:
+        tests = TEST.findall(row)
+        assert tests, f"{number} has no test"
+        for file, name in tests:
+            assert (ROOT / file).exists(), f"{number}: {file}"
+            assert name in documented(file), f"{number}: {file}::{name}"
+            assert number in named(documented(file)[name]), f"{number}: {name} does not say so"
+
+
+def test_every_scenario_has_a_test(pages: dict[str, Any]) -> None:
+    section = pages["docs/reference/guarantees.md"].section("The same scenarios as other products")
+    tests = TEST.findall(section)
+    assert len(tests) == section.count("\n| ") - 1
+    for file, name in tests:
+        assert name in documented(file), f"{file}::{name}"
+
+
+def test_a_row_that_names_what_is_not_there_is_found(listed: list[tuple[str, str]]) -> None:
+    """The checks above can fail."""
+    file = "tests/faults/test_clock.py"
+    assert "test_no_such_thing" not in documented(file)
+    assert "F9" not in named(documented(file)["test_a_clock_that_jumps_loses_stalls_and_expires_nothing"])
+    assert named("F3, F17 to F19") == {"F3", "F17", "F18", "F19"}
