@@ -224,6 +224,10 @@ class Intake:
         """Index into ``PRIORITIES``."""
         return captured[0].priority
 
+    def forget(self, count: int) -> None:
+        """So many that were taken are gone, and nobody knows how large they were."""
+        self._released += count
+
     def record(self, captured: Captured) -> Record:
         """What the spool keeps of it."""
         prepared, id, us, occurrence, properties = captured

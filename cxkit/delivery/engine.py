@@ -23,6 +23,7 @@ from cxkit.delivery.account import Account
 from cxkit.delivery.dead import MAX_LETTER_BYTES
 from cxkit.delivery.greenlets import patiently
 from cxkit.delivery.lane import Lane
+from cxkit.delivery.listener import Listener
 from cxkit.delivery.losses import Cause, Losses
 from cxkit.delivery.queue import Queue
 from cxkit.delivery.shelf import Shelf, SpoolLimits
@@ -36,6 +37,9 @@ _GATHER_S: Final = 0.02
 _TRY_AGAIN_S: Final = 1.0
 _KEEP_HOUSE_EVERY_S: Final = 20.0
 _IDLE_S: Final = 5.0
+_BREATH_S: Final = 0.1
+_CHUNK_BYTES: Final = 1 << 20
+"""What is joined at once for one append: for a moment it is in memory three times."""
 
 logger = logging.getLogger("cxkit")
 
@@ -82,7 +86,8 @@ class Engine(Generic[ItemT]):
         self._queue = queue
         self._sync_interval_s = limits.sync_interval_s
         self._muted = muted
-        self._losses = Losses(tell=on_drop, report=loss_report)
+        self._listener = Listener(on_drop, muted=muted) if on_drop else None
+        self._losses = Losses(tell=self._listener, report=loss_report)
         self._shelf = Shelf(root, limits=limits)
         self._writer = Writer(self._shelf, synced=synced)
         self.lanes = lanes(lambda: self._shelf.spools, self._passed, self._shelf.own.name)
@@ -90,7 +95,7 @@ class Engine(Generic[ItemT]):
         self._spooling = Spooling(
             queue,
             self._writer,
-            chunk_bytes=limits.segment_bytes,
+            chunk_bytes=min(limits.segment_bytes, _CHUNK_BYTES),
             written=self._keep_within_limits,
             trouble=self._disk,
         )
@@ -196,7 +201,8 @@ class Engine(Generic[ItemT]):
 
     @property
     def _on_own_thread(self) -> bool:
-        return threading.current_thread() in (self._worker, *(lane.thread for lane in self.lanes))
+        listening = (self._listener.thread,) if self._listener else ()
+        return threading.current_thread() in (self._worker, *listening, *(lane.thread for lane in self.lanes))
 
     def _write_here(self) -> None:
         """Without a worker: straight from the queue to the spool."""
@@ -207,6 +213,34 @@ class Engine(Generic[ItemT]):
     # --- the worker ---
 
     def _run(self) -> None:
+        interruption: BaseException | None = None
+        while True:
+            try:
+                if interruption is not None:
+                    self._recover(interruption)
+                    interruption = None
+                self._until_closed()
+                break
+            except BaseException as error:  # noqa: BLE001 - no memory, say: whatever it was, this thread goes on
+                time.sleep(_BREATH_S)
+                interruption = error
+        self._wind_up()
+
+    def _recover(self, error: BaseException) -> None:
+        """What was on its way from the queue to the spool just then is gone: it is counted."""
+        taken: list[ItemT] = []
+        queued = -1
+        while queued != self._queue.queued:  # nothing was captured while we looked
+            queued = self._queue.queued
+            taken += self._queue.take(0)
+        lost = queued - self._spooling.held_count - len(taken)
+        if lost > 0:
+            self._queue.dropped["internal_error"] += lost
+            self._spooling.gone(lost)
+        self._write(taken)
+        self._in_trouble("worker", "the spool worker was interrupted, and goes on", error)
+
+    def _until_closed(self) -> None:
         while not (self._closing and self._queue.queued == 0 and not self._spooling.held):
             self._keep_house()
             taken = patiently(self._queue.take, self._patience())
@@ -221,7 +255,6 @@ class Engine(Generic[ItemT]):
             if not taken:  # nothing else to do: let others see what was dropped
                 self._shelf.note(self._queue.dropped)
             self._sync()
-        self._wind_up()
 
     def _wind_up(self) -> None:
         """Let the lanes end; then close the spools, so that they can be adopted."""
@@ -229,6 +262,8 @@ class Engine(Generic[ItemT]):
             self._tell_losses(last=True)
         except Exception as error:  # noqa: BLE001 - whatever it is, the rest must come to its end
             self._in_trouble("losses", "what was lost cannot be told", error)
+        if self._listener is not None:
+            self._listener.end()
         self._sync(now=True)
         dropped = dict(self._queue.dropped)  # as of now: if a lane hangs, another engine may be next to count
         self.accounted = dropped
@@ -321,18 +356,19 @@ class Engine(Generic[ItemT]):
         counts: Counter[Cause] = Counter({(why, None): count for why, count in self._queue.dropped.items()})
         for lane in self.lanes:
             counts.update({(why, lane.name): count for why, count in lane.dropped.items()})
-        with self._muted():
-            self._losses.tell(counts)
+        self._losses.tell(counts)
         report = self._losses.due(counts, last=last)
         if report is not None:
             self._writer.append(report.priority, [report])
             self._losses.reported(counts)
             self._wake_lanes()
 
-    def _in_trouble(self, what: str, message: str, error: Exception) -> None:
-        """Say so once, until it is over."""
-        if what not in self._troubles:
-            self._troubles.add(what)
+    def _in_trouble(self, what: str, message: str, error: BaseException) -> None:
+        """Say so once, until it is over; a handler that captures what is logged must not capture this."""
+        if what in self._troubles:
+            return
+        self._troubles.add(what)
+        with self._muted():
             logger.warning("cxkit: %s (%s)", message, type(error).__name__)
 
     def _passed(self, spool: Spool) -> None:

@@ -39,10 +39,8 @@ __all__ = ["Lane", "LaneLimits", "Verdict"]
 
 _IDLE_S: Final = 5.0
 _UNKNOWN_S: Final = 1.0
-_HANGS_AFTER_S: Final = 5.0
-"""How long behind its time an attempt may come back before the operator is told."""
+_HANGS_AFTER_S: Final = 5.0  # behind its time
 _EXPIRE_EVERY_S: Final = 3600.0
-_BREATH_S: Final = 0.1
 
 Answer = Literal["allowed", "refused", "unknown"]
 
@@ -158,7 +156,7 @@ class Lane:
             except BaseException:
                 if threading.current_thread() is not self.thread:
                     raise  # the app's own, on its thread
-                time.sleep(_BREATH_S)  # no memory for a lock, say: whatever it was, this thread is ours and goes on
+                time.sleep(0.1)  # no memory for a lock, say: whatever it was, this thread is ours and goes on
         self._save()
         try:
             with self._muted():

@@ -50,6 +50,7 @@ class Shelf:
 
     def __init__(self, root: Path | None, *, limits: SpoolLimits) -> None:
         self._limits = limits
+        self._began, self._began_monotonic = time.time(), time.monotonic()
         self._guard = threading.RLock()
         self._exporters: frozenset[str] = frozenset()
         self._adopted: list[Spool] = []
@@ -260,7 +261,9 @@ class Shelf:
         return True
 
     def _expire(self, spool: Spool) -> None:
-        spool.expire(before=time.time() - self._limits.max_age_s)
+        # Time as it has gone on since the start: a wall clock that is set does not make things old.
+        now = self._began + time.monotonic() - self._began_monotonic
+        spool.expire(before=now - self._limits.max_age_s)
         if spool.given_up:
             for name in spool.positions().keys() - self._exporters:
                 spool.count_lost(name)

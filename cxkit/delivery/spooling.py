@@ -57,6 +57,18 @@ class Spooling(Generic[ItemT]):
         """Whether anything waits for the disk."""
         return any(self._held)
 
+    @property
+    def held_count(self) -> int:
+        """How many wait for the disk."""
+        return sum(map(len, self._held))
+
+    def gone(self, count: int) -> None:
+        """So many were taken from the queue and will never be written."""
+        with self.changed:
+            self._queue.forget(count)
+            self.released += count
+            self.changed.notify_all()
+
     def write(self, taken: list[ItemT], *, insist: bool, last: bool) -> bool:
         """Write what was taken, and what is held from before; whether anything could be released.
 

@@ -230,9 +230,8 @@ def test_what_was_given_up_is_told_with_what_it_means() -> None:
 
 def test_every_reason_has_a_meaning() -> None:
     reference = (Path(__file__).parents[2] / "docs/reference/guarantees.md").read_text("utf-8")
-    reasons = [
-        line.split("`")[1] for line in reference.partition("## Reasons")[2].splitlines() if line.startswith("| `")
-    ]
+    section = reference.partition("## Reasons")[2].partition("\n## ")[0]
+    reasons = [line.split("`")[1] for line in section.splitlines() if line.startswith("| `")]
     assert len(reasons) == 13
     unknown = meaning_of("a reason that nobody gives")
     assert [reason for reason in reasons if meaning_of(reason) == unknown] == []

@@ -212,7 +212,7 @@ def daemon():
 thread = threading.Thread(target=daemon, daemon=True)
 thread.start()
 begun.wait()
-cxkit.close()
+assert cxkit.close(timeout_s=30).complete
 over.set()
 thread.join()
 assert cxkit.stats().dropped.get("after_close", 0) == sum(id is None for id in kept)
