@@ -139,9 +139,16 @@ PAGES = [
 ]
 
 
+SERVICES = re.compile(r"cxkit[-_](celery|nats|otel)|(send-to-(nats|opentelemetry)|use-with-celery)\.md")
+"""Pages whose blocks need a plugin that only the environment of the services has."""
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "page" in metafunc.fixturenames:
-        metafunc.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+        runs = "terminal" in metafunc.fixturenames
+        marks = [[pytest.mark.services] if runs and SERVICES.search(page.name) else [] for page in PAGES]
+        pages = [pytest.param(page, marks=marked) for page, marked in zip(PAGES, marks, strict=True)]
+        metafunc.parametrize("page", pages, ids=[page.name for page in PAGES])
 
 
 @pytest.fixture
