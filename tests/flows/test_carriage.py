@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -159,13 +161,15 @@ def test_without_leave_to_join_them_the_visitor_is_left_behind_by_a_login() -> N
         assert [one.type for one in seen(record, carried).identity.identifiers] == ["user_id"]
 
 
-def test_keys_may_be_renewed_on_the_way() -> None:
+def test_keys_may_be_renewed_on_the_way(tmp_path: Path) -> None:
+    made: list[Kit] = []
     old, new = "an old key of sixteen", "a new key of sixteen"
     identifier = "the key of identifiers"
 
     def kit(*signing: str) -> Kit:
         keys = Keys(signing=tuple(map(Secret, signing)), identifier=Secret(identifier))
-        return Kit(Settings(keys=keys, strict=True), exporters={})
+        made.append(Kit(Settings(keys=keys, strict=True, directory=tmp_path), exporters={}))
+        return made[-1]
 
     with cxkit.scope(kit=kit(old), user_id="nancy"):
         carried = cxkit.pack(to="m")
@@ -173,6 +177,8 @@ def test_keys_may_be_renewed_on_the_way() -> None:
         assert cxkit.pack(to="m") is not None
     with pytest.raises(cxkit.CXError, match="CX4102"), cxkit.unpack(carried, to="m", kit=kit(new)):
         raise AssertionError
+    for one in made:
+        one.close()
 
 
 @given(
