@@ -215,7 +215,7 @@ class Intake:
 
     def release(self, taken: list[Captured]) -> None:
         """What was taken is written, or given up."""
-        freed = sum(len(one[3]) + len(one[4]) + _ITEM_BYTES for one in taken)
+        freed = _size(taken)
         self.queued_bytes -= freed  # on a line of its own: threads switch while it is summed up
         self._released += len(taken)
 
@@ -224,8 +224,10 @@ class Intake:
         """Index into ``PRIORITIES``."""
         return captured[0].priority
 
-    def forget(self, count: int) -> None:
-        """So many that were taken are gone, and nobody knows how large they were."""
+    def forget(self, count: int, left: list[Captured]) -> None:
+        """So many that were taken are gone, and nobody knows how large they were; these are left."""
+        freed = self.queued_bytes - _size(left)
+        self.queued_bytes -= freed
         self._released += count
 
     def record(self, captured: Captured) -> Record:
@@ -264,6 +266,10 @@ class Intake:
                 code="CX3102",
             )
         return encoded, extra + occurrence(trimmed=trimmed)
+
+
+def _size(items: list[Captured]) -> int:
+    return sum(len(one[3]) + len(one[4]) + _ITEM_BYTES for one in items)
 
 
 def _encoded_large(properties: Mapping[str, Any]) -> bytes:

@@ -233,10 +233,11 @@ class Engine(Generic[ItemT]):
         while queued != self._queue.queued:  # nothing was captured while we looked
             queued = self._queue.queued
             taken += self._queue.take(0)
-        lost = queued - self._spooling.held_count - len(taken)
+        left = [*taken, *self._spooling.all_held]
+        lost = queued - len(left)
         if lost > 0:
             self._queue.dropped["internal_error"] += lost
-            self._spooling.gone(lost)
+            self._spooling.gone(lost, left)
         self._write(taken)
         self._in_trouble("worker", "the spool worker was interrupted, and goes on", error)
 
@@ -280,7 +281,7 @@ class Engine(Generic[ItemT]):
         for lane in started:
             lane.thread.join()
         self._write(self._queue.take(0))  # captured by a thread that had not heard of the end
-        with self._writer.alone:
+        with self._writer.alone():
             self._writer.ended = True
         self._shelf.leave(dropped=dropped, written=self._queue.queued == 0)
 
@@ -301,7 +302,7 @@ class Engine(Generic[ItemT]):
 
     def _keep_within_limits(self) -> None:
         try:
-            with self._writer.alone:
+            with self._writer.alone():
                 self._shelf.within_limits()
         except OSError as error:
             self._in_trouble("limits", "the spool cannot be kept within its limits", error)
@@ -332,7 +333,7 @@ class Engine(Generic[ItemT]):
             self._start_lanes()
             if self._shelf.adopt_orphans():
                 self._wake_lanes()
-            with self._writer.alone:
+            with self._writer.alone():
                 self._shelf.expire()
             self._shelf.note(self._queue.dropped)
             self._tell_losses()
@@ -353,9 +354,9 @@ class Engine(Generic[ItemT]):
             self._in_trouble("thread", f"no thread can be started for {what}", error)
 
     def _tell_losses(self, *, last: bool = False) -> None:
-        counts: Counter[Cause] = Counter({(why, None): count for why, count in self._queue.dropped.items()})
+        counts: Counter[Cause] = Counter({(why, None): count for why, count in self._queue.dropped.copy().items()})
         for lane in self.lanes:
-            counts.update({(why, lane.name): count for why, count in lane.dropped.items()})
+            counts.update({(why, lane.name): count for why, count in lane.dropped.copy().items()})
         self._losses.tell(counts)
         report = self._losses.due(counts, last=last)
         if report is not None:

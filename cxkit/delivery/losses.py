@@ -47,7 +47,8 @@ class Losses:
         more, self._told = counts - self._told, counts
         if self._tell is not None:
             for (reason, exporter), count in more.items():
-                self._tell(reason, count, exporter)
+                if reason != "own_thread":  # whoever is told and captures would be told of that, for ever
+                    self._tell(reason, count, exporter)
 
     def due(self, counts: Counter[Cause], *, last: bool) -> Record | None:
         """The report to spool, if it is time for one and something was lost; `reported` once that is done."""

@@ -23,8 +23,8 @@ class Queue(Protocol[ItemT]):
         """How many were put in and not yet released."""
         ...
 
-    def forget(self, count: int) -> None:
-        """So many that were taken are gone."""
+    def forget(self, count: int, left: list[ItemT]) -> None:
+        """So many that were taken are gone; these are left."""
         ...
 
     def priority(self, item: ItemT) -> int: ...

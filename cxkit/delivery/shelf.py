@@ -98,7 +98,7 @@ class Shelf:
             if spool.priority == priority:
                 return spool
         try:
-            spool = self._create(self.root, token=self.own.name, priority=priority)
+            spool = self._create(self.root, priority=priority)
             try:
                 for name in self._exporters:
                     spool.begin(name)
@@ -178,11 +178,12 @@ class Shelf:
 
     def note(self, dropped: Mapping[str, int]) -> None:
         """Leave word of what was given up before the spool."""
+        dropped = dict(dropped)  # one look: it may be counted on meanwhile
         if self.own.path is None or dropped == self._noted or self._left:
             return
         try:
             write_early(self.own.path, dropped)
-            self._noted = dict(dropped)
+            self._noted = dropped
         except OSError as error:
             self._warn("drops", "cxkit: what was dropped cannot be noted (%s)", error)
 
@@ -218,9 +219,8 @@ class Shelf:
 
     # --- inside ---
 
-    def _create(self, root: Path | None, *, token: str | None = None, priority: int = NORMAL) -> Spool:
-        segment_bytes = self._limits.segment_bytes
-        return Spool.create(root and root / "spool", segment_bytes=segment_bytes, token=token, priority=priority)
+    def _create(self, root: Path | None, *, priority: int = NORMAL) -> Spool:
+        return Spool.create(root and root / "spool", segment_bytes=self._limits.segment_bytes, priority=priority)
 
     def _leave_own(self, spool: Spool, *, dropped: Mapping[str, int], written: bool) -> None:
         if written and not any(spool.pending(name) for name in self._exporters):
@@ -261,8 +261,8 @@ class Shelf:
         return True
 
     def _expire(self, spool: Spool) -> None:
-        # Time as it has gone on since the start: a wall clock that is set does not make things old.
-        now = self._began + time.monotonic() - self._began_monotonic
+        # A wall clock that is set forward does not make things old, and one that was ahead at the start neither.
+        now = min(time.time(), self._began + time.monotonic() - self._began_monotonic)
         spool.expire(before=now - self._limits.max_age_s)
         if spool.given_up:
             for name in spool.positions().keys() - self._exporters:

@@ -4,8 +4,8 @@
 process is gone, however it went, the lock is free and another adopts the directory. Nothing is
 ever decided by a process id.
 
-A spool holds one priority: ``TOKEN`` what is normal, ``TOKEN-low`` and ``TOKEN-critical`` of the same
-process the rest. So what matters less can be given up first, and a backlog of it holds up nothing.
+A spool holds one priority: ``TOKEN`` what is normal, ``TOKEN-low`` and ``TOKEN-critical`` the rest.
+So what matters less can be given up first, and a backlog of it holds up nothing.
 """
 
 from __future__ import annotations
@@ -87,20 +87,13 @@ class Spool:
         self._guard = threading.RLock()  # which segments there are: the worker and all lanes change that
 
     @classmethod
-    def create(
-        cls, root: Path | None, *, segment_bytes: int, token: str | None = None, priority: int = NORMAL
-    ) -> Spool:
+    def create(cls, root: Path | None, *, segment_bytes: int, priority: int = NORMAL) -> Spool:
         """A new spool under ``root``, or in memory if that is None.
-
-        Args:
-            token: What this process's spools are named after; a new one by default.
 
         Raises:
             OSError: The directory cannot be made, or is not ours alone.
         """
-        name = token or secrets.token_hex(8)
-        if priority != NORMAL:
-            name += f"-{PRIORITIES[priority]}"
+        name = secrets.token_hex(8) + (f"-{PRIORITIES[priority]}" if priority != NORMAL else "")
         if root is None:
             return cls(None, -1, [], next_sequence=0, segment_bytes=segment_bytes, name=name)
         for directory in (root.parent, root):  # a parent made on the way would have another mode
@@ -112,8 +105,8 @@ class Spool:
             held = lock(draft / LOCK)
             assert held is not None, "nobody else knows this name"
             path = draft.rename(root / name)
-        except OSError:
-            shutil.rmtree(draft, ignore_errors=True)  # tried again and again, they would add up
+        except BaseException:  # the app's own, too: tried again and again, drafts would add up
+            shutil.rmtree(draft, ignore_errors=True)
             raise
         return cls(path, held, [], next_sequence=0, segment_bytes=segment_bytes)
 

@@ -58,14 +58,14 @@ class Spooling(Generic[ItemT]):
         return any(self._held)
 
     @property
-    def held_count(self) -> int:
-        """How many wait for the disk."""
-        return sum(map(len, self._held))
+    def all_held(self) -> list[ItemT]:
+        """What waits for the disk."""
+        return [item for held in self._held for item in held]
 
-    def gone(self, count: int) -> None:
-        """So many were taken from the queue and will never be written."""
+    def gone(self, count: int, left: list[ItemT]) -> None:
+        """So many were taken from the queue and will never be written; these are left."""
         with self.changed:
-            self._queue.forget(count)
+            self._queue.forget(count, left)
             self.released += count
             self.changed.notify_all()
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from cxkit.codec.frame import Record
@@ -34,11 +35,11 @@ class Writer:
     def __init__(self, shelf: Shelf, *, synced: bool) -> None:
         self._shelf = shelf
         self._synced = synced
-        self.alone = threading.RLock()
+        self._appending = threading.RLock()
         """Held to append, and by whoever opens, seals or removes segments: so no write meets a reused descriptor."""
         self.ended = False
         """Set, under `alone`, before the spools are closed."""
-        self._syncing = threading.Lock()
+        self._syncing = threading.RLock()
         self._appended = 0
         """How many records, over all priorities."""
         self._synced_up_to = 0
@@ -46,7 +47,7 @@ class Writer:
         """Behind the last of what a failed sync may not have put on disk; no later sync tells."""
         self._stalled_until = 0.0
         self._here = threading.local()
-        """Whether this thread is in the middle of `write_now`: what interrupts it must not wait for it."""
+        """Whether this thread is in the middle of a write: what interrupts it must not wait for it."""
         self.unsynced_since: float | None = None
         """When the oldest of what is not on disk for good was written."""
 
@@ -56,7 +57,7 @@ class Writer:
         Raises:
             OSError: None was kept.
         """
-        with self.alone:
+        with self.alone():
             self._append(priority, records)
         self.unsynced_since = self.unsynced_since or time.monotonic()
 
@@ -74,15 +75,28 @@ class Writer:
         finally:
             del self._here.writing
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Append, or open, seal or remove segments; what a finaliser captures meanwhile takes the queue."""
+        within = bool(self._here.__dict__)
+        self._here.writing = True
+        try:
+            with self._appending:
+                yield
+        finally:
+            if not within:
+                del self._here.writing
+
     def let_go(self) -> None:
         """Give up what an exception of the app's own, between two lines below, left this thread holding."""
-        while self.alone._is_owned():  # type: ignore[attr-defined]  # as threading.Condition asks it
-            self.alone.release()
+        for lock in (self._appending, self._syncing):
+            while lock._is_owned():  # type: ignore[attr-defined]  # as threading.Condition asks it
+                lock.release()
 
     def _write_now(self, record: Record) -> str | None:
         began = time.monotonic()
         try:
-            if began < self._stalled_until or not self.alone.acquire(timeout=_STALL_S) or self.ended:
+            if began < self._stalled_until or not self._appending.acquire(timeout=_STALL_S) or self.ended:
                 return "write_fell_back"
             following = self._append(record.priority, [record])
         except (OSError, MemoryError):
@@ -106,20 +120,24 @@ class Writer:
         Raises:
             OSError: It is not known what is on disk; a new segment is used.
         """
-        with self._syncing:
+        if not self._syncing.acquire(timeout=_SYNC_STALL_S):
+            raise TimeoutError("somebody else syncs, and does not come back")
+        try:
             self._sync()
+        finally:
+            self._syncing.release()
 
     def _sync_up_to(self, count: int) -> bool:
         """Whether the first ``count`` are on disk: who comes first syncs for all who have written by then."""
-        if not self._syncing.acquire(timeout=_SYNC_STALL_S):
-            return False
         try:
+            if not self._syncing.acquire(timeout=_SYNC_STALL_S):
+                return False
             if self._synced_up_to < count:
                 self._sync()
         except OSError:
             return False
         finally:
-            self._syncing.release()
+            self.let_go()
         return count > self._unknown_up_to
 
     def _sync(self) -> None:

@@ -150,7 +150,7 @@ def test_while_the_disk_stalls_the_queue_takes_over_and_counts(kit: tuple[Kit, R
         held, done = threading.Event(), threading.Event()
 
         def hang() -> None:
-            with engine._writer.alone:
+            with engine._writer.alone():
                 held.set()
                 done.wait(30)
 
@@ -287,3 +287,22 @@ say("closed", returned)
     assert said == "closed", child.stderr
     assert child.wait() == 0, child.stderr
     assert len(receiver.ids) - 5 in (int(returned), int(returned) + 1)  # one may have been interrupted after its write
+
+
+def test_what_a_finaliser_captures_within_the_workers_write_is_counted_once(
+    kit: tuple[Kit, RecordingExporter],
+) -> None:
+    """F15: it runs on the worker's thread, in the middle of its append."""
+    one, exporter = kit
+    with cxkit.scope(kit=one):
+        SEEN.capture()
+        assert one.flush(timeout_s=30).complete
+        engine = one._starter.engine
+        assert engine is not None
+        with engine._writer.alone():  # as the worker has it
+            SEEN.capture()  # as a finaliser does it there
+            assert engine._writer._appending._is_owned(), "it is still the worker's"  # type: ignore[attr-defined]
+        assert one.flush(timeout_s=30).complete
+    account = one.account()
+    assert (account.captured, account.spooled, account.dropped) == (2, 2, {})
+    assert len({each.id for each in exporter.interactions}) == len(exporter.interactions) == 2

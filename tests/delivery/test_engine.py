@@ -15,6 +15,10 @@ from typing import Any
 import attrs
 import pytest
 
+from cxkit.capture.gate import Prepared
+from cxkit.capture.intake import Intake
+from cxkit.capture.redact import Redactor
+from cxkit.capture.stamp import Stamper
 from cxkit.codec.frame import Record
 from cxkit.delivery.account import ExporterAccount, read_account
 from cxkit.delivery.dead import DeadLetters
@@ -27,6 +31,9 @@ from cxkit.testing import RecordingExporter
 Make = Callable[..., list[Record]]
 
 LIMITS = SpoolLimits(max_bytes=1 << 20, max_records=10_000, max_age_s=3600, segment_bytes=10_000, sync_interval_s=0)
+
+
+PREPARED = Prepared(refusal=None)
 
 
 class StubQueue:
@@ -65,6 +72,9 @@ class StubQueue:
 
     def release(self, taken: list[Any]) -> None:
         self.released += len(taken)
+
+    def forget(self, count: int, left: list[Any]) -> None:
+        self.released += count
 
     def nudge(self) -> None:
         self._queue.put(None)
@@ -492,3 +502,18 @@ def test_a_quota_is_kept(tmp_path: Path, records: Make, gate: Gate) -> None:
     dropped = account.exporters["sink"].dropped["spool_full"]
     assert account.exporters == {"sink": ExporterAccount(delivered=1000 - dropped, dropped={"spool_full": dropped})}
     assert len(gate.interactions) == 1000 - dropped
+
+
+def test_after_an_interruption_the_queue_has_all_its_room_again() -> None:
+    """F40: what was on its way is given up, and so is its room."""
+    intake = Intake(
+        stamper=Stamper(), redactor=Redactor(extra=(), keep=()), prepare=lambda *_: PREPARED, started=lambda: None,
+        max_bytes=100_000, strict=True,
+    )  # fmt: skip
+    for _ in range(100):
+        intake.put((PREPARED, "1", 1, b"", b"{}"))
+    taken = intake.take(0)
+    full = intake.queued_bytes
+    assert full > 0
+    intake.forget(90, taken[90:])
+    assert (intake.queued, intake.queued_bytes) == (10, full // 10)
