@@ -67,8 +67,8 @@ def meaning_of(reason: str) -> Meaning:
             say("mend the exporter: `cxkit export test NAME` says what is wrong"),
         ),
         "spool_full": Meaning(
-            say("more than spool.max_bytes were waiting"),
-            say("mend the exporter, or raise spool.max_bytes"),
+            say("more than spool.max_bytes or spool.max_records were waiting"),
+            say("mend the exporter, or raise what was reached"),
         ),
         "corrupt": Meaning(
             say("it could not be read any more"),
