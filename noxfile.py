@@ -57,14 +57,15 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """Run the fault list whole (a million interactions, a soak) and print the figures: somewhat over an hour."""
+    """Run the fault list whole (a million interactions, a soak) and print the figures: some three quarters of an hour."""
     install_checkout(session, "services")
     figures = Path(session.create_tmp()) / "figures.jsonl"
     figures.unlink(missing_ok=True)
     places = ("tests/faults", "tests/delivery", "tests/transport", "tests/hosts")
+    beside = ("-n", "2", "--dist", "loadgroup")  # the soak beside the rest, which runs one by one
     try:  # -s: a long test says how far it has come
         session.run(
-            "pytest", "-v", "-s", *(session.posargs or places),
+            "pytest", "-v", "-s", *beside, *(session.posargs or places),
             env={"CXKIT_FAULTS": "full", "CXKIT_FIGURES": str(figures)},
         )  # fmt: skip
     finally:
