@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # a command line that lists plugins need not read the model
     from cxkit.model import JSON, Context, Decision, ExperienceSpec, Facts, Interaction
 
 __all__ = [
+    "Announcing",
     "Batch",
     "Change",
     "Channel",
@@ -239,6 +240,21 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Give up connections and files; idempotent."""
+        ...
+
+
+@runtime_checkable
+class Announcing(Protocol):
+    """What a store may offer besides: whoever waits for a change hears of it, and need not ask again and again."""
+
+    def await_change(self, token: int, *, timeout_s: float) -> bool:
+        """Wait, on a connection of its own, until there may be changes after ``token``; whether there may be.
+
+        Called by one thread at a time.
+
+        Raises:
+            StoreError: It cannot be waited for now.
+        """
         ...
 
 

@@ -39,7 +39,7 @@ class Experience:
             return self._failed()
         try:
             scope = current_scope() or kit.root_scope
-            return verb(kit.desk, scope, kit.experiences.get(self.spec.name, self.spec), wait=kit.may_wait())
+            return verb(kit.desk, scope, kit.experiences.get(self.spec.name, self.spec), patience_s=kit.patience_s())
         except Exception as error:  # noqa: BLE001 - likewise; raised again in strict mode
             kit.intake.note(error)
             return self._failed()

@@ -15,7 +15,7 @@ from cxkit.flows import carriage
 from cxkit.flows.consent import choose
 from cxkit.flows.identify import identifiers_of
 from cxkit.flows.identify import identify as identify_flow
-from cxkit.flows.view import Known
+from cxkit.flows.known import Known
 from cxkit.kit import current_kit, default_kit
 from cxkit.model import JSON, Context, Evidence, Identity, Person, Profile
 from cxkit.model.consent import Method
@@ -82,7 +82,7 @@ def _open(kit: Kit | None, context: Context, identifiers: Mapping[str, str | int
         opened.change(context=context)
         found = identifiers_of(kit.desk.keyring, identifiers, evidence=evidence)
         opened.change(identity=join(Identity(), found))
-        kit.desk.recall(opened, wait=kit.may_wait())
+        kit.desk.recall(opened, patience_s=kit.patience_s())
     except Exception as error:  # noqa: BLE001 - the guest's promise
         kit.intake.note(error)
     return opened
@@ -179,7 +179,7 @@ def unpack(carried: str | None, *, to: str, kit: Kit | None = None) -> Iterator[
     if carried is not None:
         theirs: Kit = opened.kit
         try:
-            carriage.unpack(theirs.desk, opened, carried, to=to, wait=theirs.may_wait())
+            carriage.unpack(theirs.desk, opened, carried, to=to, patience_s=theirs.patience_s())
         except Exception as error:  # noqa: BLE001 - the guest's promise
             theirs.intake.note(error)
     enter(opened)
@@ -208,7 +208,7 @@ def identify(*, traits: Mapping[str, JSON] | None = None, **identifiers: str | i
     """
     _in_scope(
         lambda kit, here: identify_flow(
-            kit.desk, here, identifiers=identifiers, traits=traits or {}, wait=kit.may_wait()
+            kit.desk, here, identifiers=identifiers, traits=traits or {}, patience_s=kit.patience_s()
         )
     )
 
@@ -252,7 +252,7 @@ def profile() -> Profile:
     if here is None:
         return Profile()
     kit: Kit = here.kit
-    known = Known(choices=here.choices).with_more(kit.desk.known(here, wait=kit.may_wait()) or Known())
+    known = Known(choices=here.choices).with_more(kit.desk.known(here, patience_s=kit.patience_s()) or Known())
     return Profile(
         person=None if known.person is None else Person(id=known.person),
         traits=known.traits,

@@ -16,7 +16,7 @@ from cxkit.cli.local.known import known_now
 from cxkit.cli.local.person import KnownBy, Person, read_person, standing
 from cxkit.cli.local.seen import choices_in, clock
 from cxkit.cli.terminal import json_option, print_json, visible
-from cxkit.flows.view import Known
+from cxkit.flows.known import Known
 from cxkit.kit.assembly import policy_of
 from cxkit.model import JSON, PURPOSES, Interaction
 from cxkit.rules.consent import capture_mode

@@ -72,7 +72,7 @@ def pack(desk: Desk, scope: Scope, *, to: str) -> str:
     return f"{desk.keyring.sign(_USE, _digest(text, to), now=_now(desk))} {text}"
 
 
-def unpack(desk: Desk, scope: Scope, carried: str, *, to: str, wait: bool) -> None:
+def unpack(desk: Desk, scope: Scope, carried: str, *, to: str, patience_s: float) -> None:
     """Let a new scope be about whom it was packed for.
 
     Raises:
@@ -98,7 +98,7 @@ def unpack(desk: Desk, scope: Scope, carried: str, *, to: str, wait: bool) -> No
         ),
     )
     desk.govern(scope)
-    desk.recall(scope, wait=wait)
+    desk.recall(scope, patience_s=patience_s)
     _leave_behind(scope)
 
 

@@ -9,7 +9,7 @@ from cxkit.capture.scope import Scope
 from cxkit.errors import InvalidInteractionError, nearest
 from cxkit.flows.desk import Desk
 from cxkit.flows.identify import STITCHING
-from cxkit.flows.view import Known
+from cxkit.flows.known import Known
 from cxkit.model import PURPOSES, Choice, Identity, TouchpointSpec, purpose_bits
 from cxkit.model.consent import Method
 from cxkit.rules.consent import unobjected

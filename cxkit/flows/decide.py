@@ -7,7 +7,7 @@ import attrs
 from cxkit.capture.scope import Scope
 from cxkit.codec.wire import occurrence
 from cxkit.flows.desk import Desk
-from cxkit.flows.view import Known
+from cxkit.flows.known import Known
 from cxkit.model import JSON, Decision, ExperienceSpec, TouchpointSpec
 from cxkit.rules.experience import choose, depth_cap
 
@@ -16,18 +16,18 @@ __all__ = ["SHOWN", "decide", "show"]
 SHOWN = TouchpointSpec(name="experience.shown", kind="exposure", direction="outbound")
 
 
-def decide(desk: Desk, scope: Scope, spec: ExperienceSpec, *, wait: bool) -> Decision:
+def decide(desk: Desk, scope: Scope, spec: ExperienceSpec, *, patience_s: float) -> Decision:
     """What the experience is for this scope. Captures nothing.
 
     Args:
-        wait: Whether the store may be read; if not, and it would have to be, depth is capped at 1.
+        patience_s: How long a remote store may be waited for; what is not known by then caps depth at 1.
     """
     scope.enrich()
-    known = desk.known(scope, wait=wait)
+    known = desk.recall(scope, patience_s=patience_s)
     cap = depth_cap(
         granted=scope.allowed.granted,
         identity=scope.identity,
-        pending=known is None or scope.pending,
+        pending=scope.pending,
         ceiling=_ceiling(scope),
     )
     attributes = _attributes(scope, known or Known())
@@ -44,9 +44,9 @@ def decide(desk: Desk, scope: Scope, spec: ExperienceSpec, *, wait: bool) -> Dec
     return choose(spec, attributes, cap)
 
 
-def show(desk: Desk, scope: Scope, spec: ExperienceSpec, *, wait: bool) -> Decision:
+def show(desk: Desk, scope: Scope, spec: ExperienceSpec, *, patience_s: float) -> Decision:
     """`decide`, and one exposure: once per experience and variant in a scope."""
-    decision = decide(desk, scope, spec, wait=wait)
+    decision = decide(desk, scope, spec, patience_s=patience_s)
     scope.show(decision.depth)
     what = (decision.experience, decision.variant, desk.subject(scope.identity))
     if what not in scope.shown or scope is scope.kit.root_scope:  # which never ends

@@ -12,7 +12,8 @@ from cxkit.capture.intake import Intake
 from cxkit.capture.scope import Scope
 from cxkit.codec import NOBODY
 from cxkit.flows.documents import keys_of
-from cxkit.flows.view import Known, View
+from cxkit.flows.known import Known
+from cxkit.flows.view import View
 from cxkit.keyring import Keyring
 from cxkit.model import JSON, Identity, TouchpointSpec
 from cxkit.roles import Decider
@@ -42,22 +43,25 @@ class Desk:
         choices = {purpose: choice for purpose, (choice, _) in both.choices.items()}
         scope.change(allowed=allowed(self.policy, choices, gpc=scope.gpc, despite_gpc=scope.despite_gpc))
 
-    def known(self, scope: Scope, *, wait: bool) -> Known | None:
+    def known(self, scope: Scope, *, patience_s: float) -> Known | None:
         """What is known of the scope's person; None if it cannot be known now."""
         try:
-            return self.view.of(keys_of(self.keyring, scope.identity), wait=wait)
+            return self.view.of(keys_of(self.keyring, scope.identity), patience_s=patience_s)
         except Exception:  # noqa: BLE001 - whatever a store raises, not knowing is the safe answer
             self.intake.noted["store_failed"] += 1
             return None
 
-    def recall(self, scope: Scope, *, wait: bool) -> None:
-        """Let the scope obey what its person chose elsewhere, as far as that can be known now."""
-        known = self.known(scope, wait=wait)
-        scope.pending = known is None
+    def recall(self, scope: Scope, *, patience_s: float) -> Known | None:
+        """Let the scope obey what its person chose elsewhere, as far as that can be known now; what is known."""
+        if not scope.identity:
+            return Known()  # what was recalled before the identity was taken away goes on to hold
+        known = self.known(scope, patience_s=patience_s)
+        scope.pending = known is None or known.stale
         recalled = {} if known is None else dict(unobjected(known.choices) if scope.gpc else known.choices)
         if recalled != scope.recalled:
             scope.recalled = recalled
             self.govern(scope)
+        return known
 
     def command(
         self,

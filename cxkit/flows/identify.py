@@ -14,7 +14,7 @@ from cxkit.capture.scope import Scope
 from cxkit.errors import InvalidInteractionError
 from cxkit.flows.desk import Desk
 from cxkit.flows.documents import keys_of
-from cxkit.flows.view import Known
+from cxkit.flows.known import Known
 from cxkit.keyring import Keyring
 from cxkit.model import JSON, Evidence, Identifier, Identity, TouchpointSpec, purpose_bits
 from cxkit.rules.identity import CONTACTS, UNIQUE, join, normalise, without
@@ -28,7 +28,7 @@ _TYPE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 def identify(
-    desk: Desk, scope: Scope, *, identifiers: Mapping[str, str | int], traits: Mapping[str, Any], wait: bool
+    desk: Desk, scope: Scope, *, identifiers: Mapping[str, str | int], traits: Mapping[str, Any], patience_s: float
 ) -> str | None:
     """Join what was proven (a login) to the scope, and record it.
 
@@ -48,9 +48,9 @@ def identify(
         scope.aside = visitor
         known = without(known, ["visitor"])
     scope.change(identity=join(known, proven))
-    desk.recall(scope, wait=wait)
+    desk.recall(scope, patience_s=patience_s)
     plain = sanitise(dict(traits), redactor=Redactor()).properties
-    if _nothing_new(desk, scope.identity, plain, wait=wait):
+    if _nothing_new(desk, scope.identity, plain, patience_s=patience_s):
         return None
     return desk.command(
         IDENTIFIED,
@@ -68,11 +68,11 @@ def _somebody_else(known: Identity, proven: list[Identifier]) -> bool:
     return any(before.get(one.type, one.value) != one.value for one in proven if one.type in UNIQUE)
 
 
-def _nothing_new(desk: Desk, identity: Identity, traits: Mapping[str, JSON], *, wait: bool) -> bool:
+def _nothing_new(desk: Desk, identity: Identity, traits: Mapping[str, JSON], *, patience_s: float) -> bool:
     """Whether each identifier that could be linked has an owner, and the person these traits."""
     keys = [key for key, one in keys_of(desk.keyring, identity).items() if one.evidence in ("cookie", "login")]
     try:
-        held = [desk.view.under(key, wait=wait) for key in keys]
+        held = [desk.view.under(key, patience_s=patience_s) for key in keys]
     except Exception:  # noqa: BLE001 - whatever a store raises, it cannot be known, so it is recorded
         return False
     known = [one for one in held if one is not None and (one.person is not None or one.joined.issuperset(keys))]

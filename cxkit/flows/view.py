@@ -1,68 +1,41 @@
 """The view: what this process knows of people now.
 
-It answers from memory. What it does not hold it reads from the store, unless that is remote and
-the caller must not wait. Commands of this process show in it at once, before they are committed;
-changes by other processes within half a second of being asked for.
+It answers from memory. What it does not hold is read from the store: at once where that is a file,
+by a thread of its own (`cxkit.flows.watching`) where it is remote, for then nobody on a request's
+path waits longer than they may. Commands of this process show in it at once, before they are
+committed; changes by other processes within half a second of being asked for, or as soon as a
+remote store announces them.
+
+A store that cannot be reached is trusted for a minute. After that only refusals are remembered:
+what somebody granted may have been withdrawn meanwhile.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import reduce
 from typing import Any, Final, cast
-
-import attrs
 
 from cxkit.errors import StoreError
 from cxkit.flows.bus import Committed
 from cxkit.flows.documents import choices_in, consent_doc, identifier_doc, person_doc
-from cxkit.model import JSON, Choice, Identifier
-from cxkit.roles import Store
+from cxkit.flows.known import Known
+from cxkit.flows.watching import Watcher
+from cxkit.model import Identifier
+from cxkit.roles import Document, Store
 from cxkit.rules.consent import refused
 from cxkit.rules.identity import Owner, owner
 
-__all__ = ["Known", "View"]
+__all__ = ["View"]
 
 _HELD: Final = 10_000
 _POLL_S: Final = 0.5
-
-
-@attrs.frozen(kw_only=True)
-class Known:
-    """What is known of whoever an identifier belongs to."""
-
-    person: str | None = None
-    unique: Mapping[str, str] = attrs.field(factory=dict)
-    """Key by type, of the person's identifiers of a unique type."""
-    logged_in: bool = False
-    """Whether the person was ever reached by a login."""
-    traits: Mapping[str, JSON] = attrs.field(factory=dict)
-    choices: Mapping[str, tuple[Choice, datetime]] = attrs.field(factory=dict)
-    joined: frozenset[bytes] = frozenset()
-    """Keys that a command which is not committed yet makes one person's."""
-    documents: frozenset[str] = frozenset()
-    """What it was read from."""
-
-    def with_more(self, more: Known) -> Known:
-        """Both; later choices win, denials among equals."""
-        if more.traits == self.traits and more.choices == self.choices and self.person:
-            return self  # as for two identifiers of one person
-        choices = dict(self.choices)
-        for purpose, new in more.choices.items():
-            held = choices.get(purpose)
-            if held is None or (new[1], new[0] == "denied") >= (held[1], held[0] == "denied"):
-                choices[purpose] = new
-        return attrs.evolve(
-            self,
-            person=self.person or more.person,
-            traits={**self.traits, **more.traits},
-            choices=choices,
-            joined=self.joined | more.joined,
-        )
+_TRUSTED_S: Final = 60.0
 
 
 class View:
@@ -80,32 +53,36 @@ class View:
         self._readers: dict[str, set[bytes]] = {}
         self._forgets = 0
         self._uncommitted: dict[bytes, dict[str, Known]] = {}
+        self._catching_up = threading.Lock()
         self._token: int | None = None
-        self._polled_at = float("-inf")
-        self._blind = False
+        self._polled_at = self._heard_at = -math.inf
+        self._deaf: Exception | None = None
+        """What the store said when it was asked for changes in vain."""
+        self._watcher = Watcher(self._store, read=self._read_ahead, catch_up=self._listen, token=lambda: self._token)
 
-    def of(self, keys: Mapping[bytes, Identifier], *, wait: bool = True) -> Known | None:
+    def close(self) -> None:
+        """End the threads."""
+        self._watcher.end()
+
+    def of(self, keys: Mapping[bytes, Identifier], *, patience_s: float = math.inf) -> Known | None:
         """What is known of the person these identifiers, the strongest first, belong to.
 
         What is known of somebody else who owns one of them, the device say, is left out.
 
         Args:
-            wait: Whether the store may be asked.
+            patience_s: How long a remote store may be waited for.
 
         Returns:
-            None if the store would have to be asked and may not be.
+            None if it could not be known in time.
 
         Raises:
-            StoreError: The store was asked and failed.
+            StoreError: The store was asked, here and now, and failed.
         """
-        found: dict[bytes, Known] = {}
-        for key in keys:
-            one = self.under(key, wait=wait)
-            if one is None:
-                return None
-            found[key] = one
-        if len(found) == 1:
-            return next(iter(found.values()))
+        if not keys:
+            return Known()
+        found = self._all(list(keys), patience_s)
+        if found is None or len(found) == 1:
+            return None if found is None else next(iter(found.values()))
         owners = {
             key.hex(): Owner(person=known.person, unique=known.unique, logged_in=known.logged_in)
             for key, known in found.items()
@@ -116,21 +93,21 @@ class View:
         theirs = [one for one in found.values() if one.person in (None, person)]
         return reduce(Known.with_more, theirs or [Known()])
 
-    def under(self, key: bytes, *, wait: bool = True) -> Known | None:
+    def under(self, key: bytes, *, patience_s: float = math.inf) -> Known | None:
         """What is known of whoever this one identifier belongs to; see `of`."""
-        self._poll(wait)
-        with self._guard:
-            known = self._known.get(key)
-            mine = list(self._uncommitted.get(key, {}).values())
-            forgets = self._forgets
-        if not wait and (known is None or self._blind):
+        found = self._all([key], patience_s)
+        return None if found is None else found[key]
+
+    def refuses(self, subject: bytes, purposes: Iterable[str]) -> bool | None:
+        """Whether a person has denied one of these purposes; None if that is not known for sure."""
+        try:
+            known = self.under(subject)
+        except Exception:  # noqa: BLE001 - whatever a store raises, not knowing is the safe answer
             return None
-        if known is None:
-            known = self._read(key)
-            with self._guard:
-                if forgets == self._forgets:  # else it may be out of date already
-                    self._keep(key, known)
-        return reduce(Known.with_more, mine, known)
+        if known is None or self._deaf is not None:
+            return None
+        choices = {purpose: choice for purpose, (choice, _) in known.choices.items()}
+        return not refused(choices).isdisjoint(purposes)
 
     def remembers(self, keys: Iterable[bytes], command: str, change: Known) -> None:
         """Show a command's effect before it is committed."""
@@ -153,43 +130,71 @@ class View:
         # Only now: in between, a command must be seen twice rather than not at all.
         self.forgets(event.keys, event.command.id)
 
-    # --- inside ---
+    # --- what is held ---
 
-    def _read(self, key: bytes) -> Known:
-        store = self._store()
-        own, consent = identifier_doc(key), consent_doc(key)
-        first = store.get_many([own, consent])
-        person = str(first[own].body["person"]) if own in first else ""
-        second = store.get_many([person_doc(person)]) if person else {}
-        if not second:
-            choices = choices_in([first[consent].body] if consent in first else [])
-            return Known(choices=choices, documents=frozenset([own, consent, person_doc(person)]))
-        body = cast("Mapping[str, Any]", second[person_doc(person)].body)
-        consents = {consent, *(consent_doc(bytes.fromhex(one)) for one in body["keys"])}
-        return Known(
-            person=person,
-            unique=body["unique"],
-            logged_in=body["logged_in"],
-            traits=body["traits"],
-            choices=choices_in(one.body for one in store.get_many(consents).values()),
-            documents=frozenset([own, person_doc(person), *consents]),
-        )
+    def _all(self, keys: Sequence[bytes], patience_s: float) -> dict[bytes, Known] | None:
+        here = patience_s == math.inf or not self._store().remote
+        if here:
+            self._poll()
+        found, mine, forgets = self._look(keys)
+        missing = [key for key in keys if key not in found]
+        if missing and here:
+            if self._deaf is not None:
+                fix = "see the error that caused this one"
+                raise StoreError("the store failed a moment ago", fix=fix, code="CX6021") from self._deaf
+            found.update(self._fetch(missing, forgets))
+        elif missing:
+            self._watcher.ask(missing, patience_s)
+            found, mine, _ = self._look(keys)
+            if len(found) < len(set(keys)):
+                return None
+        distrusted = self._deaf is not None and self._clock() - self._heard_at > _TRUSTED_S
+        return {
+            key: reduce(Known.with_more, mine.get(key, ()), found[key].refusals_only() if distrusted else found[key])
+            for key in keys
+        }
 
-    def _poll(self, wait: bool) -> None:
-        """Forget what others have changed: the store is asked every half second, if it may be."""
-        if not wait:
-            return
+    def _look(self, keys: Iterable[bytes]) -> tuple[dict[bytes, Known], dict[bytes, list[Known]], int]:
+        with self._guard:
+            found = {key: self._known[key] for key in keys if key in self._known}
+            mine = {key: list(self._uncommitted[key].values()) for key in keys if key in self._uncommitted}
+            return found, mine, self._forgets
+
+    def _fetch(self, keys: Sequence[bytes], forgets: int) -> dict[bytes, Known]:
+        read = _read(self._store(), keys)
+        with self._guard:
+            if forgets == self._forgets:  # else it may be out of date already
+                for key, known in read.items():
+                    self._keep(key, known)
+        return read
+
+    def _read_ahead(self, keys: Sequence[bytes]) -> None:
+        """On the watcher's thread: hold these from now on."""
+        if self._token is None:
+            self._listen()
+        with self._guard:
+            forgets = self._forgets
+        self._fetch(keys, forgets)
+
+    # --- changes by others ---
+
+    def _poll(self) -> None:
+        """Forget what others have changed: the store is asked every half second, if anybody asks us."""
         now = self._clock()
         if now - self._polled_at >= _POLL_S:
             self._polled_at = now
-            try:
+            with suppress(Exception):  # whatever a store raises: who finds nothing here is told
+                self._listen()
+
+    def _listen(self) -> None:
+        try:
+            with self._catching_up:
                 self._catch_up(self._store())
-            except Exception:
-                self._blind = True
-                raise
-            self._blind = False
-        elif self._blind:
-            raise StoreError("the store failed a moment ago", fix="see what it said then", code="CX6021")
+        except Exception as error:
+            self._deaf = error
+            raise
+        self._heard_at = self._clock()
+        self._deaf = None
 
     def _catch_up(self, store: Store) -> None:
         if self._token is None:
@@ -221,15 +226,31 @@ class View:
                 del self._readers[document]
 
 
-def refuses(view: View, subject: bytes, purposes: Iterable[str]) -> bool | None:
-    """Whether a person has denied one of these purposes; None if that cannot be known now."""
-    try:
-        known = view.under(subject)
-    except Exception:  # noqa: BLE001 - whatever a store raises, not knowing is the safe answer
-        return None
-    assert known is not None, "it may wait"
-    choices = {purpose: choice for purpose, (choice, _) in known.choices.items()}
-    return not refused(choices).isdisjoint(purposes)
+def _read(store: Store, keys: Sequence[bytes]) -> dict[bytes, Known]:
+    """What the store knows under these keys: three questions, however many they are."""
+    first = store.get_many([name for key in keys for name in (identifier_doc(key), consent_doc(key))])
+    person_of = {key: str(first[own].body["person"]) for key in keys if (own := identifier_doc(key)) in first}
+    people = store.get_many({person_doc(person) for person in person_of.values()}) if person_of else {}
+    bodies = {one.key: cast("Mapping[str, Any]", one.body) for one in people.values()}
+    more = {consent_doc(bytes.fromhex(key)) for body in bodies.values() for key in body["keys"]}
+    consents = {**first, **(store.get_many(more - first.keys()) if more else {})}
+    return {key: _known(key, person_of.get(key), bodies, consents) for key in keys}
+
+
+def _known(
+    key: bytes, person: str | None, people: Mapping[str, Mapping[str, Any]], consents: Mapping[str, Document]
+) -> Known:
+    body = people.get(person_doc(person or ""))
+    own, theirs = {consent_doc(key)}, () if body is None else body["keys"]
+    names = own.union(consent_doc(bytes.fromhex(one)) for one in theirs)
+    return Known(
+        person=person if body is not None else None,
+        unique={} if body is None else body["unique"],
+        logged_in=body is not None and body["logged_in"],
+        traits={} if body is None else body["traits"],
+        choices=choices_in(consents[name].body for name in names if name in consents),
+        documents=frozenset([identifier_doc(key), person_doc(person or ""), *names]),
+    )
 
 
 def _newest(store: Store) -> int:

@@ -34,7 +34,7 @@ from cxkit.delivery.spool import Spool
 from cxkit.flows.apply import Applier
 from cxkit.flows.bus import Bus, Committed
 from cxkit.flows.desk import Desk
-from cxkit.flows.view import View, refuses
+from cxkit.flows.view import View
 from cxkit.kit.assembly import (
     STORE_LANE,
     build_experiences,
@@ -153,13 +153,11 @@ class Kit:
             scope.on_first_use(self.enrich)
         return scope
 
-    def may_wait(self) -> bool:
-        """Whether the store may be read here and now: an event loop never waits for a remote one."""
-        store = self._open_store()
-        if not store.remote:
-            return True
+    def patience_s(self) -> float:
+        """How long a remote store may be waited for here and now: on an event loop, not at all."""
         loops = sys.modules.get("asyncio")  # where it is not imported, no loop is running
-        return loops is None or loops._get_running_loop() is None
+        running = loops is not None and loops._get_running_loop() is not None
+        return 0.0 if running else self.settings.store_budget_s
 
     # --- life ---
 
@@ -217,8 +215,10 @@ class Kit:
         engine = self._starter.awaited(deadline) or (self._late_engine() if not already else None)
         if engine is not None and not already:
             self._left = engine.close(max(0.0, deadline - time.monotonic()))
-        if not already and self._store is not None and self._given_store is None:
-            self._store.close()
+        if not already:
+            self.desk.view.close()
+            if self._store is not None and self._given_store is None:
+                self._store.close()
         return self._left
 
     def _deadline(self, timeout_s: float | None) -> float:
@@ -318,7 +318,7 @@ class Kit:
 
     def _verdict(self, subject: bytes, purposes: int) -> Answer:
         named = [purpose for place, purpose in enumerate(PURPOSES) if purposes >> place & 1]
-        refused = refuses(self.desk.view, subject, named)
+        refused = self.desk.view.refuses(subject, named)
         return "unknown" if refused is None else "refused" if refused else "allowed"
 
     def _settle(self, timeout_s: float) -> bool:

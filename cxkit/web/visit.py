@@ -139,7 +139,7 @@ class Visit:
         visitor = Identifier(type="visitor", value=str(self._visitor), evidence="cookie")
         scope.change(identity=Identity(identifiers=(visitor,)))
         try:
-            self._site.kit.desk.recall(scope, wait=self._site.kit.may_wait())
+            self._site.kit.desk.recall(scope, patience_s=self._site.kit.patience_s())
         except Exception as error:  # noqa: BLE001 - a store that fails costs what it knows, not the visit
             scope.pending = True
             self._site.failed(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from typing import Any
@@ -12,7 +13,8 @@ from cxkit.errors import StoreError
 from cxkit.flows.apply import Applier
 from cxkit.flows.bus import Bus
 from cxkit.flows.documents import keys_of
-from cxkit.flows.view import Known, View, refuses
+from cxkit.flows.known import Known
+from cxkit.flows.view import View
 from cxkit.model import Identity
 from cxkit.roles import Put
 from cxkit.stores.memory import MemoryStore
@@ -32,8 +34,12 @@ class Seen:
         self.here = Applier(lambda: store.inner, KEYS, bus)
         self.elsewhere = Applier(lambda: store.inner, KEYS, Bus())
 
-    def of(self, who: Identity, *, wait: bool = True) -> Known | None:
-        return self.view.of(keys_of(KEYS, who), wait=wait)
+    def of(self, who: Identity, *, patience_s: float = math.inf) -> Known | None:
+        return self.view.of(keys_of(KEYS, who), patience_s=patience_s)
+
+    def refuses(self, *purposes: str) -> bool | None:
+        """Nancy's answer, as delivery asks for it."""
+        return self.view.refuses(bytes.fromhex(key("user_id", "nancy")), purposes)
 
 
 @pytest.fixture
@@ -125,13 +131,6 @@ def test_a_choice_shows_all_the_while_it_is_committed(seen: Seen) -> None:
         sys.setswitchinterval(before)
 
 
-def test_what_cannot_be_known_without_waiting_is_not_guessed(seen: Seen) -> None:
-    assert seen.of(NANCY, wait=False) is None
-    assert not seen.store.asked
-    seen.of(NANCY)
-    assert seen.of(NANCY, wait=False) == seen.of(NANCY)
-
-
 def test_what_was_read_while_somebody_wrote_is_not_remembered(seen: Seen) -> None:
     """Or a withdrawal that came in between would never be seen."""
     nancy = identity(user_id="nancy")
@@ -148,20 +147,42 @@ def test_what_was_read_while_somebody_wrote_is_not_remembered(seen: Seen) -> Non
 # --- a store that fails ---
 
 
-def test_while_the_store_is_broken_nothing_is_known_for_sure(seen: Seen) -> None:
-    seen.of(NANCY)
+def test_while_the_store_is_broken_what_is_remembered_holds_and_nothing_is_handed_on(seen: Seen) -> None:
+    held = seen.of(NANCY)
     seen.store.broken = True
     seen.clock.now_s += 0.5
     asked = seen.store.asked.total()
     for _ in range(5):
-        with pytest.raises(StoreError):
-            seen.of(NANCY)
-        assert seen.of(NANCY, wait=False) is None
-        assert refuses(seen.view, bytes.fromhex(key("user_id", "nancy")), ["analytics"]) is None
+        assert seen.of(NANCY) == held
+        assert seen.refuses("analytics") is None
+        with pytest.raises(StoreError) as caught:
+            seen.of(identity(user_id="mary"))
+        assert "broken" in str(caught.value.__cause__)
     assert seen.store.asked.total() == asked + 1, "a broken store is not asked by everybody"
     seen.store.broken = False
     seen.clock.now_s += 0.5
-    assert seen.of(NANCY) == Known(documents=seen.of(NANCY).documents)  # type: ignore[union-attr]
+    assert seen.refuses("analytics") is False
+
+
+def test_after_a_minute_without_the_store_only_refusals_are_remembered(seen: Seen) -> None:
+    seen.here.export(
+        batch(
+            identified(NANCY, id="01", plan="gold"),
+            chose(NANCY, id="02", analytics="granted", advertising="denied"),
+        ),
+        deadline_s=5,
+    )
+    seen.of(NANCY)
+    seen.store.broken = True
+    for later_s, stale in ((59.0, False), (2.0, True)):
+        seen.clock.now_s += later_s
+        known = seen.of(NANCY)
+        assert known is not None
+        assert (known.stale, choice(known, "advertising")) == (stale, "denied")
+        assert (known.traits, choice(known)) == (({}, None) if stale else ({"plan": "gold"}, "granted"))
+    seen.store.broken = False
+    seen.clock.now_s += 0.5
+    assert choice(seen.of(NANCY)) == "granted"
 
 
 def test_whatever_a_strange_store_raises_is_not_knowing() -> None:
@@ -169,16 +190,14 @@ def test_whatever_a_strange_store_raises_is_not_knowing() -> None:
         def changes_since(self, token: int, *, limit: int = 1000) -> Any:
             raise ZeroDivisionError
 
-    view = View(lambda: Strange(MemoryStore()))
-    assert refuses(view, bytes(16), ["analytics"]) is None
+    assert View(lambda: Strange(MemoryStore())).refuses(bytes(16), ["analytics"]) is None
 
 
 def test_a_denial_of_the_necessary_stops_nothing(seen: Seen) -> None:
     seen.elsewhere.export(batch(chose(NANCY, id="01", necessary="denied", analytics="denied")), deadline_s=5)
-    subject = bytes.fromhex(key("user_id", "nancy"))
-    assert refuses(seen.view, subject, ["necessary"]) is False
-    assert refuses(seen.view, subject, ["necessary", "analytics"]) is True
-    assert refuses(seen.view, subject, []) is False
+    assert seen.refuses("necessary") is False
+    assert seen.refuses("necessary", "analytics") is True
+    assert seen.refuses() is False
 
 
 # --- somebody else on the same device ---
@@ -241,4 +260,6 @@ def test_it_forgets_the_oldest_of_ten_thousand() -> None:
 def test_after_a_fork_it_knows_nothing(seen: Seen) -> None:
     seen.of(NANCY)
     seen.view.reset()
-    assert seen.of(NANCY, wait=False) is None
+    asked = seen.store.asked["get_many"]
+    seen.of(NANCY)
+    assert seen.store.asked["get_many"] > asked

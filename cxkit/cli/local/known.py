@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cxkit.flows.documents import keys_of
-from cxkit.flows.view import Known, View
+from cxkit.flows.known import Known
+from cxkit.flows.view import View
 from cxkit.keyring import GENERATED
 from cxkit.kit.assembly import build_store, open_keyring, store_options
 from cxkit.model import Identifier, Identity

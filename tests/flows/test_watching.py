@@ -1,0 +1,142 @@
+"""A remote store is waited for as long as one may, and no longer; what others change is heard of."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from cxkit.errors import StoreError
+from cxkit.flows.apply import Applier
+from cxkit.flows.bus import Bus
+from cxkit.flows.documents import keys_of
+from cxkit.flows.known import Known
+from cxkit.flows.view import View
+from cxkit.model import Identity
+from cxkit.stores.memory import MemoryStore
+from tests.flows.world import KEYS, Faulty, batch, chose, eventually, identity
+
+NANCY = identity(user_id="nancy")
+
+
+class Remote(Faulty):
+    """A store that is far away: it answers when it is let."""
+
+    remote = True
+
+    def __init__(self) -> None:
+        super().__init__(MemoryStore())
+        self.answers = threading.Event()
+        self.answers.set()
+        self.meanwhile = self.answers.wait
+
+
+class Announcing(Remote):
+    """It says when something has changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changed = threading.Event()
+        self.waited = 0
+
+    def await_change(self, token: int, *, timeout_s: float) -> bool:
+        self.waited += 1
+        came = self.changed.wait(timeout_s)
+        self.changed.clear()
+        if self.broken:
+            raise StoreError("it is broken", fix="mend it")
+        return came
+
+
+@pytest.fixture(params=[Remote, Announcing])
+def store(request: pytest.FixtureRequest) -> Remote:
+    made: Remote = request.param()
+    return made
+
+
+@pytest.fixture
+def view(store: Remote) -> Iterator[View]:
+    view = View(lambda: store)
+    yield view
+    store.answers.set()
+    view.close()
+
+
+def known(view: View, *, patience_s: float, who: Identity = NANCY) -> Known | None:
+    return view.of(keys_of(KEYS, who), patience_s=patience_s)
+
+
+def commit(store: Remote, analytics: str) -> None:
+    """As another process would."""
+    Applier(lambda: store.inner, KEYS, Bus()).export(batch(chose(NANCY, id="01", analytics=analytics)), deadline_s=5)
+    if isinstance(store, Announcing):
+        store.changed.set()
+
+
+def denied(view: View) -> bool:
+    found = known(view, patience_s=0.0)
+    return found is not None and "analytics" in found.choices
+
+
+def test_who_may_not_wait_knows_nothing_until_it_has_arrived(store: Remote, view: View) -> None:
+    store.answers.clear()
+    assert known(view, patience_s=0.0) is None
+    assert known(view, patience_s=0.05) is None
+    store.answers.set()
+    eventually(lambda: known(view, patience_s=0.0) is not None)
+
+
+def test_who_may_wait_gets_it_at_once(store: Remote, view: View) -> None:
+    commit(store, "denied")
+    found = known(view, patience_s=30.0)
+    assert found is not None
+    assert found.choices["analytics"][0] == "denied"
+
+
+def test_many_who_ask_at_once_are_one_question(store: Remote, view: View) -> None:
+    store.answers.clear()
+    assert known(view, patience_s=0.0, who=identity(user_id="first")) is None
+    eventually(lambda: store.asked["get_many"] == 1)  # and it is not answered yet
+    people = [identity(user_id=f"u{number}") for number in range(50)]
+    assert [known(view, patience_s=0.0, who=one) for one in people] == [None] * 50
+    store.answers.set()
+    eventually(lambda: all(known(view, patience_s=0.0, who=one) is not None for one in people))
+    assert store.asked["get_many"] <= 3
+
+
+def test_what_others_change_is_heard_of_by_who_may_not_wait(store: Remote, view: View) -> None:
+    assert known(view, patience_s=30.0) is not None
+    commit(store, "denied")
+    eventually(lambda: denied(view))
+
+
+def test_while_it_is_broken_nobody_waits_and_afterwards_it_goes_on(store: Remote, view: View) -> None:
+    store.broken = True
+    assert known(view, patience_s=30.0) is None
+    store.broken = False
+    commit(store, "denied")
+    eventually(lambda: denied(view))
+
+
+def test_it_is_waited_for_rather_than_asked(view: View, store: Remote) -> None:
+    if not isinstance(store, Announcing):
+        return
+    known(view, patience_s=30.0)
+    eventually(lambda: store.waited == 1)
+    asked = store.asked["changes_since"]
+    for number in range(100):
+        known(view, patience_s=0.0, who=identity(user_id=f"u{number}"))
+    assert (store.waited, store.asked["changes_since"]) == (1, asked)
+
+
+def test_its_threads_end() -> None:
+    store = Remote()
+    view = View(lambda: store)
+    known(view, patience_s=30.0)
+    theirs = [one for one in threading.enumerate() if one.name in ("cxkit-reads", "cxkit-changes")]
+    assert len(theirs) >= 2
+    view.close()
+    for one in theirs:
+        one.join(10)
+    assert not any(one.is_alive() for one in theirs)
