@@ -34,6 +34,8 @@ class Prepared(NamedTuple):
     type: int = INTERACTION
     spec: TouchpointSpec | None = None
     """What it was prepared for: a name may be declared again."""
+    governed: bool = True
+    """Whether delivery asks for the subject's consent again."""
 
 
 def prepare(
@@ -71,7 +73,14 @@ def prepare(
 
 
 def prepare_command(
-    spec: TouchpointSpec, scope: Scope, *, identity: Identity, purposes: int, subject: bytes, source: str
+    spec: TouchpointSpec,
+    scope: Scope,
+    *,
+    identity: Identity,
+    purposes: int,
+    subject: bytes,
+    source: str,
+    governed: bool = True,
 ) -> Prepared:
     """What a command needs: no gate stops it on its way to the store, and ``purposes`` say who else may have it."""
     channel = scope.context.channel
@@ -88,6 +97,7 @@ def prepare_command(
         own=PURPOSES.index(spec.purpose),
         priority=PRIORITIES.index(spec.priority),
         type=COMMAND,
+        governed=governed,
     )
 
 

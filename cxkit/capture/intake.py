@@ -233,9 +233,9 @@ class Intake:
     def record(self, captured: Captured) -> Record:
         """What the spool keeps of it."""
         prepared, id, us, occurrence, properties = captured
-        _, shared, subject, purposes, own, priority, type, _ = prepared
+        _, shared, subject, purposes, own, priority, type, _, governed = prepared
         payload = assemble(id, clock_text(us), shared, occurrence, properties)
-        return Record(payload, subject, purposes, own, priority, type)
+        return Record(payload, subject, purposes, own, priority, type, governed=governed)
 
     @property
     def queued(self) -> int:

@@ -13,8 +13,9 @@ import msgspec
 
 from cxkit.delivery.account import read_cursors
 from cxkit.delivery.cursor import Progress
+from cxkit.delivery.files import LOCK
 from cxkit.delivery.segment import FileSegment, open_segments
-from cxkit.delivery.spool import LOCK, Spool
+from cxkit.delivery.spool import Spool
 from cxkit.delivery.walk import count_records
 
 __all__ = ["Backlog", "Owed", "read_backlog"]

@@ -13,8 +13,10 @@ from typing import Final
 from cxkit.delivery.forks import held, let_go
 from cxkit.delivery.greenlets import beside
 
-__all__ = ["check_directory", "lock", "read_small", "sync_directory", "sync_file", "write_whole"]
+__all__ = ["LOCK", "check_directory", "lock", "read_small", "sync_directory", "sync_file", "write_whole"]
 
+LOCK: Final = "owner.lock"
+"""Whoever holds the lock on this file of a spool owns it."""
 _SMALL_BYTES: Final = 1 << 20
 _WAIT_STEP_S: Final = 0.005
 

@@ -26,7 +26,7 @@ from typing import Final, Literal, Protocol
 
 import attrs
 
-from cxkit.codec.frame import COMMAND, NOBODY, Record
+from cxkit.codec.frame import COMMAND, ERASED, NOBODY, Record
 from cxkit.delivery.cursor import Progress, added
 from cxkit.delivery.dead import DeadLetters
 from cxkit.delivery.notices import Notices
@@ -43,6 +43,8 @@ _HANGS_AFTER_S: Final = 5.0  # behind its time
 _EXPIRE_EVERY_S: Final = 3600.0
 
 Answer = Literal["allowed", "refused", "unknown"]
+
+_COUNTED_AS: Final = {"refused": "dropped.consent", "erased": "dropped.erased", "not_ours": "skipped"}
 
 
 class Verdict(Protocol):
@@ -264,10 +266,10 @@ class Lane:
         size = 0
         most = min(self.backoff.size, (span.suspects + 1) // 2 or self.backoff.size)
         self._waiting_for_consent = False
-        answers: dict[tuple[bytes, int, int, int], str] = {}
+        answers: dict[tuple[bytes, int, int, int, bool], str] = {}
         while len(tried) < min(most, len(span.rest)) and size < self._limits.max_bytes:
             record = span.rest[len(tried)]
-            alike = (record.subject, record.purposes, record.own, record.type)
+            alike = (record.subject, record.purposes, record.own, record.type, record.governed)
             answer = answers.get(alike)
             if answer is None:
                 answer = answers[alike] = self._judge(record)
@@ -279,16 +281,20 @@ class Lane:
                 size += len(record.payload)
             else:
                 del span.rest[len(tried)]
-                span.counts["dropped.consent" if answer == "refused" else "skipped"] += 1
+                span.counts[_COUNTED_AS[answer]] += 1
         return tried
 
-    def _judge(self, record: Record) -> Answer | Literal["not_ours"]:
+    def _judge(self, record: Record) -> Answer | Literal["not_ours", "erased"]:
         if self._limits.commands_only:
             return "allowed" if record.type == COMMAND else "not_ours"
+        if record.type == ERASED:
+            return "erased"
         wanted = self._limits.purposes | 1 << record.own
         if wanted & ~record.purposes:
             return "refused"
-        return "allowed" if record.subject == NOBODY else self._verdict(record.subject, wanted)
+        if record.subject == NOBODY or not record.governed:
+            return "allowed"
+        return self._verdict(record.subject, wanted)
 
     def _export(self, batch: Batch) -> Outcome:
         deadline_s = self._limits.deadline_s

@@ -21,7 +21,8 @@ import attrs
 
 from cxkit.codec.frame import COMMAND, PRIORITIES, Record, pack
 from cxkit.delivery.cursor import Cursor, Progress, added
-from cxkit.delivery.files import check_directory, lock, sync_directory
+from cxkit.delivery.erasure import erase_in
+from cxkit.delivery.files import LOCK, check_directory, lock, sync_directory
 from cxkit.delivery.forks import let_go
 from cxkit.delivery.segment import (
     HEADER_BYTES,
@@ -33,9 +34,8 @@ from cxkit.delivery.segment import (
 )
 from cxkit.delivery.walk import Walk, count_records
 
-__all__ = ["LOCK", "NORMAL", "Read", "Spool", "adopt", "cursor_names"]
+__all__ = ["NORMAL", "Read", "Spool", "adopt", "cursor_names"]
 
-LOCK: Final = "owner.lock"
 NORMAL: Final = PRIORITIES.index("normal")
 
 
@@ -200,6 +200,15 @@ class Spool:
             while self._segments and not self.given_up and self._segments[0].written_at < before:
                 if not self.give_up_oldest("expired", newest=True):
                     return
+
+    def erase(self, subjects: frozenset[bytes]) -> int:
+        """Overwrite what is about these subjects, delivered or not; how many records that were.
+
+        Raises:
+            OSError: The disk fails; some of it may be left.
+        """
+        with self._guard:
+            return erase_in(self._segments, subjects)
 
     # --- for lanes ---
 

@@ -89,8 +89,9 @@ class Desk:
             scope,
             identity=identity,
             purposes=purposes,
-            subject=self.subject(identity) if governed else NOBODY,
+            subject=self.subject(identity),
             source=self.source,
+            governed=governed,
         )
         id, us = self.intake.stamper.stamp()
         keys = keys_of(self.keyring, identity)
