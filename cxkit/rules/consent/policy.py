@@ -1,27 +1,24 @@
-"""What a person allowed, and what follows from it.
-
-The rule stands here. It is applied at four gates: ``capture.gate`` (may this be kept, and with
-whom), ``flows.identify`` (may it be joined), ``rules.experience`` (how personal may it be) and
-``delivery.lane`` (may this exporter have it).
-"""
+"""What follows from a policy, the choices that were made, and the browser's objection."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Final, Literal
 
 import attrs
 
-from cxkit.model import PURPOSES, Choice, Consent
+from cxkit.model import PURPOSES, Choice
+from cxkit.model.consent import Mechanism
 
-__all__ = ["STRICT", "Allowed", "Policy", "allowed", "capture_mode", "choices_of", "refused", "unobjected"]
+__all__ = ["STRICT", "Allowed", "CaptureMode", "Policy", "allowed", "capture_mode", "refused", "unobjected"]
 
-_OBJECTED_BY_GPC: Final = frozenset({"advertising", "sale_share"})
+OBJECTED_BY_GPC: Final = frozenset({"advertising", "sale_share"})
 _RECOGNISING: Final = frozenset({"analytics", "personalization", "profiling", "advertising"})
 
 CaptureMode = Literal["full", "anonymous", "refused", "undecided"]
+BeforeChoice = Literal["hold", "anonymise", "drop"]
 
 
 @attrs.frozen(kw_only=True)
@@ -48,37 +45,45 @@ class Allowed:
 
 @attrs.frozen(kw_only=True)
 class Policy:
-    """What holds where a person has said nothing."""
+    """What holds where a person has said nothing, and how long what they said holds."""
 
     name: str
+    """With its version, ``eea/1``; it is kept with each choice."""
     granted: frozenset[str]
     """Purposes that need no choice."""
     anonymous: frozenset[str]
     """Purposes an interaction without any identifier may serve before a choice."""
+    before_choice: BeforeChoice = "anonymise"
+    """What becomes of an interaction whose purpose is undecided."""
+    signals: frozenset[str] = frozenset({"gpc"})
+    """Which signals are read: ``gpc``, ``tc``, ``gpp``. ``gpc`` is honoured under every policy."""
+    mechanism: Mechanism = "opt_in"
+    grant_days: int = 365
+    """How long a grant holds."""
+    refusal_days: int = 183
+    """How long nobody asks again for what was refused. It stays refused for ever."""
 
     @cached_property
     def unchosen(self) -> Allowed:
         """What holds before any choice."""
         return Allowed(granted=self.granted)
 
+    def expires_at(self, decided_at: datetime) -> datetime:
+        """When a grant of that moment ends."""
+        return decided_at + timedelta(days=self.grant_days)
+
+    def ask_again_at(self, decided_at: datetime) -> datetime:
+        """From when on what was refused at that moment may be asked for again."""
+        return decided_at + timedelta(days=self.refusal_days)
+
 
 STRICT: Final = Policy(
     name="strict/1",
     granted=frozenset({"necessary"}),
     anonymous=frozenset({"necessary", "functional", "analytics"}),
+    signals=frozenset({"gpc", "tc", "gpp"}),
 )
 """Opt-in for everything but the necessary; before a choice, counting without identifiers only."""
-
-
-def choices_of(records: Iterable[Consent]) -> dict[str, tuple[Choice, datetime]]:
-    """The latest explicit choice for each purpose; of two at one moment the denial."""
-    latest: dict[str, tuple[Choice, datetime]] = {}
-    for record in records:
-        for purpose, choice in record.choices.items():
-            held = latest.get(purpose)
-            if held is None or (record.decided_at, choice == "denied") > (held[1], held[0] == "denied"):
-                latest[purpose] = (choice, record.decided_at)
-    return latest
 
 
 def refused(choices: Mapping[str, Choice]) -> frozenset[str]:
@@ -88,9 +93,7 @@ def refused(choices: Mapping[str, Choice]) -> frozenset[str]:
 
 def unobjected(choices: Mapping[str, tuple[Choice, datetime]]) -> dict[str, tuple[Choice, datetime]]:
     """The choices that hold although the browser objects, when they were not made in spite of that."""
-    return {
-        purpose: made for purpose, made in choices.items() if made[0] == "denied" or purpose not in _OBJECTED_BY_GPC
-    }
+    return {purpose: made for purpose, made in choices.items() if made[0] == "denied" or purpose not in OBJECTED_BY_GPC}
 
 
 def allowed(policy: Policy, choices: Mapping[str, Choice], *, gpc: bool = False, despite_gpc: bool = False) -> Allowed:
@@ -100,13 +103,17 @@ def allowed(policy: Policy, choices: Mapping[str, Choice], *, gpc: bool = False,
         gpc: ``Sec-GPC: 1`` was sent: advertising and sale_share are denied, nothing else
             (W3C Global Privacy Control).
         despite_gpc: The choices were made under that same signal, so an explicit grant stands.
+
+    Example:
+        >>> sorted(allowed(STRICT, {"analytics": "granted"}).granted)
+        ['analytics', 'necessary']
     """
     if not choices and not gpc:
         return policy.unchosen
     chosen = {purpose for purpose, choice in choices.items() if choice == "granted"}
     denied = refused(choices)
     if gpc:
-        denied |= _OBJECTED_BY_GPC - chosen if despite_gpc else _OBJECTED_BY_GPC
+        denied |= OBJECTED_BY_GPC - chosen if despite_gpc else OBJECTED_BY_GPC
     return Allowed(granted=(policy.granted | chosen) - denied, denied=denied)
 
 

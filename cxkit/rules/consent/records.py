@@ -1,0 +1,188 @@
+"""The records of choices: which choice holds, since when, and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from cxkit.model import PURPOSES, Choice, Consent
+from cxkit.model.consent import PERMITTING, ConsentStatus
+from cxkit.rules.consent.policy import Policy
+
+__all__ = ["Standing", "all_named", "choices_of", "merged", "record", "standing", "unexpired"]
+
+
+def all_named(choices: Mapping[str, Choice]) -> dict[str, Choice]:
+    """An answer to a form that lists every purpose: what it does not name is denied.
+
+    Only for such an answer. A single ``grant("analytics")`` says nothing of the rest. (Segment, consent in
+    Unify: a category missing from a list of categories counts as refused.)
+
+    Example:
+        >>> all_named({"analytics": "granted"})["advertising"]
+        'denied'
+    """
+    return {purpose: choices.get(purpose, "denied") for purpose in PURPOSES if purpose != "necessary"}
+
+
+def record(choices: Mapping[str, Choice], *, policy: Policy, decided_at: datetime, **fields: Any) -> Consent:
+    """A choice under a policy, which says how long it holds.
+
+    Args:
+        fields: The other fields of `Consent`.
+    """
+    values = set(choices.values())
+    return Consent(
+        choices=dict(choices),
+        decided_at=decided_at,
+        expires_at=policy.expires_at(decided_at) if "granted" in values else None,
+        ask_again_at=policy.ask_again_at(decided_at) if "denied" in values else None,
+        policy=policy.name,
+        mechanism=policy.mechanism,
+        **fields,
+    )
+
+
+def choices_of(records: Iterable[Consent], *, now: datetime | None = None) -> dict[str, tuple[Choice, datetime]]:
+    """The latest explicit choice for each purpose; of two at one moment the denial.
+
+    Args:
+        now: Leave out the grants that have ended by then: they are no choice any more, and do not
+            bring back what was chosen before them.
+    """
+    latest: dict[str, tuple[Choice, datetime]] = {}
+    for purpose, one in _holding(records).items():
+        if now is None or not _ended(one, purpose, now):
+            latest[purpose] = (one.choices[purpose], one.decided_at)
+    return latest
+
+
+def unexpired(
+    choices: Mapping[str, tuple[Choice, datetime]], *, policy: Policy, now: datetime
+) -> dict[str, tuple[Choice, datetime]]:
+    """The choices, as a cookie holds them without their records, less the grants that have ended."""
+    return {
+        purpose: (choice, at)
+        for purpose, (choice, at) in choices.items()
+        if choice == "denied" or now < policy.expires_at(at)
+    }
+
+
+@attrs.frozen(kw_only=True)
+class Standing:
+    """How one purpose stands with one person at one moment.
+
+    Example:
+        >>> Standing(purpose="analytics", status="given").permits
+        True
+    """
+
+    purpose: str
+    status: ConsentStatus = "unknown"
+    """In the words of the W3C Data Privacy Vocabulary."""
+    decided_at: datetime | None = None
+    expires_at: datetime | None = None
+    may_ask: bool = True
+    """Whether they may be asked: never asked, ended, in conflict, or refused long enough ago."""
+
+    @property
+    def permits(self) -> bool:
+        """Whether they consent. What needs no choice is the policy's to say."""
+        return self.status in PERMITTING
+
+
+def standing(records: Iterable[Consent], purpose: str, *, now: datetime) -> Standing:
+    """How one purpose stands.
+
+    A grant after a grant is *renewed*. A denial after a grant is *withdrawn* by the person or *revoked* by an
+    operator; with no grant before it is *refused*. A denial that merging two persons made is *invalidated*.
+    """
+    known = list(records)
+    held = _holding(known).get(purpose)
+    if held is None:
+        return Standing(purpose=purpose)
+    before = _holding(one for one in known if one.decided_at < held.decided_at).get(purpose)
+    ended = _ended(held, purpose, now)
+    if ended or held.choices[purpose] == "granted":
+        asks, expires_at = ended, held.expires_at
+    else:
+        asks = purpose in held.conflicts or held.ask_again_at is None or held.ask_again_at <= now
+        expires_at = None
+    return Standing(
+        purpose=purpose,
+        status="expired" if ended else _status(held, purpose, before),
+        decided_at=held.decided_at,
+        expires_at=expires_at,
+        may_ask=asks,
+    )
+
+
+def _status(held: Consent, purpose: str, before: Consent | None) -> ConsentStatus:
+    earlier = before is not None and before.choices[purpose] == "granted"
+    if held.choices[purpose] == "granted":
+        return "renewed" if earlier else "given"
+    if purpose in held.conflicts:
+        return "invalidated"
+    if not earlier:
+        return "refused"
+    return "revoked" if held.method == "operator" else "withdrawn"
+
+
+def merged(one: Iterable[Consent], other: Iterable[Consent], *, id: str, at: datetime) -> Consent | None:
+    """The record to add when two persons turn out to be one.
+
+    For each purpose on which they disagree, or of which one said nothing that holds, it denies and names the
+    conflict; a later choice settles it. It depends only on what was chosen until then, so it is the same
+    however often and in whichever order it is made.
+
+    Args:
+        id: The id of the merge.
+        at: When they were merged.
+
+    Returns:
+        None where they agree.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
+        >>> yes = Consent(choices={"analytics": "granted"}, decided_at=noon)
+        >>> merged([yes], [], id="m1", at=noon).choices
+        {'analytics': 'denied'}
+        >>> merged([yes], [yes], id="m1", at=noon) is None
+        True
+    """
+    mine, theirs = ({name: made[0] for name, made in _until(records, at).items()} for records in (one, other))
+    conflicts = tuple(
+        purpose for purpose in PURPOSES if purpose != "necessary" and mine.get(purpose) != theirs.get(purpose)
+    )
+    if not conflicts:
+        return None
+    denied: dict[str, Choice] = dict.fromkeys(conflicts, "denied")
+    return Consent(id=id, choices=denied, decided_at=at, method="merge", conflicts=conflicts, policy="merge/1")
+
+
+def _until(records: Iterable[Consent], at: datetime) -> dict[str, tuple[Choice, datetime]]:
+    return choices_of((record for record in records if record.decided_at <= at), now=at)
+
+
+def _holding(records: Iterable[Consent]) -> dict[str, Consent]:
+    """Purpose to the record whose choice holds."""
+    holding: dict[str, Consent] = {}
+    for one in records:
+        for purpose in one.choices:
+            held = holding.get(purpose)
+            if held is None or _weight(one, purpose) > _weight(held, purpose):
+                holding[purpose] = one
+    return holding
+
+
+def _weight(one: Consent, purpose: str) -> tuple[datetime, bool, bool, str]:
+    # Of two denials at one moment the person's own stands, for a conflict may be asked about at once.
+    return one.decided_at, one.choices[purpose] == "denied", purpose not in one.conflicts, one.id
+
+
+def _ended(one: Consent, purpose: str, now: datetime) -> bool:
+    return one.choices[purpose] == "granted" and one.expires_at is not None and one.expires_at <= now

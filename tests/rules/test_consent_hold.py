@@ -1,0 +1,59 @@
+"""Hold: what waits for a choice ends in exactly one way, and never in one that was refused."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cxkit.model import Choice
+from cxkit.rules.consent import STRICT, allowed, capture_mode, fate, has_room
+from tests import strategies as some
+
+TTL_S = 1800
+ages = st.floats(0, 4000)
+fallbacks = st.sampled_from(["anonymise", "drop"])
+
+
+@given(st.dictionaries(some.purposes, some.choices), some.purposes, ages, st.booleans(), fallbacks)
+def test_the_fate_follows_the_choice(
+    choices: dict[str, Choice], purpose: str, age_s: float, ended: bool, otherwise: str
+) -> None:
+    found = allowed(STRICT, choices)
+    end = fate(found, purpose, age_s=age_s, ttl_s=TTL_S, ended=ended, otherwise=otherwise)  # type: ignore[arg-type]
+    mode = capture_mode(found, purpose, before_choice="drop")
+    assert (end == "purged") == (mode == "refused")
+    assert (end == "replayed") == (mode == "full" and age_s < TTL_S)
+    assert (end == "held") == (mode == "undecided" and age_s < TTL_S and not ended)
+    assert end in ("held", "replayed", "purged", otherwise)
+
+
+@given(st.dictionaries(some.purposes, some.choices), some.purposes, fallbacks)
+def test_nothing_waits_for_ever(choices: dict[str, Choice], purpose: str, otherwise: str) -> None:
+    for age_s, ended in ((0.0, True), (float(TTL_S), False)):
+        end = fate(allowed(STRICT, choices), purpose, age_s=age_s, ttl_s=TTL_S, ended=ended, otherwise=otherwise)  # type: ignore[arg-type]
+        assert end != "held"
+
+
+@pytest.mark.parametrize(
+    ("choice", "age_s", "ended", "end"),
+    [
+        (None, 0, False, "held"),
+        ("granted", 1799, False, "replayed"),
+        ("granted", 0, True, "replayed"),
+        ("granted", 1800, False, "anonymise"),
+        ("denied", 1800, True, "purged"),
+        (None, 5, True, "anonymise"),
+    ],
+)
+def test_named_fates(choice: Choice | None, age_s: float, ended: bool, end: str) -> None:
+    found = allowed(STRICT, {} if choice is None else {"analytics": choice})
+    assert fate(found, "analytics", age_s=age_s, ttl_s=TTL_S, ended=ended, otherwise="anonymise") == end
+
+
+@given(st.integers(0, 50), st.integers(0, 50))
+def test_there_is_room_for_so_many(arrived: int, most: int) -> None:
+    held = 0
+    for _ in range(arrived):
+        held += has_room(held=held, most=most)
+    assert held == min(arrived, most)

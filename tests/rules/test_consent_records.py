@@ -1,0 +1,233 @@
+"""Records of choices: which holds, until when, and what becomes of them when two persons are one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cxkit.model import PURPOSES, Choice, Consent
+from cxkit.model.consent import PERMITTING
+from cxkit.rules.consent import (
+    PACKS,
+    STRICT,
+    all_named,
+    allowed,
+    choices_of,
+    merged,
+    record,
+    refused,
+    standing,
+    unexpired,
+)
+from tests import strategies as some
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+moments = st.integers(0, 6).map(lambda days: NOON + days * DAY)
+later = moments.map(lambda at: at + 7 * DAY)
+choice_maps = st.dictionaries(some.purposes, some.choices)
+records = st.lists(
+    st.builds(
+        Consent,
+        id=some.ids,
+        choices=choice_maps,
+        decided_at=moments,
+        expires_at=st.none() | moments,
+        ask_again_at=st.none() | moments,
+        method=st.sampled_from(["accept", "reject", "operator"]),
+    ),
+    max_size=6,
+)
+
+
+def yes(at: datetime, *purposes: str, **fields: object) -> Consent:
+    return Consent(choices=dict.fromkeys(purposes or ["analytics"], "granted"), decided_at=at, **fields)  # type: ignore[arg-type]
+
+
+def no(at: datetime, *purposes: str, **fields: object) -> Consent:
+    return Consent(choices=dict.fromkeys(purposes or ["analytics"], "denied"), decided_at=at, **fields)  # type: ignore[arg-type]
+
+
+# --- Ends -----------------------------------------------------------------------------------------
+
+
+@some.few
+@given(records, moments)
+def test_only_grants_end_and_nothing_older_comes_back(several: list[Consent], now: datetime) -> None:
+    ever, still = choices_of(several), choices_of(several, now=now)
+    assert still.items() <= ever.items()
+    assert all(ever[purpose][0] == "granted" for purpose in ever.keys() - still.keys())
+    assert refused({purpose: made[0] for purpose, made in still.items()}) == refused(
+        {purpose: made[0] for purpose, made in ever.items()}
+    )
+
+
+@some.few
+@given(records, moments, moments)
+def test_time_alone_never_grants(several: list[Consent], one: datetime, other: datetime) -> None:
+    early, late = sorted((one, other))
+    assert choices_of(several, now=late).items() <= choices_of(several, now=early).items()
+
+
+@pytest.mark.parametrize("policy", PACKS.values(), ids=lambda one: one.name)
+def test_a_grant_holds_for_a_year_and_a_refusal_for_ever(policy: object) -> None:
+    pack = next(one for one in PACKS.values() if one is policy)
+    made = record({"analytics": "granted", "advertising": "denied"}, policy=pack, decided_at=NOON)
+    end = NOON + pack.grant_days * DAY
+    assert set(choices_of([made], now=end - timedelta(seconds=1))) == {"analytics", "advertising"}
+    assert set(choices_of([made], now=end)) == {"advertising"}
+    assert choices_of([made], now=end + 100 * 365 * DAY)["advertising"][0] == "denied"
+    assert (made.policy, made.mechanism) == (pack.name, pack.mechanism)
+
+
+def test_nobody_asks_again_for_half_a_year() -> None:
+    made = record({"analytics": "denied"}, policy=STRICT, decided_at=NOON, method="reject")
+    assert made.expires_at is None
+    again = NOON + 183 * DAY
+    assert not standing([made], "analytics", now=again - timedelta(seconds=1)).may_ask
+    asked = standing([made], "analytics", now=again)
+    assert (asked.may_ask, asked.status) == (True, "refused")
+
+
+@some.few
+@given(st.dictionaries(some.purposes, some.choices, min_size=1), moments, moments)
+def test_a_cookie_without_records_ends_as_the_record_does(
+    choices: dict[str, Choice], at: datetime, now: datetime
+) -> None:
+    policy = attrs.evolve(STRICT, grant_days=2)
+    made = record(choices, policy=policy, decided_at=at)
+    held = {purpose: (choice, at) for purpose, choice in choices.items()}
+    assert unexpired(held, policy=policy, now=now) == choices_of([made], now=now)
+
+
+# --- Standing -------------------------------------------------------------------------------------
+
+
+@some.few
+@given(st.data(), records, some.purposes, moments)
+def test_a_standing_says_what_the_choices_say(
+    data: st.DataObject, several: list[Consent], purpose: str, now: datetime
+) -> None:
+    found = standing(several, purpose, now=now)
+    choice = choices_of(several, now=now).get(purpose, (None,))[0]
+    assert found.permits == (choice == "granted") == (found.status in PERMITTING)
+    assert (found.status in ("refused", "withdrawn", "revoked", "invalidated")) == (choice == "denied")
+    assert (found.status in ("unknown", "expired")) == (choice is None)
+    assert standing([*data.draw(st.permutations(several)), *several], purpose, now=now) == found
+
+
+@pytest.mark.parametrize(
+    ("made", "status", "may_ask"),
+    [
+        ([], "unknown", True),
+        ([yes(NOON)], "given", False),
+        ([yes(NOON), yes(NOON)], "given", False),
+        ([yes(NOON), yes(NOON + DAY)], "renewed", False),
+        ([yes(NOON, expires_at=NOON + DAY), yes(NOON + 2 * DAY)], "renewed", False),
+        ([yes(NOON, expires_at=NOON + DAY)], "expired", True),
+        ([no(NOON, ask_again_at=NOON + 9 * DAY)], "refused", False),
+        ([no(NOON, ask_again_at=NOON + DAY)], "refused", True),
+        ([yes(NOON), no(NOON + DAY, ask_again_at=NOON + 9 * DAY)], "withdrawn", False),
+        ([yes(NOON), no(NOON + DAY, method="operator")], "revoked", True),
+        ([no(NOON), no(NOON + DAY, ask_again_at=NOON + 9 * DAY)], "refused", False),
+        ([yes(NOON), no(NOON, ask_again_at=NOON + 9 * DAY)], "refused", False),
+        ([yes(NOON), no(NOON + DAY, conflicts=("analytics",), method="merge")], "invalidated", True),
+    ],
+)
+def test_each_status_has_its_story(made: list[Consent], status: str, may_ask: bool) -> None:
+    found = standing(made, "analytics", now=NOON + 3 * DAY)
+    assert (found.status, found.may_ask) == (status, may_ask)
+
+
+# --- Forms ----------------------------------------------------------------------------------------
+
+
+@given(choice_maps)
+def test_what_a_form_that_lists_everything_does_not_name_is_denied(choices: dict[str, Choice]) -> None:
+    found = all_named(choices)
+    assert set(found) == set(PURPOSES) - {"necessary"}
+    assert all(choice == choices.get(purpose, "denied") for purpose, choice in found.items())
+
+
+@given(choice_maps)
+def test_what_any_other_record_does_not_name_is_not_touched(choices: dict[str, Choice]) -> None:
+    before = [yes(NOON, *PURPOSES)]
+    after = choices_of([*before, Consent(choices=choices, decided_at=NOON + DAY)])
+    assert all(after[purpose] == ("granted", NOON) for purpose in set(PURPOSES) - set(choices))
+
+
+# --- Two persons who are one ----------------------------------------------------------------------
+
+
+@some.few
+@given(records, records)
+def test_a_merge_denies_exactly_what_they_do_not_agree_on(mine: list[Consent], theirs: list[Consent]) -> None:
+    at = NOON + 7 * DAY
+    added = merged(mine, theirs, id="m", at=at)
+    one, other = choices_of(mine, now=at), choices_of(theirs, now=at)
+    differ = {
+        purpose
+        for purpose in set(PURPOSES) - {"necessary"}
+        if one.get(purpose, ("none",))[0] != other.get(purpose, ("none",))[0]
+    }
+    assert (set() if added is None else set(added.choices)) == differ
+    after = choices_of([*mine, *theirs, *([] if added is None else [added])], now=at)
+    assert all(after[purpose] == ("denied", at) for purpose in differ)
+    granted = {purpose for purpose, (choice, _) in after.items() if choice == "granted"} - {"necessary"}
+    assert granted == {
+        purpose for purpose, (choice, _) in one.items() if choice == "granted" and purpose not in differ
+    } - {"necessary"}  # fmt: skip
+
+
+@some.few
+@given(st.data(), records, records, st.lists(st.builds(yes, later, some.purposes), max_size=3))
+def test_a_merge_is_the_same_whenever_and_however_often_it_is_applied(
+    data: st.DataObject, mine: list[Consent], theirs: list[Consent], afterwards: list[Consent]
+) -> None:
+    at = NOON + 6 * DAY + timedelta(hours=1)
+    first = merged(mine, theirs, id="m", at=at)
+    assert merged(theirs, mine, id="m", at=at) == first
+    assert merged(data.draw(st.permutations([*mine, *afterwards])), theirs, id="m", at=at) == first
+    again = merged(
+        [*mine, *([] if first is None else [first])], [*theirs, *([] if first is None else [first])], id="m", at=at
+    )
+    assert again is None
+
+
+@some.few
+@given(records, records, choice_maps)
+def test_a_later_choice_settles_a_conflict(
+    mine: list[Consent], theirs: list[Consent], choices: dict[str, Choice]
+) -> None:
+    at = NOON + 7 * DAY
+    added = merged(mine, theirs, id="m", at=at)
+    everything = [*mine, *theirs, *([] if added is None else [added])]
+    settled = [*everything, Consent(id="n", choices=choices, decided_at=at + DAY)]
+    for purpose, choice in choices.items():
+        found = standing(settled, purpose, now=at + DAY)
+        assert found.permits == (choice == "granted")
+        assert found.status != "invalidated"
+
+
+def test_a_conflict_is_asked_about_at_once_and_obeyed_until_then() -> None:
+    mine, theirs = [yes(NOON, "analytics", "personalization")], [yes(NOON, "analytics"), no(NOON, "personalization")]
+    added = merged(mine, theirs, id="m", at=NOON + DAY)
+    assert added is not None
+    assert (added.conflicts, added.method, added.id) == (("personalization",), "merge", "m")
+    records = [*mine, *theirs, added]
+    assert standing(records, "personalization", now=NOON + DAY).may_ask
+    choices = {purpose: choice for purpose, (choice, _) in choices_of(records).items()}
+    assert "personalization" in allowed(STRICT, choices).denied
+    assert "analytics" in allowed(STRICT, choices).granted
+
+
+def test_of_a_refusal_and_a_conflict_at_one_moment_the_refusal_stands() -> None:
+    said = no(NOON, ask_again_at=NOON + 9 * DAY, id="a")
+    conflict = no(NOON, conflicts=("analytics",), method="merge", id="m")
+    for several in ([said, conflict], [conflict, said]):
+        found = standing(several, "analytics", now=NOON + DAY)
+        assert (found.status, found.may_ask) == ("refused", False)
