@@ -24,6 +24,7 @@ from cxkit.errors import ConfigurationError
 from cxkit.model import Context, Interaction
 from cxkit.roles import Batch, Outcome
 from cxkit.testing.fault_proxy import FaultProxy
+from cxkit.testing.pages import settings_on
 from cxkit_nats import NATSExporter, Settings
 from cxkit_nats.message import Pattern
 
@@ -315,7 +316,4 @@ def test_a_child_makes_a_connection_of_its_own(server: Any, desk: Any, exporter_
 def test_every_setting_is_on_its_page() -> None:
     """And in the README, which comes with the distribution."""
     for page in (HOW_TO, Path(__file__).parents[1] / "README.md"):
-        table = re.search(r"^\| setting .+?\n\n", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-        assert table, page
-        names = {name for row in table[0].splitlines() for name in re.findall(r"`(\w+)`", row[1:].partition("|")[0])}
-        assert names == {field.name for field in attrs.fields(Settings)}, page
+        assert settings_on(page) == {field.name for field in attrs.fields(Settings)}, page
