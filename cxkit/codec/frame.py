@@ -22,6 +22,7 @@ __all__ = [
     "MAX_PAYLOAD_BYTES",
     "NOBODY",
     "PRIORITIES",
+    "REPORT",
     "Record",
     "find_magic",
     "pack",
@@ -39,6 +40,8 @@ MAX_PAYLOAD_BYTES: Final = 1 << 18
 INTERACTION: Final = 1
 COMMAND: Final = 2
 """An interaction that also changes the store: an identification, a consent, an answer."""
+REPORT: Final = 3
+"""An interaction that reports losses: were it lost itself, that is no reason for another."""
 
 NOBODY: Final = bytes(16)
 """The subject of an interaction that names no persistent identifier."""
