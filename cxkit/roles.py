@@ -117,9 +117,17 @@ class Outcome:
         return cls(verdict="split", reason=reason)
 
     @classmethod
-    def reject(cls, rejected: Mapping[int, str], *, again: Iterable[int] = ()) -> Outcome:
+    def reject(
+        cls, rejected: Mapping[int, str], *, again: Iterable[int] = (), retry_after_s: float | None = None
+    ) -> Outcome:
         """Delivered but for some: ``rejected`` are refused for ever, ``again`` may succeed later."""
-        return cls(verdict="reject", reason="rejected", rejected=dict(rejected), again=frozenset(again))
+        return cls(
+            verdict="reject",
+            reason="rejected",
+            retry_after_s=retry_after_s,
+            rejected=dict(rejected),
+            again=frozenset(again),
+        )
 
     @classmethod
     def pause(cls, reason: str) -> Outcome:

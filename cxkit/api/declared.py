@@ -6,6 +6,7 @@ import logging
 import sys
 from typing import Final, Literal
 
+from cxkit.capture.interruption import let_through
 from cxkit.errors import DeclarationError, StateError
 from cxkit.flows.consent import CONSENT_CHANGED
 from cxkit.flows.decide import SHOWN
@@ -46,6 +47,7 @@ _warned = False
 def unconfigured(error: Exception) -> None:
     """The default kit cannot be built: say so once, and let the app run on."""
     global _warned
+    let_through(error)
     if isinstance(error, StateError):
         logger.warning("cxkit: %s", error)
     elif not _warned:

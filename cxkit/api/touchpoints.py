@@ -280,13 +280,15 @@ def touchpoint(name: str, *, properties: Callable[..., object] | None = None, **
     """Declare a place of contact, once per process.
 
     Args:
-        name: Lower-case words joined by dots, the object first: ``cart.item_added``.
+        name: Lower-case words joined by dots, the object first: ``cart.item_added``. Reserved is what cxkit
+            captures itself: ``page.viewed``, ``experience.shown``, ``identity.identified`` and
+            ``consent.changed``.
         properties: What makes the properties: an attrs class, a dataclass, any typed callable. It checks
             and completes what is captured, and type checkers hold callers to it.
         declared: The fields of `cxkit.model.TouchpointSpec`.
 
     Raises:
-        DeclarationError: A word is wrong, or another module has declared this name.
+        DeclarationError: A word is wrong, the name is reserved, or another module has declared it.
 
     Example:
         >>> from cxkit.testing import recorder

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import attrs
 
+from cxkit.capture.interruption import let_through
 from cxkit.codec.wire import check_context
 from cxkit.model import Context, Facts
 from cxkit.roles import Enricher
@@ -49,7 +50,8 @@ class Enrichment:
             try:
                 merged = _merged(context, enricher.enrich(facts, context))
                 check_context(merged)
-            except Exception:  # noqa: BLE001 - the one guard around a stranger's code
+            except Exception as error:  # noqa: BLE001 - the one guard around a stranger's code
+                let_through(error)
                 self._strike(name, "enricher_failed")
             else:
                 context = merged

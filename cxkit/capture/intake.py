@@ -20,6 +20,7 @@ from typing import Any, Final
 import msgspec
 
 from cxkit.capture.gate import Prepared
+from cxkit.capture.interruption import let_through
 from cxkit.capture.redact import Redactor
 from cxkit.capture.sanitise import sanitise
 from cxkit.capture.scan import MAX_FLAT_BYTES, flat
@@ -159,7 +160,11 @@ class Intake:
         self._running = False
 
     def note(self, error: Exception) -> None:
-        """Something went wrong that cost no interaction: raised in strict mode, else counted and told once."""
+        """Something went wrong that cost no interaction: raised in strict mode, else counted and told once.
+
+        Here, as in `failed` and `spoilt`, what interrupts the app is raised in any mode.
+        """
+        let_through(error)
         if self._strict:
             raise error
         self.noted[_fault(error)] += 1
@@ -167,6 +172,7 @@ class Intake:
 
     def failed(self, error: Exception) -> None:
         """A capture that went wrong: raised in strict mode, else counted and told once."""
+        let_through(error)
         if self._strict:
             raise error
         self.dropped[_fault(error)] += 1
@@ -174,6 +180,7 @@ class Intake:
 
     def spoilt(self, what: str, error: Exception) -> None:
         """A part of an interaction that cannot be kept: raised in strict mode, else counted and told once."""
+        let_through(error)
         if self._strict:
             raise error
         self.noted["part_invalid"] += 1
@@ -200,12 +207,14 @@ class Intake:
         except Empty:
             return [one for one in taken if one is not None]
 
-    def rest(self, accounted: Mapping[str, int]) -> bool:
-        """Whoever took from here has ended, and has accounted for these drops; whether there is more already."""
-        for reason, count in accounted.items():
-            self.dropped[reason] -= count
-            if not self.dropped[reason]:
-                del self.dropped[reason]
+    def count_anew(self, dropped: Mapping[str, int]) -> None:
+        """Whoever accounts for these drops is about to end: what is dropped from here on is the next one's."""
+        fresh: defaultdict[str, int] = defaultdict(int)
+        if self.dropped is dropped:
+            self.dropped = fresh
+
+    def rest(self) -> bool:
+        """Whoever took from here has ended; whether there is more already."""
         self._running = not self.queue.empty()
         return self._running
 

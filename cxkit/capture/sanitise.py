@@ -43,7 +43,6 @@ import sys
 import types
 import uuid
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
 from itertools import count, islice
@@ -52,17 +51,8 @@ from typing import Any, Final, TypeAlias
 import attrs
 import msgspec
 
-from cxkit.capture.redact import (
-    ABSENT,
-    HIDDEN,
-    REDACTED,
-    Redactor,
-    bases,
-    encodable,
-    fields,
-    stored,
-    type_name,
-)
+from cxkit.capture.interruption import let_through
+from cxkit.capture.redact import ABSENT, HIDDEN, REDACTED, Redactor, bases, encodable, fields, stored, type_name
 from cxkit.model import JSON
 
 __all__ = ["Limits", "Sanitised", "sanitise"]
@@ -159,7 +149,8 @@ def _datetime(value: dt.datetime) -> tuple[JSON, str | None]:
     bare = dt.datetime.combine(dt.datetime.date(value), dt.datetime.time(value))
     try:
         offset, marker = dt.datetime.utcoffset(value), "naive"
-    except Exception:  # noqa: BLE001 - a time zone is the app's code
+    except Exception as error:  # noqa: BLE001 - a time zone is the app's code
+        let_through(error)
         offset, marker = None, "timezone"
     if offset is None:
         return f"{bare.isoformat()}Z", marker
@@ -320,8 +311,10 @@ class _Walk:
         if kind is bool or value is None or ((kind is int or kind is float) and -_EXACT <= value <= _EXACT):
             return value  # type: ignore[no-any-return]
         for _ in range(2):  # again, in case another thread was just changing it
-            with suppress(Exception):
+            try:
                 return self.by_base(*_resolved(value), at)
+            except Exception as error:  # noqa: BLE001 - what cannot be read stands for itself
+                let_through(error)
         return self.stand_in(f"unreadable:{type_name(value)}", at)
 
     def by_base(self, value: Any, base: type | None, at: _At) -> JSON:
@@ -391,6 +384,7 @@ def _key_text(key: Any) -> str:
         if base is bytes:  # as in headers; read, so that it can hide its value
             return bytes.decode(key, "utf-8", "replace")
         text = _LEAVES[base](key)[0] if base in _LEAVES else f"$type:{type_name(key)}"
-    except Exception:  # noqa: BLE001 - the app is not to hear of its broken objects from us
+    except Exception as error:  # noqa: BLE001 - the app is not to hear of its broken objects from us
+        let_through(error)
         text = f"$unreadable:{type_name(key)}"
     return text if type(text) is str else msgspec.json.encode(text).decode()

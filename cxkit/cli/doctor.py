@@ -11,7 +11,7 @@ import click
 
 from cxkit.cli.checks.configuration import Examined, check_configuration, check_exporters, check_plugins, examined
 from cxkit.cli.checks.consent import Withheld, check_consent, print_withheld, withheld
-from cxkit.cli.checks.delivery import check_account, check_backlog, check_dead_letters, check_dropped
+from cxkit.cli.checks.delivery import check_account, check_dead_letters, check_dropped
 from cxkit.cli.checks.directory import (
     check_clock,
     check_directory,
@@ -21,6 +21,7 @@ from cxkit.cli.checks.directory import (
     check_store,
 )
 from cxkit.cli.checks.finding import Finding, fails, print_findings
+from cxkit.cli.checks.waiting import check_backlog
 from cxkit.cli.language import say
 from cxkit.cli.terminal import json_option, print_json
 

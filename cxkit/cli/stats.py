@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import attrs
 import click
 
 from cxkit.cli.checks.configuration import Examined, examined
 from cxkit.cli.checks.reasons import meaning_of
+from cxkit.cli.checks.waiting import at, is_late
 from cxkit.cli.language import say
 from cxkit.cli.terminal import json_option, print_json
 from cxkit.delivery.account import Account, ExporterAccount, read_account
+from cxkit.delivery.backlog import Owed, read_backlog
 
 __all__ = ["stats"]
 
@@ -26,6 +31,7 @@ def stats(*, as_json: bool) -> None:
     found = examined()
     directory = found.settings.directory.absolute()
     account = read_account(directory)
+    waiting = read_backlog(directory).owed
     if as_json:
         print_json(
             {
@@ -33,13 +39,14 @@ def stats(*, as_json: bool) -> None:
                 "captured": account.captured,
                 "balanced": account.balanced,
                 "directory": str(directory),
+                "waiting": {name: _waiting(owed, found) for name, owed in waiting.items()},
                 "configured": {name: sorted(found.purposes.get(name, ())) for name in found.settings.exporters},
                 "errors": [str(error) for error in found.errors],
             }
         )
     else:
         click.echo(say("directory: {directory}", directory=directory))
-        for line in _lines(account, found):
+        for line in _lines(account, waiting, found):
             click.echo(line)
         for error in found.errors:
             click.echo(str(error), err=True)
@@ -49,7 +56,7 @@ def stats(*, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _lines(account: Account, found: Examined) -> Iterator[str]:
+def _lines(account: Account, waiting: Mapping[str, Owed], found: Examined) -> Iterator[str]:
     yield say(
         "captured {captured}   spooled {spooled}   dropped before the spool {dropped}{reasons}",
         captured=account.captured,
@@ -63,13 +70,21 @@ def _lines(account: Account, found: Examined) -> Iterator[str]:
     labels = {name: _label(name, found) for name in sorted({*configured, *account.exporters})}
     width = max([16, *map(len, labels.values())])
     for name, label in labels.items():
-        yield _line(f"{label:<{width}}", account.exporters.get(name), configured=name in configured)
+        line = _line(f"{label:<{width}}", account.exporters.get(name))
+        if name in waiting:
+            line += _of_the_pending(waiting[name], found)
+        yield line if name in configured else line + say("   not in the configuration")
     if not configured and not account.exporters and not found.errors:
         yield say("no exporter is configured: nothing leaves this machine")
     for reason in sorted({*account.dropped, *(one for each in account.exporters.values() for one in each.dropped)}):
         yield say("  {reason}: {meaning}", reason=reason, meaning=meaning_of(reason).what)
     if any(one.dead > sum(one.unkept.values()) for one in account.exporters.values()):
         yield say("`cxkit dead list` tells of the dead ones")
+    if any(one.removed for one in waiting.values()):
+        yield say(
+            "  given up already: for lack of room or for its age; it is pending until the exporter comes to the gap, "
+            "and then dropped: spool_full, expired"
+        )
     yield say("the account adds up") if account.balanced else say("THE ACCOUNT DOES NOT ADD UP")
 
 
@@ -78,7 +93,7 @@ def _label(name: str, found: Examined) -> str:
     return f"{name} ({purposes})" if purposes else name
 
 
-def _line(label: str, one: ExporterAccount | None, *, configured: bool) -> str:
+def _line(label: str, one: ExporterAccount | None) -> str:
     if one is None:
         return say("{exporter} nothing yet", exporter=label)
     line = say(
@@ -94,7 +109,26 @@ def _line(label: str, one: ExporterAccount | None, *, configured: bool) -> str:
         line += say("   of the dead, no longer kept{reasons}", reasons=_reasons(one.unkept))
     if one.before:
         line += say("   spooled before it was configured {number}", number=one.before)
-    return line if configured else line + say("   not in the configuration")
+    return line
+
+
+def _of_the_pending(owed: Owed, found: Examined) -> str:
+    told = ""
+    if owed.removed:
+        told += say("   of the pending, given up already {number}", number=owed.removed)
+    if is_late(owed, found.settings.spool, now=time.time()) and owed.pending > owed.removed:
+        told += say("   the oldest waits since {since}", since=at(owed.since))
+    return told
+
+
+def _waiting(owed: Owed, found: Examined) -> dict[str, Any]:
+    """What a program is told of it; times in Unix seconds."""
+    return {
+        "removed": owed.removed,
+        "since": owed.since if math.isfinite(owed.since) else None,
+        "handled_at": owed.handled_at or None,
+        "late": is_late(owed, found.settings.spool, now=time.time()),
+    }
 
 
 def _reasons(dropped: Mapping[str, int]) -> str:

@@ -23,6 +23,7 @@ __all__ = [
     "MAX_PAYLOAD_BYTES",
     "NOBODY",
     "PRIORITIES",
+    "REPORT",
     "Record",
     "erased",
     "find_magic",
@@ -41,6 +42,8 @@ MAX_PAYLOAD_BYTES: Final = 1 << 18
 INTERACTION: Final = 1
 COMMAND: Final = 2
 """An interaction that also changes the store: an identification, a consent, an answer."""
+REPORT: Final = 3
+"""An interaction that reports losses: were it lost itself, that is no reason for another."""
 ERASED: Final = 4
 """What is left of one that was erased: its place, so that the account adds up."""
 

@@ -36,7 +36,7 @@ _LOCK_WAIT_S: Final = 0.5
 
 @attrs.frozen(kw_only=True)
 class ExporterAccount:
-    """What became of the spooled interactions at one exporter."""
+    """What became of the spooled interactions at one exporter, cxkit's own loss reports among them."""
 
     delivered: int = 0
     dead: int = 0
@@ -52,7 +52,7 @@ class ExporterAccount:
 
 @attrs.frozen(kw_only=True)
 class Account:
-    """What became of everything captured.
+    """What became of everything captured, by the app and by cxkit itself: its loss reports.
 
     Example:
         >>> one = ExporterAccount(delivered=2, dropped={"consent": 1})
@@ -71,7 +71,7 @@ class Account:
 
     @property
     def captured(self) -> int:
-        """All that the app captured."""
+        """All that the app captured, and the loss reports that were spooled."""
         return self.spooled + self.queued + sum(self.dropped.values())
 
     @property

@@ -84,6 +84,8 @@ class Engine(Generic[ItemT]):
         loss_report: Callable[[Mapping[Cause, int]], Record] | None = None,
     ) -> None:
         self._queue = queue
+        self.dropped = queue.dropped
+        """What was given up before the spool, that this engine accounts for."""
         self._sync_interval_s = limits.sync_interval_s
         self._muted = muted
         self._listener = Listener(on_drop, muted=muted) if on_drop else None
@@ -98,11 +100,10 @@ class Engine(Generic[ItemT]):
             chunk_bytes=min(limits.segment_bytes, _CHUNK_BYTES),
             written=self._keep_within_limits,
             trouble=self._disk,
+            unfit=self._unfit,
         )
         self._hurry = threading.Event()
         self._closing = False
-        self.accounted: dict[str, int] = {}
-        """The drops before the spool that were written down at the end."""
         self._deadline = 0.0
         self._nudged = False
         self._keep_house_at = 0.0
@@ -161,7 +162,10 @@ class Engine(Generic[ItemT]):
         Raises:
             OSError: It cannot be read now.
         """
-        return self._shelf.account(dropped=dict(self._queue.dropped), queued=self._queue.queued)
+        dropped = Counter(dict(self.dropped))
+        if self._queue.dropped is not self.dropped:
+            dropped.update(dict(self._queue.dropped))
+        return self._shelf.account(dropped=dropped, queued=self._queue.queued)
 
     def _flush(self, timeout_s: float, lanes: Sequence[Lane]) -> Flushed:
         deadline = time.monotonic() + timeout_s
@@ -236,7 +240,7 @@ class Engine(Generic[ItemT]):
         left = [*taken, *self._spooling.all_held]
         lost = queued - len(left)
         if lost > 0:
-            self._queue.dropped["internal_error"] += lost
+            self.dropped["internal_error"] += lost
             self._spooling.gone(lost, left)
         self._write(taken)
         self._in_trouble("worker", "the spool worker was interrupted, and goes on", error)
@@ -254,11 +258,12 @@ class Engine(Generic[ItemT]):
                 self._keep_within_limits()
                 self._wake_lanes()
             if not taken:  # nothing else to do: let others see what was dropped
-                self._shelf.note(self._queue.dropped)
+                self._shelf.note(self.dropped)
             self._sync()
 
     def _wind_up(self) -> None:
         """Let the lanes end; then close the spools, so that they can be adopted."""
+        self._shelf.note(self.dropped)  # first: a listener or a lane may hang, and the process end
         try:
             self._tell_losses(last=True)
         except Exception as error:  # noqa: BLE001 - whatever it is, the rest must come to its end
@@ -266,9 +271,6 @@ class Engine(Generic[ItemT]):
         if self._listener is not None:
             self._listener.end()
         self._sync(now=True)
-        dropped = dict(self._queue.dropped)  # as of now: if a lane hangs, another engine may be next to count
-        self.accounted = dropped
-        self._shelf.note(dropped)
         started = [lane for lane in self.lanes if lane.thread.ident is not None]
         for lane in started:
             lane.stop(at=self._deadline)
@@ -283,7 +285,7 @@ class Engine(Generic[ItemT]):
         self._write(self._queue.take(0))  # captured by a thread that had not heard of the end
         with self._writer.alone():
             self._writer.ended = True
-        self._shelf.leave(dropped=dropped, written=self._queue.queued == 0)
+        self._shelf.leave(dropped=dict(self.dropped), written=self._queue.queued == 0)
 
     def _patience(self) -> float:
         if self._closing:
@@ -313,6 +315,9 @@ class Engine(Generic[ItemT]):
         else:
             self._in_trouble("write", "the spool cannot be written; interactions are kept in memory", error)
 
+    def _unfit(self, error: Exception) -> None:
+        self._in_trouble("unfit", "an interaction cannot be spooled, and is dropped as internal_error", error)
+
     def _sync(self, *, now: bool = False) -> None:
         since = self._writer.unsynced_since
         if since is None or not (now or time.monotonic() - since >= self._sync_interval_s):
@@ -321,7 +326,7 @@ class Engine(Generic[ItemT]):
             self._writer.sync()
             self._troubles.discard("sync")
         except OSError as error:
-            self._in_trouble("sync", "the spool cannot be synced; a new segment is used", error)
+            self._in_trouble("sync", "the spool cannot be synced; a power cut may cost what was just captured", error)
 
     # --- housekeeping, on the worker ---
 
@@ -335,7 +340,7 @@ class Engine(Generic[ItemT]):
                 self._wake_lanes()
             with self._writer.alone():
                 self._shelf.expire()
-            self._shelf.note(self._queue.dropped)
+            self._shelf.note(self.dropped)
             self._tell_losses()
             self._troubles.discard("house")
         except Exception as error:  # noqa: BLE001 - whatever it is, what is captured must be written
@@ -354,14 +359,17 @@ class Engine(Generic[ItemT]):
             self._in_trouble("thread", f"no thread can be started for {what}", error)
 
     def _tell_losses(self, *, last: bool = False) -> None:
-        counts: Counter[Cause] = Counter({(why, None): count for why, count in self._queue.dropped.copy().items()})
+        counts: Counter[Cause] = Counter({(why, None): count for why, count in self.dropped.copy().items()})
+        reports: Counter[Cause] = Counter()
         for lane in self.lanes:
             counts.update({(why, lane.name): count for why, count in lane.dropped.copy().items()})
-        self._losses.tell(counts)
+            reports.update({(why, lane.name): count for why, count in lane.dropped_reports.copy().items()})
+        self._losses.tell(counts + reports)
         report = self._losses.due(counts, last=last)
         if report is not None:
             self._writer.append(report.priority, [report])
             self._losses.reported(counts)
+            self._keep_within_limits()
             self._wake_lanes()
 
     def _in_trouble(self, what: str, message: str, error: BaseException) -> None:

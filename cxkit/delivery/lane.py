@@ -21,16 +21,15 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
 from typing import Final, Literal, Protocol
 
 import attrs
 
-from cxkit.codec.frame import COMMAND, ERASED, NOBODY, Record
+from cxkit.codec.frame import COMMAND, ERASED, NOBODY, REPORT, Record
 from cxkit.delivery.cursor import Progress, added
 from cxkit.delivery.dead import DeadLetters
 from cxkit.delivery.notices import Notices
-from cxkit.delivery.removal import expire
+from cxkit.delivery.removal import Expiry
 from cxkit.delivery.retry import Backoff
 from cxkit.delivery.spool import Spool
 from cxkit.roles import Batch, Exporter, Outcome
@@ -40,7 +39,6 @@ __all__ = ["Lane", "LaneLimits", "Verdict"]
 _IDLE_S: Final = 5.0
 _UNKNOWN_S: Final = 1.0
 _HANGS_AFTER_S: Final = 5.0  # behind its time
-_EXPIRE_EVERY_S: Final = 3600.0
 
 Answer = Literal["allowed", "refused", "unknown"]
 
@@ -79,6 +77,8 @@ class _Span:
     """How many at the head of the rest were refused together, so that one of them is at fault."""
     accepted: int = 0
     """The most that was accepted at once since."""
+    reports: Counter[str] = attrs.field(factory=Counter)
+    """Of the counts, those of loss reports that were refused."""
 
 
 class Lane:
@@ -110,6 +110,8 @@ class Lane:
         self.backoff = Backoff(max_records=limits.max_records)
         self.dropped: Counter[str] = Counter()
         """What it has given up, by reason."""
+        self.dropped_reports: Counter[str] = Counter()
+        """Loss reports that it has given up, which are not among the former: no report is about those."""
         self._limits = limits
         self._verdict = verdict
         self._spools = spools
@@ -126,7 +128,7 @@ class Lane:
         self._wake = threading.Event()
         self._hurry = False
         self._stop_at: float | None = None
-        self._expire_at = -math.inf
+        self._expiry = Expiry(dead.directory, muted=muted, clock=clock)
         self.thread = threading.Thread(target=self.run, name=f"cxkit-{name}", daemon=True)
 
     # --- from other threads ---
@@ -155,15 +157,15 @@ class Lane:
             try:
                 self._until_stopped()
                 break
-            except BaseException:
+            except BaseException:  # no memory for a lock, say: whatever it was, a thread of ours goes on
                 if threading.current_thread() is not self.thread:
                     raise  # the app's own, on its thread
-                time.sleep(0.1)  # no memory for a lock, say: whatever it was, this thread is ours and goes on
+                time.sleep(0.1)
         self._save()
         try:
             with self._muted():
                 self.exporter.close()
-        except BaseException as error:  # noqa: BLE001 - a stranger's code
+        except BaseException as error:  # noqa: BLE001 - a stranger's code may even exit; the thread is ours
             self._notices.unclosed(error)
 
     def _until_stopped(self) -> None:
@@ -173,18 +175,8 @@ class Lane:
             if self._stop_at is not None and not worked:
                 break
             if not worked:
-                self._expire_letters()
+                self._expiry.look()
                 self._wake.wait(self._patience())
-
-    def _expire_letters(self) -> None:
-        """Once in an hour: no operator should have to think of it."""
-        if self._dead.directory is not None and self._clock() >= self._expire_at:
-            self._expire_at = self._clock() + _EXPIRE_EVERY_S
-            try:
-                with self._muted():
-                    expire(self._dead.directory.parent, now=datetime.now(UTC))
-            except OSError:
-                pass  # it can be read by nobody, or next time it can
 
     def _over(self) -> bool:
         return self._stop_at is not None and self._clock() >= self._stop_at
@@ -352,12 +344,15 @@ class Lane:
         if again and len(again) == len(tried):
             self.backoff.failed(outcome.reason, now=self._clock(), retry_after_s=outcome.retry_after_s)
         else:
-            self.backoff.succeeded()
+            self.backoff.succeeded(now=self._clock(), retry_after_s=outcome.retry_after_s if again else None)
 
     def _done(self, span: _Span, count: int, refused: dict[int, str], *, again: Sequence[Record] = ()) -> None:
         """The first ``count`` of the rest are handled, but for those to try again."""
         buried = [place for place in sorted(refused) if 0 <= place < count]
-        span.counts.update(self._bury(span.rest[place], refused[place]) for place in buried)
+        for place in buried:
+            how = self._bury(span.rest[place], refused[place])
+            span.counts[how] += 1
+            span.reports[how] += span.rest[place].type == REPORT
         span.counts["delivered"] += count - len(buried) - len(again)
         span.rest[:count] = again
 
@@ -396,7 +391,8 @@ class Lane:
         for name, count in after.items():
             how, _, reason = name.partition(".")
             if how in ("dropped", "unkept") and count > before.get(name, 0):
-                self.dropped[reason] += count - before.get(name, 0)
+                self.dropped[reason] += count - before.get(name, 0) - span.reports[name]
+                self.dropped_reports[reason] += span.reports[name]
         try:
             self._dead.sync()
             cursor.commit(attrs.evolve(progress, counts=after))

@@ -16,6 +16,7 @@ class Queue(Protocol[ItemT]):
     """Where the worker takes from."""
 
     dropped: defaultdict[str, int]
+    """Another one, once somebody else is to account for what is dropped."""
     noted: defaultdict[str, int]
 
     @property

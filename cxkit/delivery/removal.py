@@ -17,8 +17,9 @@ import math
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -28,13 +29,14 @@ import msgspec
 
 from cxkit.codec.frame import Record
 from cxkit.delivery.account import Ledger
+from cxkit.delivery.clock import AgeClock
 from cxkit.delivery.dead import Letter, exporter_of, open_letters, pieces
 from cxkit.delivery.files import check_directory, lock, read_small, sync_directory, sync_file, write_whole
 from cxkit.delivery.forks import let_go
 from cxkit.delivery.returns import Returns
 from cxkit.errors import StateError
 
-__all__ = ["KEPT_DAYS", "Removed", "alone", "expire", "give_back", "letter_files", "remove", "unfinished"]
+__all__ = ["KEPT_DAYS", "Expiry", "Removed", "alone", "expire", "give_back", "letter_files", "remove", "unfinished"]
 
 KEPT_DAYS: Final = 30
 """How long letters are kept: they are what was captured, and nobody's to hoard."""
@@ -44,7 +46,7 @@ _TAKEN: Final = "taken"
 _LEFT: Final = "left"
 _PLAN: Final = "plan.json"
 _FILE_WAIT_S: Final = 1.0
-_LEDGER_TRIES: Final = 20
+_EXPIRE_EVERY_S: Final = 3600.0
 
 logger = logging.getLogger("cxkit")
 
@@ -182,6 +184,38 @@ def expire(root: Path, *, now: datetime) -> None:
         pass  # whoever is at it will be followed by somebody
 
 
+class Expiry:
+    """Expires letters once in an hour: no operator should have to think of it.
+
+    Args:
+        dead: Where they lie; None: nowhere.
+        muted: Entered around it.
+    """
+
+    def __init__(
+        self,
+        dead: Path | None,
+        *,
+        muted: Callable[[], AbstractContextManager[object]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._root = dead and dead.parent
+        self._muted = muted
+        self._clock = clock
+        self._ages = AgeClock()
+        self._at = -math.inf
+
+    def look(self) -> None:
+        """Do it, if it is time."""
+        if self._root is not None and self._clock() >= self._at:
+            self._at = self._clock() + _EXPIRE_EVERY_S
+            try:
+                with self._muted():
+                    expire(self._root, now=datetime.fromtimestamp(self._ages.now(), UTC))
+            except OSError:
+                pass  # it can be read by nobody, or next time it can
+
+
 def _begins_before(path: Path, before: datetime) -> bool:
     """Whether the first letter of a file is older than that; of one without any, the file itself."""
     opened = open_letters(path)
@@ -244,7 +278,7 @@ class _Removal:
             else:
                 decided = None
                 _undo(self._root, self._directory)
-        except BaseException:
+        except BaseException:  # the app's own, too: whatever came in between, all is put back
             if self._directory.exists():
                 _undo(self._root, self._directory)
             raise

@@ -48,11 +48,11 @@ class Backoff:
         """Whether the other side is taken to be down, and only probed."""
         return self.failures >= _OPEN_AFTER
 
-    def succeeded(self) -> None:
+    def succeeded(self, *, now: float = 0.0, retry_after_s: float | None = None) -> None:
+        """Go on; at once, unless the other side asked to wait with the rest."""
         self.failures = 0
-        self.not_before = 0.0
         self.reason = ""
-        self.asked_until = 0.0
+        self.asked_until = self.not_before = now + _asked_s(retry_after_s)
         self._most = min(self._max, self._most + max(1, self._most // 16))
         self.size = min(self._most, self.size * 2)
 
@@ -65,11 +65,14 @@ class Backoff:
         wait = self._random.uniform(0, ceiling)
         if pause:
             wait += _PAUSE_S
-        # So written, what is no number is no wish either.
-        asked = min(retry_after_s, _RETRY_AFTER_CAP_S) if retry_after_s and retry_after_s > 0 else 0.0
-        self.asked_until = now + asked
-        self.not_before = now + max(wait, asked)
+        self.asked_until = now + _asked_s(retry_after_s)
+        self.not_before = max(now + wait, self.asked_until)
 
     def too_large(self, *, accepted: int) -> None:
         """More than ``accepted`` at once was refused, and only for being more."""
         self.size = self._most = max(1, accepted)
+
+
+def _asked_s(retry_after_s: float | None) -> float:
+    # So written, what is no number is no wish either.
+    return min(retry_after_s, _RETRY_AFTER_CAP_S) if retry_after_s and retry_after_s > 0 else 0.0

@@ -17,12 +17,16 @@ from typing import Final
 import attrs
 
 from cxkit.delivery.account import Account, Ledger, read_account, read_early, write_early
-from cxkit.delivery.spool import NORMAL, Spool, adopt
+from cxkit.delivery.adoption import adopt
+from cxkit.delivery.clock import AgeClock
+from cxkit.delivery.spool import NORMAL, Spool
 
 __all__ = ["Shelf", "SpoolLimits"]
 
 _MEMORY_BYTES: Final = 64 << 20
 """What a spool may take that has no disk."""
+_SEGMENT_OF_AGE: Final = 0.1
+"""For how much of the time that anything may wait one segment is written to: by so much it may wait longer."""
 _LOOK_AGAIN_S: Final = 600.0
 _FILES_OPEN: Final = 200
 """How many descriptors the spools of one process may hold before it adopts no more: they are the host's."""
@@ -50,7 +54,7 @@ class Shelf:
 
     def __init__(self, root: Path | None, *, limits: SpoolLimits) -> None:
         self._limits = limits
-        self._began, self._began_monotonic = time.time(), time.monotonic()
+        self._clock = AgeClock()
         self._guard = threading.RLock()
         self._exporters: frozenset[str] = frozenset()
         self._adopted: list[Spool] = []
@@ -220,7 +224,12 @@ class Shelf:
     # --- inside ---
 
     def _create(self, root: Path | None, *, priority: int = NORMAL) -> Spool:
-        return Spool.create(root and root / "spool", segment_bytes=self._limits.segment_bytes, priority=priority)
+        return Spool.create(
+            root and root / "spool",
+            segment_bytes=self._limits.segment_bytes,
+            segment_s=self._limits.max_age_s * _SEGMENT_OF_AGE,
+            priority=priority,
+        )
 
     def _leave_own(self, spool: Spool, *, dropped: Mapping[str, int], written: bool) -> None:
         if written and not any(spool.pending(name) for name in self._exporters):
@@ -261,9 +270,7 @@ class Shelf:
         return True
 
     def _expire(self, spool: Spool) -> None:
-        # A wall clock that is set forward does not make things old, and one that was ahead at the start neither.
-        now = min(time.time(), self._began + time.monotonic() - self._began_monotonic)
-        spool.expire(before=now - self._limits.max_age_s)
+        spool.expire(before=self._clock.now() - self._limits.max_age_s)
         if spool.given_up:
             for name in spool.positions().keys() - self._exporters:
                 spool.count_lost(name)

@@ -10,9 +10,11 @@ So what matters less can be given up first, and a backlog of it holds up nothing
 
 from __future__ import annotations
 
+import math
 import secrets
 import shutil
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -30,11 +32,10 @@ from cxkit.delivery.segment import (
     FileSegment,
     MemorySegment,
     Segment,
-    open_segments,
 )
-from cxkit.delivery.walk import Walk, count_records
+from cxkit.delivery.walk import Walk
 
-__all__ = ["NORMAL", "Read", "Spool", "adopt", "cursor_names"]
+__all__ = ["NORMAL", "Read", "Spool", "cursor_names"]
 
 NORMAL: Final = PRIORITIES.index("normal")
 
@@ -61,6 +62,7 @@ class Spool:
         *,
         next_sequence: int,
         segment_bytes: int,
+        segment_s: float = math.inf,
         name: str = "in memory",
     ) -> None:
         self.path = path
@@ -77,6 +79,8 @@ class Spool:
         self._lock = held
         self._segments = list(segments)
         self._segment_bytes = segment_bytes
+        self._segment_s = segment_s
+        self._opened_at = time.monotonic()
         self._unsynced: list[Segment] = []
         self._unsynced_names: list[Path] = [path, path.parent] if path else []
         self._suspect = False
@@ -87,15 +91,21 @@ class Spool:
         self._guard = threading.RLock()  # which segments there are: the worker and all lanes change that
 
     @classmethod
-    def create(cls, root: Path | None, *, segment_bytes: int, priority: int = NORMAL) -> Spool:
+    def create(
+        cls, root: Path | None, *, segment_bytes: int, segment_s: float = math.inf, priority: int = NORMAL
+    ) -> Spool:
         """A new spool under ``root``, or in memory if that is None.
+
+        Args:
+            segment_bytes: How much goes into one segment.
+            segment_s: For how long; as a segment is as old as the last that was written to it.
 
         Raises:
             OSError: The directory cannot be made, or is not ours alone.
         """
         name = secrets.token_hex(8) + (f"-{PRIORITIES[priority]}" if priority != NORMAL else "")
         if root is None:
-            return cls(None, -1, [], next_sequence=0, segment_bytes=segment_bytes, name=name)
+            return cls(None, -1, [], next_sequence=0, segment_bytes=segment_bytes, segment_s=segment_s, name=name)
         for directory in (root.parent, root):  # a parent made on the way would have another mode
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_directory(root)
@@ -108,7 +118,7 @@ class Spool:
         except BaseException:  # the app's own, too: tried again and again, drafts would add up
             shutil.rmtree(draft, ignore_errors=True)
             raise
-        return cls(path, held, [], next_sequence=0, segment_bytes=segment_bytes)
+        return cls(path, held, [], next_sequence=0, segment_bytes=segment_bytes, segment_s=segment_s)
 
     @property
     def bytes_held(self) -> int:
@@ -332,7 +342,11 @@ class Spool:
     def _room_for(self, size: int) -> Segment:
         with self._guard:
             last = self._segments[-1] if self._segments else None
-            full = last is not None and last.end > HEADER_BYTES and last.end + size > self._segment_bytes
+            full = (
+                last is not None
+                and last.end > HEADER_BYTES
+                and (last.end + size > self._segment_bytes or time.monotonic() - self._opened_at > self._segment_s)
+            )
             return self._open_next() if last is None or full or self._suspect else last
 
     def _open_next(self) -> Segment:
@@ -345,6 +359,7 @@ class Spool:
             self._unsynced_names.append(self.path)
         self._segments.append(segment)
         self._suspect = False
+        self._opened_at = time.monotonic()
         return segment
 
     def _segment_at(self, walk: Walk) -> Segment | None:
@@ -359,41 +374,6 @@ class Spool:
                 return segment
             why = "corrupt"  # what is missing behind a segment that is there was not removed
         return None
-
-
-def adopt(path: Path, *, segment_bytes: int) -> Spool | None:
-    """The spool of an owner who is gone, all its exporters taking part; None if the owner lives.
-
-    Raises:
-        LaterVersionError: A later version wrote it.
-        OSError: It is not ours to touch, or cannot be read now.
-    """
-    try:
-        check_directory(path)
-        held = lock(path / LOCK)
-    except FileNotFoundError:
-        return None
-    if held is None:
-        return None
-    try:
-        segments = open_segments(path)
-    except OSError:
-        let_go(held)
-        raise
-    spool = Spool(path, held, segments, next_sequence=count_records(segments), segment_bytes=segment_bytes)
-    spool.seal()
-    try:
-        for name in cursor_names(path):
-            spool.begin(name)
-    except OSError:
-        spool.close()
-        raise
-    if not path.exists():  # removed by its last owner while we reached for the lock
-        spool.close()
-        return None
-    # A power cut may have kept a cursor's last word and not the records it speaks of.
-    spool.next_sequence = max([spool.next_sequence, *(one.sequence for one in spool.positions().values())])
-    return spool
 
 
 def cursor_names(path: Path) -> frozenset[str]:

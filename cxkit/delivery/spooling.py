@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
-from cxkit.codec.frame import PRIORITIES, Record
+from cxkit.codec.frame import PRIORITIES, Record, pack
 from cxkit.delivery.dead import MAX_LETTER_BYTES
 from cxkit.delivery.queue import Queue
 from cxkit.delivery.writer import Writer
@@ -28,6 +28,7 @@ class Spooling(Generic[ItemT]):
         chunk_bytes: About how much to append at once.
         written: Called after each append.
         trouble: Told of a disk that fails, and when it works again (None).
+        unfit: Told why one could not be spooled although the disk works.
     """
 
     def __init__(
@@ -38,12 +39,15 @@ class Spooling(Generic[ItemT]):
         chunk_bytes: int,
         written: Callable[[], None],
         trouble: Callable[[Exception | None], None],
+        unfit: Callable[[Exception], None],
     ) -> None:
         self._queue = queue
+        self._dropped = queue.dropped
         self._writer = writer
         self._chunk_bytes = chunk_bytes
         self._written = written
         self._trouble = trouble
+        self._unfit = unfit
         self._held: tuple[list[ItemT], ...] = tuple([] for _ in PRIORITIES)
         self._retry_at = 0.0
         self.released = 0
@@ -86,24 +90,30 @@ class Spooling(Generic[ItemT]):
                         return self.released > before
         return self.released > before
 
-    def _write_chunk(self, priority: int, *, last: bool) -> bool:
+    def _write_chunk(self, priority: int, *, last: bool, most: int = _CHUNK) -> bool:
         """Append some of those held; whether that could be done."""
-        records, unfit = self._next_records(self._held[priority])
+        records, unfit = self._next_records(self._held[priority][:most])
         try:
             if records:
                 self._writer.append(priority, records)
-        except (OSError, MemoryError) as error:
-            self._retry_at = time.monotonic() + _RETRY_WRITE_S
-            self._trouble(error)
-            if last:
-                self._give_up_all("disk_error")
-            return False
-        except Exception:  # noqa: BLE001 - some of it cannot be packed: no reason to write nothing any more
-            unfit["internal_error"] += len(records)
+        except Exception as error:  # noqa: BLE001 - whatever it is, what can be written must be
+            disk = isinstance(error, OSError | MemoryError)
+            if not disk and most > 1:  # one of them may be at fault
+                each = range(len(records) + sum(unfit.values()))
+                return all(self._write_chunk(priority, last=last, most=1) for _ in each)
+            if disk or _packs(records[0]):
+                self._retry_at = time.monotonic() + _RETRY_WRITE_S
+                self._trouble(error)
+                if last:
+                    self._give_up_all("disk_error" if disk else "internal_error")
+                return False
+            self._unfit(error)
+            unfit["internal_error"] += 1
             records = []
-        self._trouble(None)
+        else:
+            self._trouble(None)
         for reason, count in unfit.items():
-            self._queue.dropped[reason] += count
+            self._dropped[reason] += count
         self._release(self._held[priority], len(records) + sum(unfit.values()))
         self._written()
         return True
@@ -113,12 +123,13 @@ class Spooling(Generic[ItemT]):
         records: list[Record] = []
         unfit: Counter[str] = Counter()
         room = self._chunk_bytes
-        for item in held[:_CHUNK]:
+        for item in held:
             if room <= 0:
                 break
             try:
                 record = self._queue.record(item)
-            except Exception:  # noqa: BLE001 - one interaction must not stop all others
+            except Exception as error:  # noqa: BLE001 - one interaction must not stop all others
+                self._unfit(error)
                 unfit["internal_error"] += 1
                 continue
             if len(record.payload) > MAX_LETTER_BYTES:
@@ -130,7 +141,7 @@ class Spooling(Generic[ItemT]):
 
     def _give_up_all(self, reason: str) -> None:
         for held in filter(None, self._held):
-            self._queue.dropped[reason] += len(held)
+            self._dropped[reason] += len(held)
             self.given_up += len(held)
             self._release(held, len(held))
 
@@ -142,3 +153,10 @@ class Spooling(Generic[ItemT]):
             self._queue.release(done)
             self.released += count
             self.changed.notify_all()
+
+
+def _packs(record: Record) -> bool:
+    try:
+        return bool(pack(record))
+    except Exception:  # noqa: BLE001 - which it is does not matter: this one is at fault
+        return False

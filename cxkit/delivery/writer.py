@@ -1,8 +1,10 @@
 """The writer: the one way into this process's own spools, for the worker and for callers who do not wait for it.
 
 A caller writes on its own thread in the modes ``write`` and ``sync`` of ``durability``, one record at
-a time, and never waits longer than a stall: not for a disk that hangs, nor for itself when a signal
-handler or a finaliser captures in the middle of a write. Then the queue has to do.
+a time. It waits for other threads no longer than a stall (0.05 s to write, 0.5 s to sync), and not at all for
+itself, when a signal handler or a finaliser captures in the middle of a write: then the queue has to
+do. What the disk takes for the caller's own write (the first opens files) and sync, nothing cuts short;
+once a write took longer than a stall, or failed, callers leave it to the worker for a second.
 """
 
 from __future__ import annotations
@@ -118,6 +120,7 @@ class Writer:
         """Put on disk what was written.
 
         Raises:
+            TimeoutError: Somebody else is at it, and does not come back.
             OSError: It is not known what is on disk; a new segment is used.
         """
         if not self._syncing.acquire(timeout=_SYNC_STALL_S):

@@ -26,10 +26,10 @@ import attrs
 import msgspec
 
 from cxkit.codec import BATCH_CONTENT_TYPE, encode_batch
-from cxkit.errors import ConfigurationError, TransportError
+from cxkit.errors import TransportError
 from cxkit.roles import Batch, Exporter, Factory, Outcome
 from cxkit.settings import Secret
-from cxkit.transport import Response, Transport, check_field, judge, origin_of, shown_request
+from cxkit.transport import Response, Transport, check_headers, judge, origin_of, shown_request
 
 __all__ = ["FACTORY", "HTTPExporter", "Settings"]
 
@@ -37,28 +37,15 @@ _WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _OWN_FIELDS: Final = frozenset({"content-type", "content-encoding", "idempotency-key"})
 
 
-def _full(_: object, attribute: attrs.Attribute[str], url: str) -> None:
-    origin_of(url)
-
-
-def _sound(_: object, attribute: attrs.Attribute[Mapping[str, Secret]], headers: Mapping[str, Secret]) -> None:
-    for name, value in headers.items():
-        check_field(name, value.reveal())
-        if name.lower() in _OWN_FIELDS:
-            raise ConfigurationError(
-                f'"headers" holds {name.lower()}, which the exporter sets itself',
-                fix="remove it",
-                code="CX1054",
-            )
-
-
 @attrs.frozen(kw_only=True)
 class Settings:
     """Of ``type = "http"``."""
 
-    url: str = attrs.field(validator=_full, repr=origin_of)
+    url: str = attrs.field(validator=lambda _, __, url: origin_of(url), repr=origin_of)
     """Where to post. Credentials in it become Basic authentication, but ``headers`` is the better place."""
-    headers: Mapping[str, Secret] = attrs.field(factory=dict, validator=_sound)
+    headers: Mapping[str, Secret] = attrs.field(
+        factory=dict, validator=lambda _, __, headers: check_headers(headers, own=_OWN_FIELDS)
+    )
     """Further header fields, such as ``Authorization``."""
     gzip: bool = False
     """Whether bodies are compressed."""

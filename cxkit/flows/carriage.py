@@ -7,12 +7,15 @@ no address travels.
 
 The text is signed for one recipient, by default the id of its message: evidence is neither
 made up nor moved to another message on the way. Where it arrives consent is asked for again: later choices win, and
-an identifier that may no longer be kept is left behind.
+an identifier that may no longer be kept is left behind. All of it is visible ASCII and spaces, for the
+headers of any protocol.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from datetime import datetime
 from typing import Final
 
@@ -30,6 +33,7 @@ __all__ = ["pack", "unpack"]
 
 _USE: Final = "carried scope"
 _MAX_AGE_S: Final = 30 * 86_400
+_NOT_IN_HEADERS: Final = re.compile(r"[^ -~]")
 
 
 class _Carried(msgspec.Struct, omit_defaults=True):
@@ -56,7 +60,7 @@ def pack(desk: Desk, scope: Scope, *, to: str) -> str:
     """
     scope.enrich()
     context = scope.context
-    text = _encode(
+    encoded = _encode(
         _Carried(
             identifiers=[(one.type, one.value, one.evidence) for one in scope.identity.identifiers],
             choices=scope.choices,
@@ -69,11 +73,20 @@ def pack(desk: Desk, scope: Scope, *, to: str) -> str:
             actor=context.actor,
         )
     ).decode()
+    text = _NOT_IN_HEADERS.sub(lambda found: json.dumps(found[0])[1:-1], encoded)
     return f"{desk.keyring.sign(_USE, _digest(text, to), now=_now(desk))} {text}"
 
 
 def unpack(desk: Desk, scope: Scope, carried: str, *, to: str, patience_s: float) -> None:
     """Let a new scope be about whom it was packed for.
+
+    Until the store has told what the person chose meanwhile, refusals hold and grants do not, however
+    fresh: the signature proves that the person granted, not that they have not withdrawn since, for
+    which a second is enough. What somebody known by a cookie or a login has granted is in the store, too, and
+    holds as soon as that answers. Of somebody without any identifier it knows nothing, so what was packed holds.
+
+    Args:
+        patience_s: How long a remote store may be waited for.
 
     Raises:
         TokenError: It was packed under other keys or for somebody else, or too long ago; the scope is about nobody.
@@ -99,6 +112,9 @@ def unpack(desk: Desk, scope: Scope, carried: str, *, to: str, patience_s: float
     )
     desk.govern(scope)
     desk.recall(scope, patience_s=patience_s)
+    if scope.pending:
+        scope.choices = {purpose: made for purpose, made in scope.choices.items() if made[0] == "denied"}
+        desk.govern(scope)
     _leave_behind(scope)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from cxkit.capture.interruption import let_through
 from cxkit.capture.scope import Scope
 from cxkit.codec.wire import occurrence
 from cxkit.flows.desk import Desk
@@ -34,7 +35,8 @@ def decide(desk: Desk, scope: Scope, spec: ExperienceSpec, *, patience_s: float)
     for decider in desk.deciders:
         try:
             decision = decider.decide(spec, attributes, cap=cap.depth)
-        except Exception:  # noqa: BLE001 - the one guard around a stranger's code
+        except Exception as error:  # noqa: BLE001 - the one guard around a stranger's code
+            let_through(error)
             desk.intake.noted["decider_failed"] += 1
             continue
         if isinstance(decision, Decision) and decision.depth <= cap.depth:

@@ -9,6 +9,7 @@ import msgspec
 
 from cxkit.capture.gate import prepare_command
 from cxkit.capture.intake import Intake
+from cxkit.capture.interruption import let_through
 from cxkit.capture.scope import Scope
 from cxkit.codec import NOBODY
 from cxkit.flows.documents import keys_of
@@ -47,7 +48,8 @@ class Desk:
         """What is known of the scope's person; None if it cannot be known now."""
         try:
             return self.view.of(keys_of(self.keyring, scope.identity), patience_s=patience_s)
-        except Exception:  # noqa: BLE001 - whatever a store raises, not knowing is the safe answer
+        except Exception as error:  # noqa: BLE001 - whatever a store raises, not knowing is the safe answer
+            let_through(error)
             self.intake.noted["store_failed"] += 1
             return None
 

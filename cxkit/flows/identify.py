@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from cxkit.capture.interruption import let_through
 from cxkit.capture.redact import Redactor
 from cxkit.capture.sanitise import sanitise
 from cxkit.capture.scope import Scope
@@ -73,7 +74,8 @@ def _nothing_new(desk: Desk, identity: Identity, traits: Mapping[str, JSON], *, 
     keys = [key for key, one in keys_of(desk.keyring, identity).items() if one.evidence in ("cookie", "login")]
     try:
         held = [desk.view.under(key, patience_s=patience_s) for key in keys]
-    except Exception:  # noqa: BLE001 - whatever a store raises, it cannot be known, so it is recorded
+    except Exception as error:  # noqa: BLE001 - whatever a store raises, it cannot be known, so it is recorded
+        let_through(error)
         return False
     known = [one for one in held if one is not None and (one.person is not None or one.joined.issuperset(keys))]
     return (

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 import cxkit.delivery.forks  # noqa: F401 - from here on a fork waits for what is imported below
+from cxkit.capture.interruption import interrupts
 from cxkit.capture.scope import current_scope
 from cxkit.errors import StateError
 
@@ -56,7 +57,8 @@ def _make_default() -> Kit:
             else:
                 _kit = _make()
         except Exception as error:
-            _failure = error
+            if not interrupts(error):  # which says nothing about the settings
+                _failure = error
             raise
         finally:
             _maker = None

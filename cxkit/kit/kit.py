@@ -1,7 +1,7 @@
 """The kit: the composition root. It wires the rooms and holds no rule of its own.
 
 What belongs to one process (engine, exporters, store connections) is built in that process, on
-the first capture, on the spool worker's thread. One fork hook serves all kits: a child drops what
+the first capture, on a thread of its own. One fork hook serves all kits: a child drops what
 it inherited without touching it, and builds anew when it captures.
 """
 
@@ -195,10 +195,11 @@ class Kit:
         engine = None if self._in_memory else self._starter.awaited(deadline)
         if engine is None:
             return self.flush(timeout_s=max(0.0, deadline - time.monotonic()))
+        self.intake.count_anew(engine.dropped)
         flushed = engine.close(max(0.0, deadline - time.monotonic()))
         self._starter.engine, self._left = None, flushed
         self._pid = None  # the lanes have closed their exporters: the next engine needs others
-        if self.intake.rest(engine.accounted):
+        if self.intake.rest():
             self._starter.start()
         return flushed
 

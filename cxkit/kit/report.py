@@ -9,7 +9,7 @@ import msgspec
 
 from cxkit.capture.gate import Prepared, prepare_command
 from cxkit.capture.scope import Scope
-from cxkit.codec.frame import INTERACTION, NOBODY
+from cxkit.codec.frame import NOBODY, REPORT
 from cxkit.delivery.losses import Cause
 from cxkit.model import PURPOSES, Identity, TouchpointSpec, purpose_bits
 
@@ -26,7 +26,7 @@ def loss_report(scope: Scope, source: str) -> Prepared:
     prepared = prepare_command(
         _LOSS_REPORT, scope, identity=Identity(), purposes=everyone, subject=NOBODY, source=source
     )
-    return prepared._replace(type=INTERACTION)
+    return prepared._replace(type=REPORT)
 
 
 def loss_properties(losses: Mapping[Cause, int]) -> bytes:

@@ -1,4 +1,8 @@
-"""The starter: when, and on which thread, the engine of a process is made; and again after a failure or a fork."""
+"""The starter: when the engine of a process is made, on a thread of its own; and again after a failure or a fork.
+
+No thread of the app's makes it or holds anything meanwhile: what a handler of signals raises there may
+come between any two lines.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +48,9 @@ class Starter:
         self.engine: Engine[Captured] | None = None
         self.again_at = 0.0
         self._guard = threading.Lock()
-        self._starting_on = 0
+        self._starting: threading.Thread | None = None
+        self._hanging: threading.Thread | None = None
+        """The start that was waited for in vain."""
         self._ends_with_child = False
 
     def start(self) -> None:
@@ -55,39 +61,39 @@ class Starter:
         if time.monotonic() < self.again_at:
             self._not_started()
             return
-        if not self._guard.acquire(blocking=False):
+        if self._under_way:
             return
+        self._starting = thread = threading.Thread(target=self._run, name="cxkit-start", daemon=True)
         try:
-            threading.Thread(target=self._run, name="cxkit-start", daemon=True).start()
+            thread.start()
         except RuntimeError:  # no threads (any more): what is queued is spooled when the kit closes
             self._failed()
+        except BaseException:  # the app's own, raised by a handler: whoever captures next asks again
+            self._not_started()
+            raise
 
     def write_now(self, captured: Captured) -> bool:
-        """Past the queue, into the spool; whether that was done. Whoever wants that waits for the files, once."""
+        """Past the queue, into the spool; whether that was done. Whoever wants that waits for a start, once."""
         if self.engine is None:
-            self._start_here()
-        return self.engine is not None and self.engine.write_now(captured)
+            self.start()
+            starting = self._starting
+            if not self._over_by(time.monotonic() + (0.0 if starting is self._hanging else _HERE_S)):
+                self._hanging = starting
+        engine = self.engine
+        return engine is not None and engine.write_now(captured)
 
     def awaited(self, deadline: float) -> Engine[Captured] | None:
         """The engine, after a start that is under way."""
-        if self.engine is None and self._alone(deadline):
-            self._guard.release()
+        self._over_by(deadline)
         return self.engine
 
-    def _start_here(self) -> None:
-        if self._starting_on == threading.get_ident():  # a signal handler, in the middle of the lines below
-            return
-        self._starting_on = threading.get_ident()
-        self._end_with_child()
-        try:
-            if time.monotonic() >= self.again_at and self._alone(time.monotonic() + _HERE_S):
-                self._run()
-        finally:
-            self._starting_on = 0
+    @property
+    def _under_way(self) -> bool:
+        return self.engine is None and self._starting is not None and self._starting.is_alive()
 
-    def _alone(self, deadline: float) -> bool:
-        """Wait for the guard, by looking: it may be older than gevent's patch, and then a wait holds up its holder."""
-        while not self._guard.acquire(blocking=False):
+    def _over_by(self, deadline: float) -> bool:
+        """Wait while a start is under way, by looking; whether none is any more."""
+        while self._under_way:
             if time.monotonic() >= deadline:
                 return False
             time.sleep(_LOOK_S)
@@ -103,21 +109,23 @@ class Starter:
             util.Finalize(None, self._at_end, exitpriority=_EARLY)
 
     def _run(self) -> None:
+        # Two threads that captured first may each have started one. By looking: the guard may be older than
+        # gevent's patch, and then a wait holds up its holder.
+        while not self._guard.acquire(blocking=False):
+            time.sleep(_LOOK_S)
         try:
-            if self.engine is None:
+            if self.engine is None and time.monotonic() >= self.again_at:
                 engine = self._make()
-                engine.start()
-                self.engine = engine
-        except Exception as error:  # noqa: BLE001 - a thread of ours must say why it ends
-            logger.error("cxkit: delivery could not start (%s)", error)
+                try:
+                    engine.start()
+                finally:
+                    self.engine = engine  # whatever became of its threads: it has the spool, and is to be closed
+        except BaseException as error:  # noqa: BLE001 - a stranger's code may even exit; the thread is ours
+            logger.error("cxkit: delivery could not start (%s)", str(error) or type(error).__name__)
             self._failed()
-        except BaseException:  # the app's own: raised by a signal's handler, where we start on the app's thread
-            self._failed()
-            raise
-        else:
+        finally:
             self._guard.release()
 
     def _failed(self) -> None:
         self.again_at = time.monotonic() + _AGAIN_S
         self._not_started()
-        self._guard.release()

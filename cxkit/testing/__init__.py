@@ -2,7 +2,8 @@
 
 ``recorder`` what your app captures; ``receiver`` a real HTTP receiver; ``fault_proxy`` before a real server;
 ``exporter_suite``, ``store_suite`` and ``web_suite`` judge plugins, ``exporter_mutants`` the first of them;
-``oracle`` compares the account with what arrived; ``ports`` where servers of tests listen.
+``oracle`` compares the account with what arrived; ``ports`` where servers of tests listen; ``samples`` an interaction
+with all its fields, ``pages`` what a plugin's pages say.
 Installing cxkit gives pytest the fixture ``cx``.
 """
 

@@ -21,13 +21,14 @@ from __future__ import annotations
 
 from cxkit.transport.answer import Judgement, Response, judge, retry_after_s
 from cxkit.transport.client import Transport
-from cxkit.transport.target import check_field, is_public, origin_of, shown_request
+from cxkit.transport.target import check_field, check_headers, is_public, origin_of, shown_request
 
 __all__ = [
     "Judgement",
     "Response",
     "Transport",
     "check_field",
+    "check_headers",
     "is_public",
     "judge",
     "origin_of",

@@ -6,14 +6,14 @@ import ipaddress
 import re
 from base64 import b64encode
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 import attrs
 
 from cxkit.errors import ConfigurationError
 
-__all__ = ["Target", "check_field", "fields_of", "is_public", "origin_of", "parse", "shown_request"]
+__all__ = ["Target", "check_field", "check_headers", "fields_of", "is_public", "origin_of", "parse", "shown_request"]
 
 _MASK: Final = "********"
 _TOKEN: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[\w.~=-]{10,}")
@@ -132,6 +132,35 @@ def check_field(name: str, value: str) -> None:
             fix="remove line ends, control characters and what is not Latin-1",
             code="CX1052",
         )
+
+
+class _Hidden(Protocol):
+    """A `cxkit.settings.Secret`, say."""
+
+    def reveal(self) -> str: ...
+
+
+def check_headers(headers: Mapping[str, _Hidden], *, own: Collection[str]) -> None:
+    """Refuse header fields that a setting must not hold.
+
+    Args:
+        own: Names of those that the exporter sets itself; lower-case.
+
+    Raises:
+        ConfigurationError: As `check_field`, or one of them is the exporter's own. The message repeats no value.
+
+    Example:
+        >>> from cxkit.settings import Secret
+        >>> check_headers({"Authorization": Secret("Bearer abc")}, own={"content-type"})
+    """
+    for name, value in headers.items():
+        check_field(name, value.reveal())
+        if name.lower() in own:
+            raise ConfigurationError(
+                f'"headers" holds {name.lower()}, which the exporter sets itself',
+                fix="remove it",
+                code="CX1054",
+            )
 
 
 def fields_of(target: Target, headers: Mapping[str, str], length: int) -> list[tuple[str, bytes]]:

@@ -109,6 +109,35 @@ def letter(
     DeadLetters(ROOT / "dead", exporter, "token").add(Record(json.dumps(payload).encode()), reason=reason, at=at)
 
 
+# --- whose they are ---
+
+VERBS = [["list"], ["show"], ["replay", "--yes"], ["purge", "--yes"], ["export"]]
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb[0])
+def test_a_name_that_no_exporter_has_is_an_error_with_the_nearest_right_one(backend: Backend, verb: list[str]) -> None:
+    letter(exporter="crm")
+    for wrong, right in (("cmr", "crm"), ("outt", "out")):
+        told = run(*verb, "--exporter", wrong)
+        assert (told.exit_code, told.stdout) == (2, "")
+        assert f"there is no exporter of this name here; did you mean {right}?" in told.stderr
+    told = run(*verb, "--exporter", "nosuch")
+    assert (told.exit_code, "known: crm, out\n" in told.stderr) == (2, True)
+    assert "1 dead letter\n" in run("list").output, "nothing was done"
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb[0])
+def test_an_exporter_without_letters_is_known_by_the_configuration_or_the_account(
+    backend: Backend, start: Start, verb: list[str]
+) -> None:
+    ended(start("shop(0, 1); assert cxkit.flush(timeout_s=30).complete"))
+    code = 1 if verb == ["show"] else 0
+    assert run(*verb, "--exporter", "out").exit_code == code
+    Path("cxkit.toml").unlink()
+    assert run(*verb, "--exporter", "out").exit_code == code, "it may be one that the application makes"
+    assert run(*verb, "--exporter", "_store").exit_code == code
+
+
 # --- back to where they were refused ---
 
 
@@ -223,7 +252,6 @@ def test_only_what_is_wanted_is_given_back(backend: Backend) -> None:
     }
     assert json.loads(run("replay", "--since", "2026-11-22T12:00", "--dry-run", "--json").output)["would"] == {"out": 1}
     assert json.loads(run("replay", "--id", "0198c0de-2", "--dry-run", "--json").output)["would"] == {"out": 1}
-    assert json.loads(run("replay", "--exporter", "other", "--dry-run", "--json").output)["would"] == {}
     assert "4 dead letters" in run("list").output
     assert "out: 3 letters given back" in run("replay", "--reason", "http_*", "--yes").output
     assert [one["reason"] for one in json.loads(run("list", "--json").output)["letters"]] == ["bad_type"]

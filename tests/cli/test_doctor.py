@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import sqlite3
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from click.testing import CliRunner
 
@@ -20,6 +23,7 @@ from cxkit.capture.stamp import Stamper
 from cxkit.cli import cli
 from cxkit.cli.checks.reasons import meaning_of
 from cxkit.delivery.account import Ledger
+from cxkit.delivery.cursor import Cursor
 from cxkit.delivery.spool import Spool
 from cxkit.kit import Kit
 from cxkit.model import TouchpointSpec
@@ -171,33 +175,107 @@ def test_what_is_from_the_future_is_an_error() -> None:
 # --- delivery ---
 
 
-def test_what_waits_for_long_is_told_with_what_would_mend_it() -> None:
+def away(more: str = "") -> None:
+    """A configuration whose only exporter has a backend where nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
-    Path("cxkit.toml").write_text(f'{KEYS}[exporters.away]\ntype = "http"\nurl = "{url}"\npurposes = ["analytics"]')
+    table = f'[exporters.away]\ntype = "http"\nurl = "{url}"\npurposes = ["analytics"]\n'
+    Path("cxkit.toml").write_text(f"{KEYS}{table}{more}")
+
+
+def rested(hours: float = 1) -> str:
+    """As if nothing had been written to any spool for so long; returns the time as it is told."""
+    past = time.time() - hours * 3600
+    for path in Path(".cxkit/spool").glob("*/*"):
+        os.utime(path, (past, past))
+    return told(past)
+
+
+def told(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def test_what_waits_for_long_is_told_with_what_would_mend_it() -> None:
+    away()
     captured(SEEN, SEEN, hours_ago=1)
     assert findings("exporter") == []  # what was imported just now may be from long ago
-    cursors_rest()
+    since = rested(0.9)
     (found,) = findings("exporter")
     assert found["severity"] == "warning"
-    assert found["what"] == "exporter away: 2 interactions have waited for 60 minutes"
+    until = told(datetime.fromisoformat(since).timestamp() + load().spool.max_age_s)
+    assert found["what"] == (
+        f"exporter away: 2 interactions wait, the oldest since {since}; it is given up from {until} on"
+    )
     assert found["fix"] == "start the application: no process of it is running"
     configured()
     assert "configure it again" in findings("exporter")[0]["fix"]
 
 
-def test_what_was_captured_just_now_has_not_waited_however_quiet_it_was_before() -> None:
-    configured(path="no/such/directory")
-    captured(SEEN)
-    cursors_rest()
+def test_when_it_last_took_anything_is_told() -> None:
+    away()
+    captured(SEEN, SEEN, SEEN, hours_ago=3)
+    rested(2)
+    (cursor,) = Path(".cxkit/spool").glob("*/away.cursor")
+    handled = Cursor(cursor)
+    handled.commit(attrs.evolve(handled.progress, sequence=1, counts={"delivered": 1}))
+    handled.close()
+    taken = time.time() - 3600
+    os.utime(cursor, (taken, taken))
+    (found,) = findings("exporter")
+    assert f"exporter away last took something at {told(taken)}: 2 interactions wait, " in found["what"]
+    os.utime(cursor)
+    assert findings("exporter") != [], "some is taken now and then, and yet the file is old"
+    for path in Path(".cxkit/spool").glob("*/*.seg"):
+        os.utime(path)
     assert findings("exporter") == []
 
 
-def cursors_rest() -> None:
-    """As if none of them had moved for an hour."""
-    hour_ago = time.time() - 3600
-    for path in Path(".cxkit/spool").rglob("*.cursor"):
-        os.utime(path, (hour_ago, hour_ago))
+@pytest.mark.parametrize(
+    ("max_age_s", "seconds", "late"), [(604_800, 800, False), (604_800, 1000, True), (3600, 400, True)]
+)
+def test_it_is_late_after_a_quarter_of_an_hour_or_a_tenth_of_its_age(max_age_s: int, seconds: int, late: bool) -> None:
+    away(f"[spool]\nmax_age_s = {max_age_s}\n")
+    captured(SEEN, hours_ago=1)
+    rested(seconds / 3600)
+    assert bool(findings("exporter")) is late
+    stats = json.loads(CliRunner().invoke(cli, ["stats", "--json"]).stdout)
+    assert stats["waiting"]["away"]["late"] is late
+
+
+def test_what_was_captured_just_now_has_not_waited_however_quiet_it_was_before() -> None:
+    configured(path="no/such/directory")
+    captured(SEEN)
+    rested()
+    for path in Path(".cxkit/spool").glob("*/*.seg"):
+        os.utime(path)
+    assert findings("exporter") == []
+
+
+@pytest.mark.parametrize("setting", ["max_bytes", "max_records", "max_age_s"])
+def test_what_comes_near_a_limit_is_told_before_it_is_there(setting: str) -> None:
+    away()
+    captured(*[SEEN] * 9)
+    size = sum(path.stat().st_size for path in Path(".cxkit/spool").glob("*/*.seg"))
+    assert findings() == []
+    rested(9_000 / 3600)
+    most = {"max_bytes": int(size / 0.9), "max_records": 10, "max_age_s": 10_000}[setting]
+    away(f"[spool]\nsegment_bytes = 1000\n{setting} = {most}\n")
+    (near,) = [one for one in findings("exporter") if " % of " in one["what"]]
+    found = re.search(r"has come to (89|90) % of spool\.(\w+),", near["what"])
+    assert found is not None
+    assert found[2] == setting
+    assert near["fix"] == f"mend the exporter, or raise spool.{setting}"
+
+
+def test_what_a_quota_took_is_told_before_the_exporter_comes_to_it() -> None:
+    away("[spool]\nmax_records = 5\nsegment_bytes = 1000\n")
+    captured(*[SEEN] * 20)
+    (found,) = findings("dropped")
+    number = int(found["what"].split()[2])
+    assert 15 <= number < 20
+    assert found["what"].startswith(f"exporter away: {number} interactions were given up for lack of room or for their")
+    assert found["fix"] == meaning_of("spool_full").fix
+    assert "the oldest since" in findings("exporter")[0]["what"], "nothing was ever taken, and some is lost already"
 
 
 def test_dead_letters_are_told_with_their_reasons_but_not_what_they_hold() -> None:
@@ -329,8 +407,8 @@ def test_it_looks_on_while_the_application_runs(tmp_path: Path) -> None:
         Path("app.py").write_text(APP)
         with Running([sys.executable, "app.py"], cwd=tmp_path) as app:
             app.until("captured")
-            cursors_rest()
-            (found,) = [one for one in findings("exporter") if "waited" in one["what"]]
+            rested()
+            (found,) = [one for one in findings("exporter") if "has waited since" in one["what"]]
             assert found["fix"] == "run `cxkit export test away`: it says what the other side answers"
 
 

@@ -106,6 +106,28 @@ def test_what_was_captured_is_listed(captured: Path) -> None:
     ]
 
 
+LOSING = """
+import cxkit
+import shop
+
+for _ in range(5000):
+    shop.SEEN.capture()
+assert cxkit.close(timeout_s=20).complete
+"""
+
+
+def test_what_cxkit_itself_captures_nobody_need_declare(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(SHOP)
+    (tmp_path / "app.py").write_text(LOSING)
+    (tmp_path / "cxkit.toml").write_text(
+        '[queue]\nmax_bytes = 3000\n[exporters.here]\ntype = "local"\npurposes = ["necessary"]'
+    )
+    subprocess.run([sys.executable, "app.py"], cwd=tmp_path, check=True, timeout=60)
+    assert {row["name"] for row in rows(cwd=tmp_path)} == {"shop.seen", "cxkit.loss_report"}
+    checked = cxkit("schema", "check", "shop", cwd=tmp_path)
+    assert (checked.returncode, "undeclared" in checked.stdout) == (0, False), checked.stdout
+
+
 def test_what_differs_is_found(captured: Path) -> None:
     told = cxkit("schema", "check", "shop", "--json", cwd=captured)
     assert told.returncode == 1

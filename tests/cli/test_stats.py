@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 from cxkit.cli import cli
+from cxkit.delivery.account import read_account
 from cxkit.kit import Kit
 from cxkit.model import TouchpointSpec
+from cxkit.roles import Outcome
 from cxkit.settings import load
 from cxkit.testing import RecordingExporter
 
@@ -29,6 +34,24 @@ def capture(*specs: TouchpointSpec, **exporters: Any) -> None:
     for spec in specs:
         kit.intake.capture(kit.root_scope, spec, {})
     assert kit.close(timeout_s=10).complete
+
+
+class Away(RecordingExporter):
+    """One whose other side is not there."""
+
+    purposes = frozenset({"analytics"})
+
+    def export(self, batch: Any, *, deadline_s: float) -> Outcome:
+        return Outcome.retry("network")
+
+
+def capture_in_vain(*specs: TouchpointSpec) -> None:
+    """The same while the other side is not there."""
+    kit = Kit(load(), exporters={"sink": Away()})
+    for spec in specs:
+        kit.intake.capture(kit.root_scope, spec, {})
+        kit.flush(timeout_s=0)
+    kit.close(timeout_s=2)
 
 
 def test_ended_processes_are_accounted_for(tmp_path: Path) -> None:
@@ -100,3 +123,37 @@ def test_reasons_of_consent_are_told_apart() -> None:
     assert "  consent: kept, but a purpose of this exporter or of the touchpoint was not allowed\n" in output
     assert "  consent_undecided: the customer had not chosen" in output
     assert "consent_refused" not in output
+
+
+def test_what_a_quota_took_is_told_and_the_account_adds_up() -> None:
+    Path("cxkit.toml").write_text("[spool]\nmax_records = 5\nsegment_bytes = 1000")
+    capture_in_vain(*[SEEN] * 20)
+    account = read_account(Path(".cxkit"))
+    (away,) = account.exporters.values()
+    told = json.loads(run("--json").stdout)
+    removed = told["waiting"]["sink"]["removed"]
+    assert 15 <= removed < 20
+    assert told["exporters"]["sink"]["pending"] == away.pending == told["spooled"] == 20
+    output = run().output
+    assert f"pending 20   dead 0   dropped 0   of the pending, given up already {removed}" in output
+    assert "\n  given up already: for lack of room or for its age; " in output
+    assert "the account adds up" in output
+    capture(SEEN, sink=RecordingExporter())
+    after = json.loads(run("--json").stdout)
+    assert after["exporters"]["sink"]["dropped"] == {"spool_full": removed}, "what was told is what is counted"
+    assert after["waiting"] == {}
+    assert "given up already" not in run().output
+
+
+def test_what_waits_for_long_is_told_with_its_time() -> None:
+    capture_in_vain(SEEN)
+    assert "the oldest waits" not in run().output
+    past = time.time() - 3600
+    for path in Path(".cxkit/spool").glob("*/*"):
+        os.utime(path, (past, past))
+    (record,) = Path(".cxkit/spool").glob("*/*.seg")
+    told = json.loads(run("--json").stdout)["waiting"]["sink"]
+    assert (told["late"], told["removed"], told["handled_at"]) == (True, 0, None)
+    assert told["since"] > record.stat().st_mtime
+    since = f"{datetime.fromtimestamp(told['since'], UTC).astimezone():%Y-%m-%d %H:%M:%S}"
+    assert f"   the oldest waits since {since}   not in the configuration\n" in run().output

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from functools import reduce
 from typing import Any
 
@@ -11,73 +10,8 @@ import msgspec
 import pytest
 
 from cxkit.codec import decode, encode
-from cxkit.model import (
-    Acquisition,
-    Context,
-    Decision,
-    Device,
-    Feedback,
-    Identifier,
-    Identity,
-    Interaction,
-    Money,
-    Page,
-    Place,
-)
-
-FULL = Interaction(
-    id="01936b2e-0000-7000-8000-000000000000",
-    occurred_at=datetime(2026, 11, 21, 10, 30, 0, 250, tzinfo=UTC),
-    name="cart.item_added",
-    source="/shop",
-    kind="transaction",
-    purpose="personalization",
-    channel="store",
-    direction="outbound",
-    stage="purchase",
-    nature="person",
-    presence="offline",
-    reach="indirect",
-    via="reseller",
-    promise="answered within one day",
-    case="4711",
-    plugin="cxkit-starlette",
-    identity=Identity(identifiers=(Identifier(type="user_id", value="nancy", evidence="login"),)),
-    context=Context(
-        channel="store",
-        session="s1",
-        page=Page(route="/products/{sku}", method="GET", title="Almonds", engaged_ms=12_000),
-        device=Device(type="phone", os="android", browser="firefox"),
-        place=Place(country="FR", region="75", city="Paris", source="edge"),
-        locale="fr-CA",
-        timezone="Europe/Paris",
-        acquisition=Acquisition(source="newsletter", medium="email", campaign="spring"),
-        actor="human",
-        traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-    ),
-    consent={"analytics": True, "advertising": False},
-    outcome="failed",
-    error="ValueError",
-    duration=timedelta(milliseconds=12, microseconds=500),
-    value=Money("24.90", "EUR"),
-    feedback=Feedback(question="nps", score=9),
-    decision=Decision(
-        experience="home.hero",
-        variant="gold",
-        form="wide",
-        content="Welcome back",
-        sequence=[1, 2],
-        level=3,
-        depth=3,
-        cap=4,
-        capped_by="consent",
-        reasons=("gold: chosen",),
-    ),
-    cause="01936b2e-0000-7000-8000-000000000001",
-    properties={"sku": "ALM-200"},
-    trimmed={"note": "cut:9000"},
-    received_at=datetime(2026, 11, 21, 10, 30, 1, tzinfo=UTC),
-)
+from cxkit.model import Interaction
+from cxkit.testing.samples import FULL
 
 FIELDS: dict[str, tuple[str, object]] = {
     "id": ("id", FULL.id),
@@ -96,7 +30,14 @@ FIELDS: dict[str, tuple[str, object]] = {
     "promise": ("data.promise", "answered within one day"),
     "case": ("data.case", "4711"),
     "plugin": ("cxplugin", "cxkit-starlette"),
-    "identity": ("data.identity.identifiers", [{"type": "user_id", "value": "nancy", "evidence": "login"}]),
+    "identity": (
+        "data.identity.identifiers",
+        [
+            {"type": "user_id", "value": "nancy", "evidence": "login"},
+            {"type": "visitor", "value": "v-1", "evidence": "cookie"},
+            {"type": "email", "value": "hash-of-an-address", "evidence": "login"},
+        ],
+    ),
     "context": ("data.context.session", "s1"),
     "consent": ("data.consent", {"analytics": True, "advertising": False}),
     "outcome": ("data.outcome", "failed"),
@@ -106,7 +47,7 @@ FIELDS: dict[str, tuple[str, object]] = {
     "feedback": ("data.feedback", {"question": "nps", "score": 9}),
     "decision": ("data.decision.variant", "gold"),
     "cause": ("data.cause", FULL.cause),
-    "properties": ("data.properties", {"sku": "ALM-200"}),
+    "properties": ("data.properties", {"sku": "ALM-200", "note": "for Mary"}),
     "trimmed": ("data.trimmed", {"note": "cut:9000"}),
     "received_at": ("recordedtime", "2026-11-21T10:30:01.000000Z"),
 }

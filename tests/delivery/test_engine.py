@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -19,11 +20,12 @@ from cxkit.capture.gate import Prepared
 from cxkit.capture.intake import Intake
 from cxkit.capture.redact import Redactor
 from cxkit.capture.stamp import Stamper
-from cxkit.codec.frame import Record
+from cxkit.codec.frame import PRIORITIES, Record
 from cxkit.delivery.account import ExporterAccount, read_account
 from cxkit.delivery.dead import DeadLetters
 from cxkit.delivery.engine import Engine, SpoolLimits
 from cxkit.delivery.lane import Lane, LaneLimits
+from cxkit.delivery.losses import Cause
 from cxkit.delivery.spool import Spool
 from cxkit.roles import Batch, Exporter, Outcome
 from cxkit.testing import RecordingExporter
@@ -93,6 +95,7 @@ def process(
     limits: SpoolLimits = LIMITS,
     start: bool = True,
     on_drop: Callable[[str, int, str | None], None] | None = None,
+    loss_report: Callable[[Mapping[Cause, int]], Record] | None = None,
     **exporters: Exporter,
 ) -> Iterator[Process]:
     queue = StubQueue()
@@ -109,7 +112,9 @@ def process(
         )
         return [make(name, one, dead=DeadLetters(None, name, token)) for name, one in exporters.items()]
 
-    engine = Engine(queue, root=root, limits=limits, lanes=lanes, muted=nullcontext, on_drop=on_drop)
+    engine = Engine(
+        queue, root=root, limits=limits, lanes=lanes, muted=nullcontext, on_drop=on_drop, loss_report=loss_report
+    )
     if start:
         engine.start()
     try:
@@ -310,14 +315,27 @@ def test_close_while_the_other_side_hangs_says_what_is_left(tmp_path: Path, reco
         closed = one.engine.close(0.1)
         assert (closed.complete, dict(closed.pending)) == (False, {"sink": 3})
         assert read_account(tmp_path).dropped == {"queue_full": 1}, "noted although a lane still hangs"
-        one.queue.dropped.clear()  # another engine counts from here on
-        one.queue.dropped["queue_full"] = 7
+        one.queue.dropped = defaultdict(int, queue_full=7)  # another engine counts from here on
         gate.answer.set()
         one.engine._worker.join(10)
     account = read_account(tmp_path)
     assert account.exporters == {"sink": ExporterAccount(delivered=3)}
     assert account.dropped == {"queue_full": 1}
     assert list((tmp_path / "spool").iterdir()) == []
+
+
+def test_what_is_given_up_at_the_very_end_is_written_down(tmp_path: Path, records: Make, gate: Gate) -> None:
+    """F13: it came while a lane was waited for, and cannot be joined."""
+    with process(tmp_path, sink=gate) as one:
+        one.queue.put(*records(3))
+        assert gate.asked.wait(10)
+        one.queue.dropped["queue_full"] = 1
+        one.engine.close(0.1)
+        one.queue.put("bad")
+        gate.answer.set()
+        one.engine._worker.join(10)
+        assert one.engine.account().dropped == {"queue_full": 1, "internal_error": 1}
+    assert read_account(tmp_path).dropped == {"queue_full": 1, "internal_error": 1}
 
 
 def test_what_is_left_is_delivered_by_the_next(tmp_path: Path, records: Make) -> None:
@@ -466,18 +484,79 @@ def test_what_no_disk_takes_at_the_end_is_counted(
         assert account.balanced
 
 
-def test_one_that_cannot_be_joined_costs_itself_alone(tmp_path: Path, records: Make) -> None:
-    """Counted once, though its chunk is written at the second try."""
+def test_one_that_cannot_be_joined_costs_itself_alone(
+    tmp_path: Path, records: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Counted once, though its chunk is written at the second try; and so is one that cannot be packed."""
     sink = RecordingExporter()
-    good = records(2)
-    with process(tmp_path, sink=sink) as one:
+    good = records(4)
+    with process(tmp_path, start=False, sink=sink) as one:
         one.queue.put(good[0], "bad", good[1], Record(b"x" * (1 << 18)))
-        assert one.engine.flush(10).complete
-        one.queue.put(Record(b"{}", purposes=1 << 20))
+        one.queue.put(good[2], Record(b"{}", purposes=1 << 20), good[3])
+        one.engine.start()
         assert one.engine.flush(10).complete
         account = one.engine.account()
-        assert (account.spooled, account.dropped) == (2, {"internal_error": 2, "oversize": 1})
-        assert len(sink.interactions) == 2
+        assert (account.spooled, account.dropped) == (4, {"internal_error": 2, "oversize": 1})
+        assert [record.id for record in sink.interactions] == [f"0198c0de-0000-7000-8000-{n:012}" for n in range(4)]
+    assert sum("cannot be spooled, and is dropped" in record.message for record in caplog.records) == 1
+
+
+def test_a_fault_that_is_not_the_interactions_costs_none(
+    tmp_path: Path, records: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever is raised on the way to the spool: they wait in memory, as while a disk fails."""
+    sink = RecordingExporter()
+    with process(tmp_path, start=False, sink=sink) as one:
+        append, faults = one.engine._writer.append, [AssertionError(), AssertionError(), AssertionError()]
+
+        def faulty(priority: int, batch: Sequence[Record]) -> None:
+            if faults:
+                raise faults.pop()
+            append(priority, batch)
+
+        monkeypatch.setattr(one.engine._writer, "append", faulty)
+        one.engine.start()
+        one.queue.put(*records(5))
+        eventually(lambda: one.engine.flush(0.1).complete and not faults)
+        assert (one.engine.account().dropped, len(sink.interactions)) == ({}, 5)
+    assert sum("cannot be written" in record.message for record in caplog.records) == 1
+
+
+def test_a_sync_that_somebody_else_holds_up_is_said_as_it_is(
+    tmp_path: Path, records: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """F6: no new segment is used for that."""
+    # As a caller in mode ``sync`` has it whose disk hangs.
+    with process(tmp_path, sink=RecordingExporter()) as one, one.engine._writer._syncing:
+        one.queue.put(*records(1))
+        eventually(lambda: "cannot be synced" in caplog.text)
+    assert "a power cut may cost what was just captured (TimeoutError)" in caplog.text
+    assert "segment" not in caplog.text
+
+
+def eventually(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not happened():
+        assert time.monotonic() < deadline, "it never did"
+        time.sleep(0.005)
+
+
+def test_a_report_of_losses_takes_the_room_of_something_else(tmp_path: Path, records: Make, gate: Gate) -> None:
+    """F29: limits are kept though nothing is captured after it."""
+
+    def report(losses: Mapping[Cause, int]) -> Record:
+        return records(1, first=99)[0]._replace(priority=PRIORITIES.index("critical"))
+
+    limits = attrs.evolve(LIMITS, max_records=10)
+    with process(tmp_path, limits=limits, loss_report=report, sink=gate) as one:
+        one.queue.put(*records(10))
+        assert gate.asked.wait(10)
+        one.queue.dropped["queue_full"] = 1
+        one.engine._losses._report_at = one.engine._keep_house_at = 0.0  # the time for it has come
+        one.queue.nudge()
+        eventually(lambda: sum(spool.next_sequence for spool in one.engine._shelf.own_spools) == 11)
+        eventually(lambda: sum(spool.records_held for spool in one.engine._shelf.own_spools) <= 10)
+        gate.answer.set()
 
 
 def bytes_in(root: Path) -> int:

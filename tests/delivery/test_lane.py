@@ -15,13 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cxkit.codec.frame import COMMAND, Record
+from cxkit.codec.frame import COMMAND, REPORT, Record
+from cxkit.delivery.adoption import adopt
 from cxkit.delivery.dead import read_dead
 from cxkit.delivery.lane import Lane
 from cxkit.delivery.segment import HEADER_BYTES, MemorySegment
-from cxkit.delivery.spool import Spool, adopt
+from cxkit.delivery.spool import Spool
 from cxkit.roles import Batch, Outcome
 from cxkit.testing import RecordingExporter
+from tests.delivery.conftest import Clock
 
 Make = Callable[..., list[Record]]
 LaneFor = Callable[..., Lane]
@@ -720,3 +722,37 @@ def test_a_disk_that_takes_nothing_more_stops_no_delivery(
     assert again is not None
     assert again.pending("sink") == 3
     again.close()
+
+
+def test_what_is_to_be_tried_again_waits_as_the_other_side_asked(
+    spool: Spool, records: Make, lane_for: LaneFor, work: Work, clock: Clock
+) -> None:
+    """F23: although some of it was accepted, and whoever is in a hurry."""
+    spool.append(records(3))
+    exporter = RecordingExporter(outcomes=[Outcome.reject({}, again=[2], retry_after_s=60)])
+    lane = lane_for(exporter, spool, clock=clock)
+    for _ in range(3):
+        work(lane)
+        assert len(exporter.batches) == 1
+        clock.now += 19
+    clock.now += 4
+    work(lane)
+    assert [len(batch) for batch in exporter.batches] == [3, 1]
+    assert counts(spool) == {"delivered": 3}
+    assert lane.backoff.failures == 0
+
+
+def test_what_becomes_of_a_loss_report_is_in_the_account_and_no_reason_for_another(
+    spool: Spool, records: Make, lane_for: LaneFor, work: Work, tmp_path: Path
+) -> None:
+    """F29: no dead letter can be kept."""
+    (tmp_path / "dead").mkdir(mode=0o777)
+    (tmp_path / "dead").chmod(0o777)
+    report = records(1, first=2)[0]._replace(type=REPORT)
+    spool.append([*records(2), report])
+    exporter = Judging(lambda batch: Outcome.reject(dict.fromkeys(range(len(batch)), "no")))
+    lane = lane_for(exporter, spool, dead=tmp_path / "dead")
+    work(lane)
+    assert counts(spool) == {"unkept.disk_error": 3}
+    assert lane.dropped == {"disk_error": 2}
+    assert lane.dropped_reports == {"disk_error": 1}

@@ -11,9 +11,14 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+import cxkit
 from cxkit.codec.frame import Record
 from cxkit.delivery.losses import Cause, Losses
+from cxkit.kit import Kit
 from cxkit.model import Identity
+from cxkit.roles import Batch, Outcome
+from cxkit.settings import Settings
+from cxkit.testing import RecordingExporter
 from cxkit.testing.receiver import Answer, Receiver
 from tests.delivery.processes import Run, configure, finish
 
@@ -115,3 +120,38 @@ def test_what_a_customer_refused_is_no_loss(run: Run, tmp_path: Path, receiver: 
     child = run("assert capture(10) == [None] * 10; cxkit.close(timeout_s=20)")
     assert child.wait() == 0, child.stderr
     assert receiver.ids == []
+
+
+class Refusing(RecordingExporter):
+    """One whose other side wants some of it only."""
+
+    def export(self, batch: Batch, *, deadline_s: float) -> Outcome:
+        super().export(batch, deadline_s=deadline_s)
+        unwanted = [place for place, payload in enumerate(batch.payloads) if b"losses.wanted" not in payload]
+        return Outcome.reject(dict.fromkeys(unwanted, "unwanted"))
+
+
+def test_a_report_that_is_refused_and_cannot_be_kept_is_the_last(tmp_path: Path) -> None:
+    """F29: it is lost itself, which the account says; nobody is told of that for ever."""
+    dead = tmp_path / ".cxkit" / "dead"
+    dead.mkdir(parents=True)
+    (tmp_path / ".cxkit").chmod(0o700)
+    dead.chmod(0o777)  # so no letter is kept there
+    sink = Refusing(purposes=frozenset({"necessary"}))
+    kit = Kit(Settings(directory=tmp_path / ".cxkit"), exporters={"sink": sink})
+    unwanted, wanted = (cxkit.touchpoint(f"losses.{name}", purpose="necessary") for name in ("unwanted", "wanted"))
+    with cxkit.scope(kit=kit):
+        unwanted.capture()
+        assert kit.flush(timeout_s=30).complete
+        engine = kit._starter.engine
+        assert engine is not None
+        for _ in range(4):
+            engine._losses._report_at = engine._keep_house_at = 0.0  # the time for it has come
+            wanted.capture()  # the worker keeps house between two writes
+            assert kit.flush(timeout_s=30).complete
+    assert kit.close(timeout_s=30).complete
+    reports = [one.properties for one in sink.interactions if one.name == "cxkit.loss_report"]
+    assert reports == [{"dropped": {}, "exporters": {"sink": {"disk_error": 1}}}]
+    account = kit.account()
+    assert account.balanced
+    assert (account.exporters["sink"].unkept, account.exporters["sink"].delivered) == ({"disk_error": 2}, 4)

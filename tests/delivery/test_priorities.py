@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxkit.codec.frame import PRIORITIES, Record
+from cxkit.delivery.adoption import adopt
 from cxkit.delivery.cursor import Progress
 from cxkit.delivery.shelf import Shelf, SpoolLimits
-from cxkit.delivery.spool import Spool, adopt
+from cxkit.delivery.spool import Spool
 from cxkit.delivery.writer import Writer
 from cxkit.roles import Outcome
 from cxkit.testing.recorder import RecordingExporter

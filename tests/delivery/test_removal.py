@@ -17,13 +17,14 @@ import pytest
 
 from cxkit.codec.frame import COMMAND, Record
 from cxkit.delivery.account import Account, Ledger, read_account
+from cxkit.delivery.adoption import adopt
 from cxkit.delivery.dead import DeadLetters, Letter, read_letters
 from cxkit.delivery.files import lock
 from cxkit.delivery.forks import let_go
 from cxkit.delivery.lane import Lane
 from cxkit.delivery.removal import KEPT_DAYS, Removed, alone, expire, give_back, letter_files, remove, unfinished
 from cxkit.delivery.shelf import Shelf, SpoolLimits
-from cxkit.delivery.spool import Spool, adopt
+from cxkit.delivery.spool import Spool
 from cxkit.errors import StateError
 from cxkit.roles import Batch, Outcome
 from cxkit.testing.recorder import RecordingExporter
@@ -387,8 +388,50 @@ def test_a_lane_removes_what_is_too_old_and_finishes_what_was_interrupted(
     DeadLetters(root / "dead", "gone", "token").add(Record(b'{"id":"000000000099"}'), reason="a", at=at)
     assert 99 in kept(root)
     lane = lane_for(RecordingExporter(), Spool.create(None, segment_bytes=1000), dead=root / "dead")
-    lane._expire_letters()
+    lane._expiry.look()
     assert 99 not in kept(root)
+
+
+JUMPING = """
+import datetime as dates, sys, time
+from pathlib import Path
+
+step = 0.0
+real, Real = time.time, dates.datetime
+
+class Jumping(Real):
+    @classmethod
+    def now(cls, tz=None):
+        return Real.fromtimestamp(time.time(), tz)
+
+time.time = lambda: real() + step
+dates.datetime = Jumping
+from cxkit.codec.frame import Record
+from cxkit.delivery.dead import DeadLetters
+from cxkit.delivery.removal import KEPT_DAYS, letter_files
+from cxkit.kit import Kit
+from cxkit.settings import Settings
+from cxkit.testing import RecordingExporter
+
+root = Path(sys.argv[1])
+kit = Kit(Settings(directory=root), exporters={"sink": RecordingExporter(purposes=frozenset({"necessary"}))})
+kit.start()
+assert kit.flush(timeout_s=30).complete
+old = Real.fromtimestamp(real() - (KEPT_DAYS - 1) * 86_400, dates.timezone.utc)
+for exporter, at in {"sink": old, "gone": Jumping.now(dates.timezone.utc)}.items():
+    DeadLetters(root / "dead", exporter, "token").add(Record(b'{"id":"1"}'), reason="a", at=at.isoformat())
+step = 366 * 86_400.0
+for lane in kit._starter.awaited(time.monotonic() + 30).lanes:
+    lane._expiry._at = 0.0  # the time for it has come
+    lane._expiry.look()
+print(len(letter_files(root)))
+"""
+
+
+def test_a_clock_that_is_set_forward_makes_no_letter_old(tmp_path: Path) -> None:
+    """F8: while a process runs, days pass by its monotonic clock only."""
+    done = subprocess.run([sys.executable, "-c", JUMPING, tmp_path / ".cxkit"], capture_output=True, check=False)
+    assert (done.stdout.decode(), done.returncode) == ("2\n", 0), done.stderr.decode()
 
 
 # --- interrupted ---
@@ -399,7 +442,7 @@ from pathlib import Path
 from cxkit.delivery.account import read_account
 from cxkit.delivery.dead import read_letters
 from cxkit.delivery.removal import alone, expire, give_back, letter_files, remove, unfinished
-from cxkit.delivery.spool import adopt
+from cxkit.delivery.adoption import adopt
 
 template, work, what, step = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 BORDERS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.scandir", "os.listdir"}

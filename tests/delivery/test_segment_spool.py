@@ -22,9 +22,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxkit.codec.frame import Record, pack
+from cxkit.delivery.adoption import adopt
 from cxkit.delivery.cursor import Progress, added
 from cxkit.delivery.segment import HEADER_BYTES, FileSegment, LaterVersionError, MemorySegment
-from cxkit.delivery.spool import Spool, adopt
+from cxkit.delivery.spool import Spool
 
 Make = Callable[..., list[Record]]
 Drain = Callable[..., tuple[list[Record], Progress]]
@@ -559,6 +560,17 @@ def read_on(spool: Spool, name: str, wanted: list[bytes]) -> None:
     counts = added(got.progress.counts, {"delivered": len(got.records)})
     cursor.commit(attrs.evolve(got.progress, counts=counts))
     spool.release()
+
+
+def test_a_trickle_begins_another_segment_in_time(records: Make) -> None:
+    """Else a segment that is never full would never be old, nor would what it began with."""
+    steady, hasty = (Spool.create(None, segment_bytes=1 << 20, segment_s=s) for s in (3600.0, 0.0))
+    for number in range(3):
+        for spool in (steady, hasty):
+            spool.append(records(1, first=number))
+    assert steady.give_up_oldest("expired") is False
+    assert hasty.give_up_oldest("expired") is True
+    assert (steady.records_held, hasty.records_held) == (3, 2)
 
 
 def test_lanes_read_while_segments_come_and_go(tmp_path: Path) -> None:

@@ -14,11 +14,13 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import attrs
+import click
 import pytest
 
 import cxkit
 from cxkit import errors, hookspecs, roles
-from cxkit.cli import VERBS
+from cxkit.api.declared import RESERVED
+from cxkit.cli import VERBS, cli
 from cxkit.codec import decode, encode
 from cxkit.model import CHANNELS, EVIDENCE, PURPOSES, SCALES, Feedback, Identifier, Identity, Interaction, Money
 from cxkit.model.touchpoint import Stage
@@ -160,12 +162,44 @@ def test_every_kind_of_error_is_documented_with_the_one_it_also_is(reference: An
 # --- command line ---------------------------------------------------------------------------------
 
 
+def commands(command: click.Command = cli, name: str = "cxkit") -> Iterator[tuple[str, click.Command]]:
+    """Every command and what is below it, but for those of plugins."""
+    yield name, command
+    if isinstance(command, click.Group):
+        with click.Context(command) as context:
+            below = VERBS if command is cli else command.list_commands(context)
+            for one in below:
+                found = command.get_command(context, one)
+                assert found is not None
+                yield from commands(found, f"{name} {one}")
+
+
+COMMANDS = dict(commands())
+
+
 @reads("cli")
-@pytest.mark.parametrize("command", [None, *VERBS])
-def test_the_help_of_every_command_is_shown(reference: Any, command: str | None) -> None:
-    # That it is what they print is for test_blocks to see.
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_every_command_is_shown(reference: Any, command: str) -> None:
+    # That it is what they print, with every option, is for test_blocks to see.
     shown = [typed for block in reference.blocks for typed, _ in block.commands]
-    assert " ".join(filter(None, ["cxkit", command, "--help"])) in shown
+    assert f"{command} --help" in shown
+
+
+@reads("cli")
+def test_every_exit_code_that_a_help_speaks_of_is_in_the_table(reference: Any) -> None:
+    section = reference.section("Exit codes")
+    listed = set(re.findall(r"^\| `(cxkit [\w ]+)` \| (\w+) \|", section, re.MULTILINE))
+    assert {command for command, _ in listed} <= {
+        name for name, one in COMMANDS.items() if not hasattr(one, "commands")
+    }
+    spoken = {
+        (name, code)
+        for name, one in COMMANDS.items()
+        for sentence in re.findall(r"\(?(?:E|then e)xits\s+with[^.]*", one.help or "")
+        for code in re.findall(r"with\s+(\d+)", sentence)
+    }
+    assert len(spoken) > 8
+    assert spoken <= listed
 
 
 @reads("cli")
@@ -297,6 +331,18 @@ def test_every_public_name_is_a_heading_as_it_is_called(reference: Any) -> None:
         if inspect.isfunction(member) and not name.startswith("_")
     }
     assert {one.strip("`") for one in reference.headings if one.startswith("`")} == expected
+
+
+@reads("api")
+def test_every_reserved_name_is_told_where_a_touchpoint_is_declared(reference: Any) -> None:
+    section = reference.section(f"`cxkit.touchpoint{signature(cxkit.touchpoint)}`")
+    listed = section.partition("| reserved |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `([\w.]+)` \|", listed, re.MULTILINE)) == RESERVED
+    told = inspect.getdoc(cxkit.touchpoint) or ""
+    assert (
+        set(re.findall(r"``([a-z]+\.[a-z_]+)``", told.partition("Reserved is")[2].partition("properties:")[0]))
+        == RESERVED
+    )
 
 
 @reads("api")

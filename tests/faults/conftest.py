@@ -9,14 +9,7 @@ import pytest
 
 from cxkit.testing.receiver import Receiver
 from tests.faults.counting import Counting
-from tests.faults.world import FULL, Run, Start
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run whole, the soak is half an hour of waiting: with ``--dist loadgroup`` it runs beside the rest."""
-    for item in items if FULL else ():
-        item.add_marker(pytest.mark.xdist_group("soak" if item.path.stem == "test_soak" else "one by one"))
+from tests.faults.world import Run, Start
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -129,4 +128,4 @@ def until(true: Callable[[], bool], *, timeout_s: float = 30.0) -> bool:
 def progress(text: str) -> None:
     """Say how far a long test has come; ``pytest -s`` or ``nox -s faults`` shows it."""
     if FULL:
-        print(f"    {text}", file=sys.stderr, flush=True)  # noqa: T201 - or nobody knows whether it stands still
+        print(f"    {text}", flush=True)  # noqa: T201 - or nobody knows whether it stands still

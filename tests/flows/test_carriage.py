@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,14 +15,20 @@ from hypothesis import strategies as st
 import cxkit
 from cxkit.capture.scope import current_scope, enter
 from cxkit.kit import Kit
-from cxkit.model import Context, Device, Identifier, Identity, Interaction, Page, Place
+from cxkit.model import Choice, Context, Device, Identifier, Identity, Interaction, Page, Place
+from cxkit.roles import Store
 from cxkit.rules.identity import join
 from cxkit.settings import Keys, Secret, Settings
+from cxkit.stores.memory import MemoryStore
 from cxkit.testing import FakeClock, recorder
-from cxkit.testing.recorder import Recorder
+from cxkit.testing.recorder import Recorder, RecordingExporter
+from cxkit.transport import check_field
+from tests.flows.world import Faulty
 
 SEEN = cxkit.touchpoint("carriage.seen")
 NEEDED = cxkit.touchpoint("carriage.needed", purpose="necessary")
+AD_SEEN = cxkit.touchpoint("carriage.ad_seen", purpose="advertising")
+HERO = cxkit.experience("carriage.hero")
 
 DAY_S = 86_400
 
@@ -161,6 +171,123 @@ def test_without_leave_to_join_them_the_visitor_is_left_behind_by_a_login() -> N
         assert [one.type for one in seen(record, carried).identity.identifiers] == ["user_id"]
 
 
+class Late(Faulty):
+    """A remote store that answers when it is told to."""
+
+    remote = True
+
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner)
+        self.answers = threading.Event()
+
+    def _asked(self, verb: str) -> Store:
+        assert self.answers.wait(30)
+        return super()._asked(verb)
+
+
+@pytest.fixture
+def late() -> Iterator[Late]:
+    """Of the process where it arrives; the one where it was packed has the store beside it."""
+    store = Late(MemoryStore())
+    yield store
+    store.answers.set()
+
+
+@pytest.fixture
+def kit_at(tmp_path: Path) -> Iterator[Callable[[Store], tuple[Kit, RecordingExporter]]]:
+    made: list[Kit] = []
+    keys = Keys(signing=(Secret("a key of sixteen and more"),), identifier=Secret("the key of identifiers"))
+
+    def kit_at(store: Store) -> tuple[Kit, RecordingExporter]:
+        exporter = RecordingExporter()
+        settings = Settings(keys=keys, strict=True, directory=tmp_path / str(len(made)))
+        kit = Kit(settings, exporters={"kept": exporter}, store=store)
+        made.append(kit)
+        return kit, exporter
+
+    yield kit_at
+    for kit in made:
+        kit.close()
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "withdrawn"])
+def test_until_the_store_answers_refusals_hold_and_grants_do_not(
+    late: Late, kit_at: Callable[[Store], tuple[Kit, RecordingExporter]], meanwhile: str
+) -> None:
+    """On an event loop, which never waits: packed a moment ago, signed, and yet perhaps withdrawn since."""
+    there, _ = kit_at(late.inner)
+    with cxkit.scope(kit=there, channel="web"):
+        cxkit.grant("analytics", "personalization")
+        cxkit.withdraw("advertising")
+        cxkit.identify(user_id="nancy")
+        carried = cxkit.pack(to="m")
+        if meanwhile == "withdrawn":
+            cxkit.withdraw("analytics", "personalization")
+        assert there.flush().complete
+    here, kept = kit_at(late)
+
+    def work(step: str) -> dict[str, str]:
+        with cxkit.unpack(carried, to="m", kit=here):
+            SEEN.capture(step=step)
+            NEEDED.capture(step=step)
+            assert AD_SEEN.capture(step=step) is None
+            assert HERO.decide().depth <= 1
+            return dict(cxkit.profile().choices)
+
+    async def on_a_loop() -> None:
+        assert work("before") == {"advertising": "denied"}
+        late.answers.set()
+        there_now = await asyncio.to_thread(work, "a thread waits")
+        assert work("after") == there_now
+        assert there_now["analytics"] == ("granted" if meanwhile == "nothing" else "denied")
+
+    asyncio.run(on_a_loop())
+    assert here.flush().complete
+    who = {
+        (one.name, one.properties["step"]): bool(one.identity) for one in kept.interactions if "step" in one.properties
+    }
+    assert who[("carriage.seen", "before")] is False, "kept, but of nobody"
+    assert who[("carriage.needed", "before")] is True
+    assert who.get(("carriage.seen", "after")) is (True if meanwhile == "nothing" else None)
+
+
+def test_the_visitor_does_not_arrive_on_a_grant_that_is_not_known_to_hold(
+    late: Late, kit_at: Callable[[Store], tuple[Kit, RecordingExporter]]
+) -> None:
+    there, here = kit_at(late.inner)[0], kit_at(late)[0]
+    with cxkit.scope(kit=there, channel="web"):
+        cxkit.grant("analytics")
+        nobody = cxkit.pack(to="m")
+        visitor()
+        somebody = cxkit.pack(to="m")
+
+    async def arriving(carried: str | None) -> tuple[Identity, dict[str, Choice]]:
+        with cxkit.unpack(carried, to="m", kit=here):
+            scope = current_scope()
+            assert scope is not None
+            return scope.identity, dict(cxkit.profile().choices)
+
+    assert asyncio.run(arriving(somebody)) == (Identity(), {})
+    assert asyncio.run(arriving(nobody)) == (Identity(), {"analytics": "granted"}), "the store could not know better"
+
+
+def test_a_store_that_fails_is_one_that_has_not_answered(
+    kit_at: Callable[[Store], tuple[Kit, RecordingExporter]],
+) -> None:
+    store = Faulty(MemoryStore())
+    kit, _ = kit_at(store)
+    with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
+        cxkit.grant("analytics")
+        cxkit.withdraw("advertising")
+        carried = cxkit.pack(to="m")
+    assert kit.flush().complete
+    here, _ = kit_at(store)
+    store.broken = True
+    with cxkit.unpack(carried, to="m", kit=here):
+        assert cxkit.profile().choices == {"advertising": "denied"}
+    store.broken = False
+
+
 def test_keys_may_be_renewed_on_the_way(tmp_path: Path) -> None:
     made: list[Kit] = []
     old, new = "an old key of sixteen", "a new key of sixteen"
@@ -193,11 +320,25 @@ def test_whoever_it_is_about_arrives(values: dict[str, str], to: str) -> None:
             expected, carried = here.identity, cxkit.pack(to=to)
         if carried is None:  # no text at all, but lone surrogates
             return
+        assert re.fullmatch("[!-~][ -~]*[!-~]", carried), "what any header may hold"
         with cxkit.unpack(carried, to=to):
             there = current_scope()
             assert there is not None
             assert there.identity == expected
         assert not record.account.dropped
+
+
+@pytest.mark.parametrize("who", ["zoë", "南希", "\U0001f600", "a\x7fb"])
+def test_it_goes_through_headers_of_any_protocol(who: str) -> None:
+    with recorder() as record:
+        with cxkit.scope(user_id=who, evidence="login"):
+            cxkit.grant("analytics")
+            carried = cxkit.pack(to="m") or ""
+        check_field("cxkit", carried)
+        there = carried.strip().encode("ascii").decode("latin-1")
+        found = seen(record, there).identity.get("user_id")
+        assert found is not None
+        assert found.value == who
 
 
 def test_it_is_no_longer_than_a_header_may_be() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 import pytest
 
+from cxkit.exporters import file
 from cxkit.roles import Batch, Factory, Outcome
 from cxkit.testing.exporter_mutants import (
     MUTANTS,
@@ -118,6 +119,23 @@ def test_read_back_cannot_be_left_out() -> None:
 
     with pytest.raises(TypeError, match="Nameless leaves out read_back, settings: without it nobody knows"):
         exporter_suite(REFERENCE, backend=Nameless)
+
+
+def test_of_a_file_in_which_nothing_is_found_its_author_hears_at_once(tmp_path: Path) -> None:
+    asked: list[Path] = []
+
+    class Elsewhere(LocalBackend):
+        def settings(self) -> Mapping[str, Any]:
+            return {"path": str(self.directory / "interactions.jsonl")}
+
+        def read_back(self) -> Sequence[Received]:
+            asked.append(self.directory)
+            return []
+
+    told = first_failure(file.FACTORY, Elsewhere, "test_delivers_all", tmp_path)
+    assert told is not None
+    assert re.search(r"Elsewhere.read_back gave nothing .+ or read_back does not look where it is", told)
+    assert len(asked) == 1, "a file needs no patience"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxkit.errors import AddressRefusedError, ConfigurationError
-from cxkit.transport import Transport, check_field, is_public, judge, origin_of
+from cxkit.settings import Secret
+from cxkit.transport import Transport, check_field, check_headers, is_public, judge, origin_of
 
 CANARY = "hunter2-canary"
 
@@ -151,3 +152,14 @@ def test_a_header_value_cannot_break_out(value: str) -> None:
     else:
         with pytest.raises(ConfigurationError):
             check_field("x", value)
+
+
+@pytest.mark.parametrize(("name", "code"), [("Content-Type", "CX1054"), ("a b", "CX1052"), ("Authorization", None)])
+def test_headers_of_a_setting_are_sound_and_not_what_is_set_anyway(name: str, code: str | None) -> None:
+    headers = {"X-First": Secret("1"), name: Secret(CANARY)}
+    if code is None:
+        check_headers(headers, own={"content-type"})
+        return
+    with pytest.raises(ConfigurationError, match=code) as wrong:
+        check_headers(headers, own={"content-type"})
+    assert CANARY not in str(wrong.value)

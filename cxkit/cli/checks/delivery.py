@@ -1,11 +1,9 @@
-"""Delivery: the account, what waits and for how long, dead letters, and what was given up."""
+"""Delivery: the account, dead letters, and what was given up."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 from cxkit.cli.checks.configuration import Examined
 from cxkit.cli.checks.finding import Finding
@@ -13,12 +11,9 @@ from cxkit.cli.checks.letters import Held, Survey, survey
 from cxkit.cli.checks.reasons import CONSENT, meaning_of
 from cxkit.cli.language import count, say
 from cxkit.delivery.account import read_account
-from cxkit.delivery.backlog import Owed, read_backlog
 from cxkit.delivery.removal import unfinished
 
-__all__ = ["check_account", "check_backlog", "check_dead_letters", "check_dropped"]
-
-_LONG_S: Final = 600.0
+__all__ = ["check_account", "check_dead_letters", "check_dropped"]
 
 
 def check_account(examined: Examined) -> Iterator[Finding]:
@@ -38,41 +33,6 @@ def check_account(examined: Examined) -> Iterator[Finding]:
             what=say("the ledger was damaged: the account begins anew after it"),
             fix=say("check the disk, then remove {path}", path=root / "ledger.damaged"),
         )
-
-
-def check_backlog(examined: Examined) -> Iterator[Finding]:
-    """What has waited for long, for an exporter that is configured or for one that is not any more."""
-    backlog = read_backlog(examined.settings.directory.absolute())
-    for name, owed in backlog.owed.items():
-        waited_s = time.time() - owed.since
-        if waited_s > _LONG_S:
-            yield Finding(
-                severity="warning",
-                about="exporter",
-                what=count(
-                    "exporter {name}: {number} interaction has waited for {minutes} minutes",
-                    "exporter {name}: {number} interactions have waited for {minutes} minutes",
-                    owed.pending,
-                    name=name,
-                    minutes=round(waited_s / 60),
-                ),
-                fix=_fix_of(name, owed, examined),
-            )
-    for spool, reason in backlog.unreadable.items():
-        yield Finding(
-            severity="error",
-            about="spool",
-            what=say("the spool {spool} cannot be read ({reason})", spool=spool, reason=reason),
-            fix=say("run this as the user that runs the application, with the newest cxkit in use here"),
-        )
-
-
-def _fix_of(name: str, owed: Owed, examined: Examined) -> str:
-    if name not in examined.settings.exporters:
-        return say("configure it again; or do nothing, and spool.max_age_s will give it up")
-    if owed.delivering:
-        return say("run `cxkit export test {name}`: it says what the other side answers", name=name)
-    return say("start the application: no process of it is running")
 
 
 def check_dead_letters(examined: Examined) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ from cxkit.cli.terminal import json_option, print_json, print_table, visible_jso
 from cxkit.delivery.account import ExporterAccount, read_account
 from cxkit.delivery.dead import QUOTA_BYTES
 from cxkit.delivery.removal import unfinished
-from cxkit.settings import load
+from cxkit.settings import Settings
 
 __all__ = ["dead"]
 
@@ -42,12 +42,12 @@ dead.add_command(purge)
 @dead.command("list")
 @filters
 @json_option
-def list_(*, wanted: Wanted, as_json: bool) -> None:
+def list_(*, wanted: Wanted, settings: Settings, as_json: bool) -> None:
     """How many dead letters there are, by exporter and reason.
 
     Those that could not be kept, were removed, or are damaged, are told too.
     """
-    root = root_of(load())
+    root = root_of(settings)
     found, accounts = survey(root, wanted), read_account(root).exporters
     accounts = {name: one for name, one in accounts.items() if one.unkept and wanted.exporter in (None, name)}
     at_work = unfinished(root)
@@ -73,13 +73,13 @@ def list_(*, wanted: Wanted, as_json: bool) -> None:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="A file to write to; there must be none of this name yet."
 )
-def export(*, wanted: Wanted, output: Path | None) -> None:
+def export(*, wanted: Wanted, settings: Settings, output: Path | None) -> None:
     """Write dead letters as JSON lines, as they were captured.
 
     Each line has the exporter, the reason, when it was refused, and the interaction, a CloudEvent. They
     hold personal data. Nothing is removed.
     """
-    root, found = root_of(load()), Survey()
+    root, found = root_of(settings), Survey()
     lines = (msgspec.json.encode(one.letter) for one in letters(root, wanted, found))
     if output is None:
         for line in lines:

@@ -20,7 +20,7 @@ from cxkit.delivery.removal import Removed, alone, give_back, remove
 from cxkit.delivery.returns import spool_holds
 from cxkit.errors import StateError
 from cxkit.kit.assembly import STORE_LANE
-from cxkit.settings import Settings, load
+from cxkit.settings import Settings
 
 __all__ = ["purge", "replay"]
 
@@ -38,14 +38,14 @@ _yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 @_dry_run_option
 @_yes_option
 @json_option
-def replay(*, wanted: Wanted, id: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
+def replay(*, wanted: Wanted, settings: Settings, id: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Give dead letters back to the exporter that refused them.
 
     Only that exporter gets them again, under the same ids, and only if consent still allows it. The
     application may be running. An exporter that is not in the configuration, for it is made in code,
     has to be named. Exits with 1 if letters are left that were wanted.
     """
-    wanted, settings = attrs.evolve(wanted, id=id), load()
+    wanted = attrs.evolve(wanted, id=id)
     root = root_of(settings)
     found = survey(root, wanted)
     names = [name for name, held in sorted(found.exporters.items()) if held.number]
@@ -73,14 +73,23 @@ def replay(*, wanted: Wanted, id: str | None, dry_run: bool, yes: bool, as_json:
 @_dry_run_option
 @_yes_option
 @json_option
-def purge(*, wanted: Wanted, id: str | None, before: datetime | None, dry_run: bool, yes: bool, as_json: bool) -> None:
+def purge(
+    *,
+    wanted: Wanted,
+    settings: Settings,
+    id: str | None,
+    before: datetime | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
     """Remove dead letters for good.
 
     The account goes on counting them. What is damaged goes with all letters of its exporter, but not with
     a choice of them. Exits with 1 if letters are left that were wanted.
     """
     wanted = attrs.evolve(wanted, id=id, before=before)
-    root = root_of(load())
+    root = root_of(settings)
     found = survey(root, wanted)
     names = [name for name, held in sorted(found.exporters.items()) if held.number or (held.damaged and wanted.all)]
     leaving = _Leaving(root, found, names, word="purged", as_json=as_json)

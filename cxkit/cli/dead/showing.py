@@ -21,7 +21,7 @@ from cxkit.codec import decode
 from cxkit.delivery.dead import Letter
 from cxkit.errors import CodecError
 from cxkit.model import Interaction
-from cxkit.settings import load
+from cxkit.settings import Settings
 
 __all__ = ["show"]
 
@@ -33,13 +33,12 @@ _LAST: Final = 5
 @filters
 @click.option("-n", "number", metavar="NUMBER", type=click.IntRange(min=1), help="How many of the last ones: 5.")
 @json_option
-def show(*, id: str | None, wanted: Wanted, number: int | None, as_json: bool) -> None:
+def show(*, id: str | None, wanted: Wanted, settings: Settings, number: int | None, as_json: bool) -> None:
     """Show what was refused, the last letters of each exporter or one.
 
     ID is that of the interaction, or how it begins. They are shown as they were captured, personal data
     included, but for what redact.extra and the built-in rules hide. Exits with 1 if there is none.
     """
-    settings = load()
     redactor = Redactor(extra=settings.redact.extra, keep=settings.redact.keep)
     found, last = Survey(), dict[str, deque[Letter]]()
     for one in letters(root_of(settings), wanted, found):

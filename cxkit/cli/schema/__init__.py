@@ -24,7 +24,7 @@ from cxkit.cli.terminal import json_option, print_json, print_table, visible
 
 __all__ = ["schema"]
 
-_OURS: Final = RESERVED | {"cxkit.export_tested"}
+_OURS: Final = RESERVED | {"cxkit.export_tested", "cxkit.loss_report"}
 _SEEN: Final = "SELECT name, kind, stage, channel, purpose, payload FROM interactions ORDER BY name"
 
 

@@ -94,7 +94,8 @@ class Backend(ABC):
     compression: ClassVar[Mapping[str, object]] = {}
     """Settings that switch compression on; not needed if the switch is a yes or no called ``gzip``."""
     patience_s: ClassVar[float] = 5.0
-    """How long `read_back` may lag behind what was said to be delivered."""
+    """How long `read_back` may lag behind what was said to be delivered: until then it is asked again and again. One
+    that never gives anything costs each check so long."""
     skips: ClassVar[Mapping[str, str]] = {}
     """Checks that make no sense for this kind of other side: name to reason. The author's come on top."""
     max_records: ClassVar[int] = 8

@@ -217,8 +217,16 @@ _NO_WIRE: Final = "a file of this machine: nothing is connected to, nobody answe
 
 
 class LocalBackend(Backend):
-    """Files below `directory`. Give `settings` and `read_back`."""
+    """Files below ``self.directory``, which is empty at first. Give `settings` and `read_back`.
 
+    What is delivered to a file can be read from it at once, so `read_back` is asked once and not again. A
+    backend that plays some fault after all overrides `play` and `heal`, and takes its checks out of `skips`.
+
+    Args:
+        directory: Empty, and of this one alone.
+    """
+
+    patience_s: ClassVar[float] = 0.0
     skips: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(
             (

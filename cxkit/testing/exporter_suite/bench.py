@@ -247,6 +247,11 @@ class Bench:
         wanted = [one.id for one in interactions]
         received = self.received(at_least=len(wanted))
         ids = [one.id for one in received]
+        if wanted and not ids:
+            fails(
+                f"{type(self.backend).__name__}.read_back gave nothing of what was said to be delivered, within its "
+                f"patience_s ({self.backend.patience_s:g} s): it is not there, or read_back does not look where it is"
+            )
         missing, foreign = sorted(set(wanted) - set(ids)), sorted(set(ids) - set(wanted))
         if foreign:
             fails(f"the other side has what was not handed over, or was to be refused: {_some(foreign)}")

@@ -1,15 +1,27 @@
-"""Where tasks are published, where they run, and where a pool's process ends: Celery's own signals, nothing patched.
+"""Where tasks are published, where they run, and where a pool's process ends.
+
+The last two are Celery's own signals. The signal of publishing is not used: it is one for all apps of a
+process and does not say which of them publishes. But each app has an ``amqp`` of its own, through which go all
+its messages: those of ``delay``, ``send_task``, canvas, retries and beat. So an app that is instrumented gets one that
+adds the header; others are left as they are. Nothing is patched.
 
 Celery has no types; what comes from it is ``Any`` here, and nowhere else.
 """
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
+from threading import Timer
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from celery import signals  # type: ignore[import-untyped]
+from celery.exceptions import SoftTimeLimitExceeded  # type: ignore[import-untyped]
+from celery.utils.imports import symbol_by_name  # type: ignore[import-untyped]
 
 import cxkit
 
@@ -18,7 +30,9 @@ __all__ = ["instrument"]
 _HEADER: Final = "cxkit"
 """The header of a message, and so the attribute of a task's request."""
 _SCOPE: Final = "cxkit_scope"
-"""The attribute of a task's request under which its scope is kept open."""
+_REMINDER: Final = "cxkit_reminder"
+"""The attributes of a task's request under which its scope is kept open, and who reminds it of its time limit."""
+_SOON_S: Final = 0.05
 
 _kits: WeakKeyDictionary[Any, cxkit.Kit | None] = WeakKeyDictionary()
 """The apps that are instrumented. None is the default kit."""
@@ -40,22 +54,54 @@ def instrument(app: Any, *, kit: cxkit.Kit | None = None) -> None:
         >>> app = Celery("shop")
         >>> instrument(app)
     """
-    _kits[app._get_current_object() if hasattr(app, "_get_current_object") else app] = kit
-    for signal, receiver in (
-        (signals.before_task_publish, _publish),
+    app = app._get_current_object() if hasattr(app, "_get_current_object") else app
+    if app not in _kits:
+        _carry(app)
+    _kits[app] = kit
+    for when, receiver in (
         (signals.task_prerun, _begin),
         (signals.task_postrun, _end),
         (signals.worker_process_shutdown, _drain),
     ):
-        signal.connect(receiver, dispatch_uid=receiver.__qualname__ + __name__)
+        when.connect(receiver, dispatch_uid=receiver.__qualname__ + __name__)
 
 
-def _publish(*, headers: dict[str, Any] | None = None, **_: Any) -> None:
-    """The scope of whoever publishes goes into the message, also when a task publishes or tries again."""
-    if headers is not None and "id" in headers:  # the first version of the protocol has no such headers
-        carried = cxkit.pack(to=headers["id"])
-        if carried is not None:
-            headers[_HEADER] = carried
+class _Carrying:
+    """What an ``amqp`` of Celery is besides: every task's message takes along the scope of whoever publishes it."""
+
+    @property
+    def send_task_message(self) -> Callable[..., Any]:
+        publish = super().send_task_message  # type: ignore[misc]
+
+        def carrying(producer: Any, name: str, message: Any, headers: Any = None, **options: Any) -> Any:
+            # What was handed over may hold that of an earlier message: a retry repeats the headers it came with.
+            return publish(producer, name, message, headers={**(headers or {}), **_header(message)}, **options)
+
+        return carrying
+
+
+def _carry(app: Any) -> None:
+    """Let this app's ``amqp`` be a carrying one, whether it is made already or not: it is, at its first use."""
+    app.amqp_cls = partial(_made, app.amqp_cls)
+    if "amqp" in vars(app):
+        _to_carry(app.amqp)
+
+
+def _made(kind: Any, app: Any) -> Any:
+    return _to_carry(symbol_by_name(kind)(app=app))
+
+
+def _to_carry(amqp: Any) -> Any:
+    kind = type(amqp)
+    amqp.__class__ = type(kind.__name__, (_Carrying, kind), {"__module__": __name__})
+    return amqp
+
+
+def _header(message: Any) -> dict[str, str]:
+    if "id" not in message.headers:  # the first version of the protocol has no headers
+        return {}
+    carried = cxkit.pack(to=message.headers["id"])
+    return {} if carried is None else {_HEADER: carried}
 
 
 def _begin(*, task: Any, task_id: str, **_: Any) -> None:
@@ -63,7 +109,19 @@ def _begin(*, task: Any, task_id: str, **_: Any) -> None:
     global _opened
     if task.app not in _kits:
         return
-    _opened, request = True, task.request
+    _opened = True
+    try:
+        _enter(task, task_id)
+    except SoftTimeLimitExceeded:
+        # What a receiver of a signal raises Celery keeps from the task. So it comes once more, when that runs.
+        reminder = Timer(_SOON_S, os.kill, (os.getpid(), signal.SIGUSR1))
+        setattr(task.request, _REMINDER, reminder)
+        reminder.start()
+        _enter(task, task_id)
+
+
+def _enter(task: Any, task_id: str) -> None:
+    request = task.request
     # An eager task has no message, and shall not see or do more than one that has.
     carried = cxkit.pack(to=task_id) if request.is_eager else getattr(request, _HEADER, None)
     scope = cxkit.unpack(carried, to=task_id, kit=_kits[task.app])
@@ -73,6 +131,9 @@ def _begin(*, task: Any, task_id: str, **_: Any) -> None:
 
 def _end(*, task: Any, **_: Any) -> None:
     """However it ended: returned, failed, to be tried again, rejected."""
+    reminder: Timer | None = vars(task.request).pop(_REMINDER, None)
+    if reminder is not None:
+        reminder.cancel()
     scope: AbstractContextManager[None] | None = vars(task.request).pop(_SCOPE, None)
     if scope is not None:
         scope.__exit__(None, None, None)

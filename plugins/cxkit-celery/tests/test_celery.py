@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import pickle
 import subprocess
 import sys
 import uuid
@@ -13,8 +14,11 @@ from typing import Any
 
 import pytest
 from celery import Celery, chain, chord, current_app, group
+from celery.app.amqp import AMQP
+from celery.beat import Scheduler
 from celery.contrib.testing.worker import start_worker
 from celery.exceptions import Ignore, Reject
+from celery.schedules import schedule
 
 import cxkit
 from cxkit.capture.scope import Scope
@@ -27,10 +31,9 @@ SEEN = cxkit.touchpoint("celery.seen")
 _PATIENCE_S = 30
 
 
-def make_app(*, eager: bool = False) -> Celery:
+def plain_app(*, eager: bool = False) -> Celery:
     app = Celery("shop", broker="memory://", backend="cache+memory://", set_as_current=False)
     app.conf.update(task_always_eager=eager, task_default_queue=uuid.uuid4().hex)
-    instrument(app)
 
     @app.task(shared=False, name="see")
     def see(*_: object, how: str = "plain") -> str:
@@ -57,11 +60,25 @@ def make_app(*, eager: bool = False) -> Celery:
         if self.request.retries < 2:
             raise self.retry(countdown=0)
 
+    @app.task(shared=False, name="sign_in_and_again", bind=True, max_retries=1)
+    def sign_in_and_again(self: Any) -> None:
+        SEEN.capture()
+        if self.request.retries < 1:
+            cxkit.grant("analytics")
+            cxkit.identify(user_id="nancy")
+            raise self.retry(countdown=0)
+
     @app.task(shared=False, name="publish")
     def publish() -> None:
         SEEN.capture(how="publishes")
         see.delay(how="published by a task")
 
+    return app
+
+
+def make_app(*, eager: bool = False) -> Celery:
+    app = plain_app(eager=eager)
+    instrument(app)
     return app
 
 
@@ -264,6 +281,61 @@ def test_another_app_is_left_alone(cx: Recorder, eager: Celery) -> None:
         identify.delay()
         SEEN.capture()
     assert [who(one) for one in seen(cx, 1)] == ["noemi"], "it ran in the caller's own scope"
+
+
+WAYS: dict[str, Callable[[Celery], object]] = {
+    "delay": lambda app: app.tasks["see"].delay(),
+    "send_task": lambda app: app.send_task("see"),
+    "chain": lambda app: chain(app.signature("see", app=app), app.signature("see", app=app)).apply_async(),
+    "group": lambda app: group([app.signature("see", app=app)], app=app).apply_async(),
+    "beat": lambda app: Scheduler(app, lazy=True).apply_async(
+        Scheduler.Entry(name="nightly", task="see", schedule=schedule(60), app=app), advance=False
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_only_what_an_instrumented_app_publishes_takes_the_customer_along(cx: Recorder, way: str) -> None:
+    """The other app of this process, which may belong to somebody else's broker, tells nobody of a customer."""
+    other, own = plain_app(), make_app()
+    with customer("nancy"):
+        told, kept = (message_of(app, lambda app=app: WAYS[way](app)).headers for app in (own, other))  # type: ignore[misc]
+    assert "nancy" in told["cxkit"]
+    assert "cxkit" not in kept
+    assert "nancy" not in str(kept)
+
+
+def test_an_app_that_has_published_before_it_is_instrumented(cx: Recorder) -> None:
+    app = plain_app()
+    with customer("nancy"):
+        before = message_of(app, lambda: app.send_task("see")).headers
+        queues = app.amqp.queues
+        instrument(app)
+        after = message_of(app, lambda: app.send_task("see")).headers
+    assert "cxkit" not in before
+    assert "nancy" in after["cxkit"]
+    assert app.amqp.queues is queues
+
+
+def test_a_retry_takes_along_whom_the_task_is_about_by_then(cx: Recorder, app: Celery) -> None:
+    """Celery repeats the headers with which a task came, ours too."""
+    with cxkit.scope(channel="web"):
+        app.send_task("sign_in_and_again")
+    assert [who(one) for one in seen(cx, 2)] == [None, "nancy"]
+
+
+def test_an_app_and_its_own_amqp_can_still_be_pickled(cx: Recorder) -> None:
+    """As where processes are spawned."""
+    app = Celery("shop", broker="memory://", amqp=OwnAMQP, set_as_current=False)
+    instrument(app)
+    for one in (app, pickle.loads(pickle.dumps(app))):  # noqa: S301 - our own
+        with customer("nancy"):
+            assert "nancy" in message_of(one, lambda one=one: one.send_task("see")).headers["cxkit"]  # type: ignore[misc]
+        assert isinstance(one.amqp, OwnAMQP)
+
+
+class OwnAMQP(AMQP):  # type: ignore[misc]
+    pass
 
 
 def test_an_app_of_which_only_a_proxy_is_at_hand(cx: Recorder) -> None:

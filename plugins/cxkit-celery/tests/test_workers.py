@@ -29,6 +29,7 @@ import os
 import time
 
 from celery import Celery
+from celery.exceptions import SoftTimeLimitExceeded
 from cxkit_celery import instrument
 
 import cxkit
@@ -68,6 +69,24 @@ def insist(self, who):
 def hang(who):
     note(who, SEEN.capture(who=who))
     time.sleep(60)
+
+
+def priced(who):
+    time.sleep(60)  # the app's own code, called by cxkit
+    return {"who": who}
+
+
+PRICED = cxkit.touchpoint("shop.priced", properties=priced)
+
+
+@app.task(soft_time_limit=1, acks_late=False)
+def linger(who):
+    try:
+        PRICED.capture(who=who)
+    except SoftTimeLimitExceeded:
+        note(who, SEEN.capture(who=who))
+    else:
+        note("nobody", "told-the-task")
 
 
 def publish(task, count, **kwargs):
@@ -247,6 +266,17 @@ def test_a_task_that_is_killed_by_its_time_limit(shop: Callable[..., Shop]) -> N
         worker.terminate()
         worker.wait(_PATIENCE_S)
     assert len(here.check()) == 12
+
+
+def test_a_soft_time_limit_reaches_the_task_although_cxkit_is_at_work(shop: Callable[..., Shop]) -> None:
+    """It is an exception like any other, raised wherever the process is: here within `capture`."""
+    here = shop()
+    here.publish("linger", 2)
+    with here.working("--concurrency=2") as worker:
+        until(lambda: len(here.done) >= 2, "both have noted their end", worker)
+        worker.terminate()
+        worker.wait(_PATIENCE_S)
+    assert len(here.check()) == 2
 
 
 def test_what_is_drained_is_bounded(shop: Callable[..., Shop]) -> None:

@@ -33,7 +33,7 @@ from cxkit.errors import ConfigurationError, TransportError
 from cxkit.keyring import Keyring
 from cxkit.roles import Batch, Exporter, Factory, Outcome
 from cxkit.settings import Secret
-from cxkit.transport import Response, Transport, check_field, judge, origin_of, shown_request
+from cxkit.transport import Response, Transport, check_headers, judge, origin_of, shown_request
 from cxkit_otel.attributes import SCHEMA_URL, Customer, customer_of
 from cxkit_otel.events import Event, Events
 from cxkit_otel.partial import locate
@@ -48,21 +48,6 @@ _OWN_FIELDS: Final = frozenset({"content-type", "content-encoding"})
 _MIN_KEY_CHARS: Final = 16
 
 
-def _full(_: object, attribute: attrs.Attribute[str], url: str) -> None:
-    origin_of(url)
-
-
-def _sound(_: object, attribute: attrs.Attribute[Mapping[str, Secret]], headers: Mapping[str, Secret]) -> None:
-    for name, value in headers.items():
-        check_field(name, value.reveal())
-        if name.lower() in _OWN_FIELDS:
-            raise ConfigurationError(
-                f'"headers" holds {name.lower()}, which the exporter sets itself',
-                fix="remove it",
-                code="CX9010",
-            )
-
-
 @attrs.frozen(kw_only=True)
 class Settings:
     """Of ``type = "otel"``.
@@ -71,9 +56,13 @@ class Settings:
         ConfigurationError: A value is wrong, or ``hash_key`` is missing where it is needed.
     """
 
-    endpoint: str = attrs.field(default="http://localhost:4318", validator=_full, repr=origin_of)
+    endpoint: str = attrs.field(
+        default="http://localhost:4318", validator=lambda _, __, url: origin_of(url), repr=origin_of
+    )
     """The collector; ``/v1/logs`` is added unless it ends so."""
-    headers: Mapping[str, Secret] = attrs.field(factory=dict, validator=_sound)
+    headers: Mapping[str, Secret] = attrs.field(
+        factory=dict, validator=lambda _, __, headers: check_headers(headers, own=_OWN_FIELDS)
+    )
     """Further header fields, such as ``Authorization``."""
     gzip: bool = False
     """Whether bodies are compressed."""

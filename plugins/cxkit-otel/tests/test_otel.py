@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -22,21 +22,10 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 import cxkit
 from cxkit.codec import encode
 from cxkit.keyring import Keyring
-from cxkit.model import (
-    Acquisition,
-    Context,
-    Decision,
-    Device,
-    Feedback,
-    Identifier,
-    Identity,
-    Interaction,
-    Money,
-    Page,
-    Place,
-)
+from cxkit.model import Identity, Interaction
 from cxkit.roles import Batch, Outcome
 from cxkit.settings import Secret
+from cxkit.testing.samples import FULL
 from cxkit_otel.attributes import ATTRIBUTES, FIELDS, NOT_SENT, SCHEMA_URL
 from cxkit_otel.exporter import OTelExporter, Settings
 from cxkit_otel.protobuf import attribute, rejected
@@ -45,66 +34,6 @@ from cxkit_otel.testing import value_of
 PAGE = Path(__file__).parents[3] / "docs/how-to/send-to-opentelemetry.md"
 KEY = Secret("a key of sixteen characters")
 TYPE = {"Content-Type": "application/x-protobuf"}
-
-FULL = Interaction(
-    id="01936b2e-0000-7000-8000-000000000000",
-    occurred_at=datetime(2026, 11, 21, 10, 30, 0, 250, tzinfo=UTC),
-    name="cart.item_added",
-    source="/shop",
-    kind="transaction",
-    purpose="personalization",
-    channel="store",
-    direction="outbound",
-    stage="purchase",
-    nature="person",
-    presence="offline",
-    reach="indirect",
-    via="reseller",
-    promise="answered within one day",
-    case="4711",
-    plugin="cxkit-starlette",
-    identity=Identity(
-        identifiers=(
-            Identifier(type="user_id", value="nancy", evidence="login"),
-            Identifier(type="visitor", value="v-1", evidence="cookie"),
-            Identifier(type="email", value="hash-of-an-address", evidence="login"),
-        )
-    ),
-    context=Context(
-        channel="web",
-        session="s1",
-        page=Page(route="/products/{sku}", method="GET", title="Almonds", engaged_ms=12_000),
-        device=Device(type="phone", os="android", browser="firefox"),
-        place=Place(country="FR", region="75", city="Paris", source="edge"),
-        locale="fr-CA",
-        timezone="Europe/Paris",
-        acquisition=Acquisition(source="newsletter", medium="email", campaign="spring"),
-        actor="bot",
-        traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-    ),
-    consent={"analytics": True, "advertising": False},
-    outcome="failed",
-    error="ValueError",
-    duration=timedelta(milliseconds=12, microseconds=500),
-    value=Money("24.90", "EUR"),
-    feedback=Feedback(question="nps", score=9),
-    decision=Decision(
-        experience="home.hero",
-        variant="gold",
-        form="wide",
-        content={"title": "Welcome back", "lines": None},
-        sequence=[1, 2],
-        level=3,
-        depth=3,
-        cap=4,
-        capped_by="consent",
-        reasons=("gold: chosen",),
-    ),
-    cause="01936b2e-0000-7000-8000-000000000001",
-    properties={"sku": "ALM-200", "secretive": "stays here"},
-    trimmed={"note": "cut:9000"},
-    received_at=datetime(2026, 11, 21, 10, 30, 1, tzinfo=UTC),
-)
 
 
 # --- the map --------------------------------------------------------------------------------------

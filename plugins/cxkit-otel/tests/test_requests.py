@@ -297,7 +297,7 @@ def test_properties_are_sent_only_if_named(collector: Any, plainly: Any, allowed
         ({}, "CX9011"),
         ({"hash_key": Secret("short")}, "CX9011"),
         ({"endpoint": "localhost:4318", "customer": "none"}, "CX1051"),
-        ({"headers": {"Content-Type": Secret("text/plain")}, "customer": "none"}, "CX9010"),
+        ({"headers": {"Content-Type": Secret("text/plain")}, "customer": "none"}, "CX1054"),
         ({"headers": {"A": Secret("b\r\nc")}, "customer": "none"}, "CX1052"),
     ],
 )
