@@ -21,47 +21,34 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Final, Literal, Protocol
+from typing import Final
 
 import attrs
 
-from cxkit.codec.frame import COMMAND, ERASED, NOBODY, REPORT, Record
+from cxkit.codec.frame import REPORT, Record
 from cxkit.delivery.cursor import Progress, added
 from cxkit.delivery.dead import DeadLetters
+from cxkit.delivery.judging import COUNTED_AS, ForExporter, ForStore
 from cxkit.delivery.notices import Notices
 from cxkit.delivery.removal import Expiry
 from cxkit.delivery.retry import Backoff
 from cxkit.delivery.spool import Spool
 from cxkit.roles import Batch, Exporter, Outcome
 
-__all__ = ["Lane", "LaneLimits", "Verdict"]
+__all__ = ["Lane", "LaneLimits"]
 
 _IDLE_S: Final = 5.0
 _UNKNOWN_S: Final = 1.0
 _HANGS_AFTER_S: Final = 5.0  # behind its time
-
-Answer = Literal["allowed", "refused", "unknown"]
-
-_COUNTED_AS: Final = {"refused": "dropped.consent", "erased": "dropped.erased", "not_ours": "skipped"}
-
-
-class Verdict(Protocol):
-    """Whether a person's record may be used for all of these purposes, as far as is known now."""
-
-    def __call__(self, subject: bytes, purposes: int) -> Answer: ...
 
 
 @attrs.frozen(kw_only=True)
 class LaneLimits:
     """What one attempt may be."""
 
-    purposes: int
-    """Bits of the purposes of the exporter."""
     deadline_s: float = 15.0
     max_records: int = 500
     max_bytes: int = 1_000_000
-    commands_only: bool = False
-    """Whether only commands are its business (the store's lane); consent does not filter those."""
 
 
 @attrs.define
@@ -97,7 +84,7 @@ class Lane:
         exporter: Exporter,
         *,
         limits: LaneLimits,
-        verdict: Verdict,
+        judging: ForExporter | ForStore,
         spools: Callable[[], Sequence[Spool]],
         dead: DeadLetters,
         now_text: Callable[[], str],
@@ -113,7 +100,7 @@ class Lane:
         self.dropped_reports: Counter[str] = Counter()
         """Loss reports that it has given up, which are not among the former: no report is about those."""
         self._limits = limits
-        self._verdict = verdict
+        self._judging = judging
         self._spools = spools
         self._dead = dead
         self._now_text = now_text
@@ -229,8 +216,8 @@ class Lane:
 
     def _span_of(self, spool: Spool) -> _Span | None:
         began = spool.cursor(self.name).progress
-        if self._limits.commands_only:
-            behind = spool.past_interactions(began)
+        if isinstance(self._judging, ForStore):
+            behind = spool.past_the_stores(began)
             if behind is not began:
                 return _Span(spool, began, behind, [], Counter(skipped=behind.sequence - began.sequence))
         if not spool.given_up:
@@ -258,13 +245,10 @@ class Lane:
         size = 0
         most = min(self.backoff.size, (span.suspects + 1) // 2 or self.backoff.size)
         self._waiting_for_consent = False
-        answers: dict[tuple[bytes, int, int, int, bool], str] = {}
+        judge = self._judging.anew()
         while len(tried) < min(most, len(span.rest)) and size < self._limits.max_bytes:
             record = span.rest[len(tried)]
-            alike = (record.subject, record.purposes, record.own, record.type, record.governed)
-            answer = answers.get(alike)
-            if answer is None:
-                answer = answers[alike] = self._judge(record)
+            answer = judge(record)
             if answer == "unknown":
                 self._waiting_for_consent = not tried
                 break
@@ -273,20 +257,8 @@ class Lane:
                 size += len(record.payload)
             else:
                 del span.rest[len(tried)]
-                span.counts[_COUNTED_AS[answer]] += 1
+                span.counts[COUNTED_AS[answer]] += 1
         return tried
-
-    def _judge(self, record: Record) -> Answer | Literal["not_ours", "erased"]:
-        if self._limits.commands_only:
-            return "allowed" if record.type == COMMAND else "not_ours"
-        if record.type == ERASED:
-            return "erased"
-        wanted = self._limits.purposes | 1 << record.own
-        if wanted & ~record.purposes:
-            return "refused"
-        if record.subject == NOBODY or not record.governed:
-            return "allowed"
-        return self._verdict(record.subject, wanted)
 
     def _export(self, batch: Batch) -> Outcome:
         deadline_s = self._limits.deadline_s

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 
 import attrs
 
-from cxkit.codec.frame import COMMAND, PRIORITIES, Record, pack
+from cxkit.codec.frame import COMMAND, NOBODY, PRIORITIES, Record, pack
 from cxkit.delivery.cursor import Cursor, Progress, added
 from cxkit.delivery.erasure import erase_in
 from cxkit.delivery.files import LOCK, check_directory, lock, sync_directory
@@ -86,7 +86,7 @@ class Spool:
         self._suspect = False
         self._removed: dict[int, str] = {}
         self._cursors: dict[str, Cursor] = {}
-        self._last_command = -1
+        self._last_for_store = -1
         self._end = (0, 0, 0)
         self._guard = threading.RLock()  # which segments there are: the worker and all lanes change that
 
@@ -156,8 +156,8 @@ class Spool:
             raise
         if segment not in self._unsynced:
             self._unsynced.append(segment)
-        if any(record.type == COMMAND for record in records):
-            self._last_command = first + len(records) - 1
+        if any(record.type == COMMAND or record.subject != NOBODY for record in records):
+            self._last_for_store = first + len(records) - 1
         self._end = (segment.number, segment.end, self.next_sequence)
 
     def sync(self) -> None:
@@ -253,13 +253,13 @@ class Spool:
         end = self.next_sequence if until is None else until
         return max(0, end - cursor.progress.sequence) if cursor else 0
 
-    def past_interactions(self, progress: Progress) -> Progress:
-        """The end, if this process has spooled no command from that position on; else the position.
+    def past_the_stores(self, progress: Progress) -> Progress:
+        """The end, if all this process has spooled from that position on is about nobody; else the position.
 
-        For the lane that wants commands only: it need not read what others are to deliver.
+        For the store's lane: it need not read what others are to deliver.
         """
-        segment, offset, sequence = self._end  # before asking: a command that comes now is behind it
-        if not self.live or sequence <= progress.sequence or self._last_command >= progress.sequence:
+        segment, offset, sequence = self._end  # before asking: what comes now is behind it
+        if not self.live or sequence <= progress.sequence or self._last_for_store >= progress.sequence:
             return progress
         return attrs.evolve(progress, segment=segment, offset=offset, sequence=sequence)
 

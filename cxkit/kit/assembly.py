@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from cxkit.delivery.dead import DeadLetters
+from cxkit.delivery.judging import ForExporter, ForStore, Verdict
 from cxkit.delivery.lane import Lane, LaneLimits
 from cxkit.errors import ConfigurationError, CXError, PluginError, nearest
 from cxkit.keyring import Keyring
@@ -263,29 +264,36 @@ def _build_and_close(registry: Registry, settings: Settings, name: str) -> None:
 
 
 def build_lanes(
-    make: Callable[..., Lane], routes: Routes, applier: Exporter, dead: Path | None, token: str
+    make: Callable[..., Lane],
+    routes: Routes,
+    store: tuple[Exporter, int],
+    dead: Path | None,
+    token: str,
+    verdict: Verdict,
 ) -> Sequence[Lane]:
     """The store's lane, and one for each exporter.
 
     Args:
         make: `Lane`, but for what is one lane's own.
+        store: What applies commands, and bits of the purposes for which contacts are remembered.
         dead: Where dead letters go.
         token: The name of this process's spool.
     """
     lanes = [
         make(
             STORE_LANE,
-            applier,
-            limits=LaneLimits(purposes=0, commands_only=True),
+            store[0],
+            limits=LaneLimits(),
+            judging=ForStore(purposes=store[1], verdict=verdict),
             dead=DeadLetters(dead, STORE_LANE, token),
         )
     ]
     for name, (exporter, table) in routes.items():
         limits = LaneLimits(
-            purposes=purpose_bits(table.purposes or exporter.purposes),
             deadline_s=table.deadline_s,
             max_records=table.max_batch_records,
             max_bytes=table.max_batch_bytes,
         )
-        lanes.append(make(name, exporter, limits=limits, dead=DeadLetters(dead, name, token)))
+        judging = ForExporter(purposes=purpose_bits(table.purposes or exporter.purposes), verdict=verdict)
+        lanes.append(make(name, exporter, limits=limits, judging=judging, dead=DeadLetters(dead, name, token)))
     return lanes

@@ -15,6 +15,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -28,7 +29,8 @@ from cxkit.capture.stamp import Stamper, clock_text
 from cxkit.codec.frame import Record
 from cxkit.delivery.account import Account, read_account
 from cxkit.delivery.engine import Engine, Flushed, SpoolLimits
-from cxkit.delivery.lane import Answer, Lane
+from cxkit.delivery.judging import Answer
+from cxkit.delivery.lane import Lane
 from cxkit.delivery.losses import Cause
 from cxkit.delivery.spool import Spool
 from cxkit.flows.apply import Applier
@@ -308,19 +310,19 @@ class Kit:
     ) -> Sequence[Lane]:
         make = partial(
             Lane,
-            verdict=self._verdict,
             spools=spools,
             passed=passed,
             now_text=lambda: clock_text(self.intake.stamper.stamp()[1]),
             muted=self._muted,
         )
         applier = Applier(self._open_store, self.desk.keyring, self.bus, refused=self.desk.view.forgets)
-        return build_lanes(make, self._routes, applier, self._root and self._root / "dead", token)
+        dead = self._root and self._root / "dead"
+        return build_lanes(make, self._routes, (applier, 0), dead, token, self._verdict)
 
-    def _verdict(self, subject: bytes, purposes: int) -> Answer:
+    def _verdict(self, subject: bytes, purposes: int) -> tuple[Answer, datetime | None]:
         named = [purpose for place, purpose in enumerate(PURPOSES) if purposes >> place & 1]
         refused = self.desk.view.refuses(subject, named)
-        return "unknown" if refused is None else "refused" if refused else "allowed"
+        return "unknown" if refused is None else "refused" if refused else "allowed", None
 
     def _settle(self, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s

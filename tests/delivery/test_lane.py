@@ -526,7 +526,7 @@ def test_the_stores_lane_takes_commands_alone(spool: Spool, records: Make, lane_
     spool.append(records(2))
     spool.append(records(1, first=2, purposes=(), own="analytics", subject=NANCY, type=COMMAND))
     exporter = RecordingExporter()
-    work(lane_for(exporter, spool, commands_only=True, verdict=lambda *_: pytest.fail("not asked")))
+    work(lane_for(exporter, spool, for_store=True, verdict=lambda *_: pytest.fail("not asked")))
     assert [int(id[-12:]) for id in ids(exporter)] == [2]
     assert counts(spool) == {"delivered": 1, "skipped": 2}
 

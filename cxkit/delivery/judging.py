@@ -1,0 +1,99 @@
+"""Judging: whether a record may be handed on, asked anew for every attempt.
+
+What was lawful to keep may no longer be lawful to hand on. The rule is ``rules.consent``; what is known of a
+person now comes through a `Verdict`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, Literal, Protocol
+
+import attrs
+
+from cxkit.codec import decode
+from cxkit.codec.frame import COMMAND, ERASED, INTERACTION, NOBODY, Record
+
+__all__ = ["COUNTED_AS", "Answer", "ForExporter", "ForStore", "Judgment", "Verdict"]
+
+Answer = Literal["allowed", "refused", "unknown"]
+Judgment = Literal["allowed", "refused", "unknown", "erased", "not_ours"]
+
+COUNTED_AS: Final = {"refused": "dropped.consent", "erased": "dropped.erased", "not_ours": "skipped"}
+"""Of those that are not handed on."""
+
+
+class Verdict(Protocol):
+    """Whether a person's records may be used for all of these purposes, as far as is known now."""
+
+    def __call__(self, subject: bytes, purposes: int) -> tuple[Answer, datetime | None]:
+        """The answer, and up to when what was captured of them is erased; None: nothing is."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class ForExporter:
+    """What an exporter may have: what each of its purposes and the touchpoint's own is allowed for."""
+
+    purposes: int
+    """Bits of the purposes of the exporter."""
+    verdict: Verdict
+
+    def anew(self) -> Callable[[Record], Judgment]:
+        """A judge for one attempt: of what is alike it is asked once."""
+        ask = _Asked(self.verdict)
+
+        def judge(record: Record) -> Judgment:
+            if record.type == ERASED:
+                return "erased"
+            wanted = self.purposes | 1 << record.own
+            if wanted & ~record.purposes:
+                return "refused"
+            if record.subject == NOBODY or not record.governed:
+                return "allowed"
+            return ask(record, wanted)
+
+        return judge
+
+
+@attrs.frozen(kw_only=True)
+class ForStore:
+    """What the store's lane carries: every command, and what is to be remembered of the people that allow it."""
+
+    purposes: int
+    """Bits of the purposes for which contacts are remembered; none: they are not."""
+    verdict: Verdict
+
+    def anew(self) -> Callable[[Record], Judgment]:
+        """A judge for one attempt; see `ForExporter.anew`."""
+        ask = _Asked(self.verdict)
+
+        def judge(record: Record) -> Judgment:
+            if record.type == COMMAND:
+                return "allowed"
+            wanted = self.purposes | 1 << record.own
+            if record.type != INTERACTION or not self.purposes or record.subject == NOBODY or wanted & ~record.purposes:
+                return "not_ours"
+            answer = ask(record, wanted)
+            return answer if answer in ("allowed", "unknown") else "not_ours"
+
+        return judge
+
+
+class _Asked:
+    """Remembers what a verdict said."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        self._verdict = verdict
+        self._said: dict[tuple[bytes, int], tuple[Answer, datetime | None]] = {}
+
+    def __call__(self, record: Record, wanted: int) -> Judgment:
+        about = (record.subject, wanted)
+        said = self._said.get(about)
+        if said is None:
+            said = self._said[about] = self._verdict(*about)
+        answer, erased_until = said
+        if erased_until is not None and decode(record.payload).occurred_at <= erased_until:
+            return "erased"
+        return answer
