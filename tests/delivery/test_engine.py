@@ -24,6 +24,7 @@ from cxkit.codec.frame import PRIORITIES, Record
 from cxkit.delivery.account import ExporterAccount, read_account
 from cxkit.delivery.dead import DeadLetters
 from cxkit.delivery.engine import Engine, SpoolLimits
+from cxkit.delivery.judging import ForExporter
 from cxkit.delivery.lane import Lane, LaneLimits
 from cxkit.delivery.losses import Cause
 from cxkit.delivery.spool import Spool
@@ -103,8 +104,8 @@ def process(
     def lanes(spools: Callable[[], Sequence[Spool]], passed: Callable[[Spool], None], token: str) -> list[Lane]:
         make = partial(
             Lane,
-            limits=LaneLimits(purposes=4),
-            verdict=lambda subject, purposes: "allowed",
+            limits=LaneLimits(),
+            judging=ForExporter(purposes=4, verdict=lambda subject, purposes: ("allowed", None)),
             spools=spools,
             passed=passed,
             now_text=lambda: "",
