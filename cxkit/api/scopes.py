@@ -252,10 +252,10 @@ def profile() -> Profile:
     if here is None:
         return Profile()
     kit: Kit = here.kit
-    known = Known(choices=here.choices).with_more(kit.desk.known(here, patience_s=kit.patience_s()) or Known())
+    known = (kit.desk.known(here, patience_s=kit.patience_s()) or Known()).chose(here.choices)
     return Profile(
         person=None if known.person is None else Person(id=known.person),
-        traits=known.traits,
+        traits=known.values(kit.desk.intake.stamper.now()),
         choices={purpose: choice for purpose, (choice, _) in known.choices.items()},
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -85,8 +85,9 @@ def _recognition(person: Person, known: Known | None, *, traits: bool) -> Iterat
         yield "  " + say("the store knows nobody by these identifiers: they never signed in, or were erased")
     else:
         yield "  " + say("the store knows them")
-        if known.traits:
-            yield "  " + say("traits: {traits}", traits=visible(", ".join(_traits(known.traits, values=traits))))
+        held = known.values(datetime.now(UTC))
+        if held:
+            yield "  " + say("traits: {traits}", traits=visible(", ".join(_traits(held, values=traits))))
 
 
 def _evidence(one: KnownBy) -> str:
@@ -222,7 +223,5 @@ def _as_json(person: Person, known: Known | None, settings: Settings, *, traits:
 
 
 def _stored(known: Known, *, traits: bool) -> dict[str, object]:
-    return {
-        "recognised": known.person is not None,
-        "traits": dict(known.traits) if traits else sorted(known.traits),
-    }
+    held = known.values(datetime.now(UTC))
+    return {"recognised": known.person is not None, "traits": held if traits else sorted(held)}

@@ -19,7 +19,7 @@ class Committed:
     """The store now holds what this command says."""
 
     command: Interaction
-    keys: frozenset[bytes]
+    keys: frozenset[str]
     """The identifiers it concerns."""
     documents: frozenset[str]
     """The documents it changed."""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import get_args
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, cast, get_args
 
 from cxkit.capture.scope import Scope
 from cxkit.errors import InvalidInteractionError, nearest
 from cxkit.flows.desk import Desk
+from cxkit.flows.documents import consent_doc, keys_of, written
 from cxkit.flows.identify import STITCHING
 from cxkit.flows.known import Known
-from cxkit.model import PURPOSES, Choice, Identity, TouchpointSpec, purpose_bits
+from cxkit.flows.reading import Reading
+from cxkit.keyring import Keyring
+from cxkit.model import PURPOSES, Choice, Consent, Identity, Interaction, TouchpointSpec, purpose_bits
 from cxkit.model.consent import Method
 from cxkit.rules.consent import unobjected
 from cxkit.rules.identity import join, without
 
-__all__ = ["CONSENT_CHANGED", "choose"]
+__all__ = ["CONSENT_CHANGED", "choose", "consented"]
 
 CONSENT_CHANGED = TouchpointSpec(name="consent.changed", kind="consent", purpose="necessary", priority="critical")
 
@@ -45,6 +49,10 @@ def choose(desk: Desk, scope: Scope, purposes: Iterable[str], choice: Choice, *,
     concerned = [join(before, scope.identity.identifiers)]
     if aside is not None and aside not in concerned[0].identifiers:
         concerned.append(Identity(identifiers=(aside,)))  # a command of its own: it must not link the two
+
+    def shows(known: Known, /, *, id: str, at: datetime) -> Known:
+        return known.chose(dict.fromkeys(chosen, (choice, now)))
+
     ids = [
         desk.command(
             CONSENT_CHANGED,
@@ -52,7 +60,7 @@ def choose(desk: Desk, scope: Scope, purposes: Iterable[str], choice: Choice, *,
             identity=identity,
             properties={"choices": dict.fromkeys(chosen, choice), "method": method, "policy": desk.policy.name},
             purposes=purpose_bits(granted | scope.allowed.granted),
-            shows=Known(choices=dict.fromkeys(chosen, (choice, now))),
+            shows=shows,
             governed=False,
         )
         for identity in concerned
@@ -60,6 +68,37 @@ def choose(desk: Desk, scope: Scope, purposes: Iterable[str], choice: Choice, *,
     if wrong is not None:
         raise wrong
     return ids[0]
+
+
+def consented(reading: Reading, keyring: Keyring, command: Interaction) -> None:
+    """What the command adds to the choices made under each identifier.
+
+    Whoever only claims to be somebody may refuse for them, but grant nothing.
+
+    Raises:
+        StoreError: It cannot be read now.
+        ValueError: It is no choice.
+    """
+    properties = cast("Mapping[str, Any]", command.properties)
+    record = Consent(
+        id=command.id,
+        choices=properties["choices"],
+        decided_at=command.occurred_at,
+        method=properties["method"],
+        channel=command.channel,
+        policy=properties["policy"],
+    )
+    grants = "granted" in record.choices.values()
+    names = [
+        consent_doc(key)
+        for key, one in keys_of(keyring, command.identity).items()
+        if not grants or one.evidence in ("cookie", "login")
+    ]
+    bodies = reading.get(names)
+    for name in names:
+        records = cast("list[Any]", bodies.get(name, {}).get("records", []))
+        if not any(one["id"] == command.id for one in records):
+            reading.put(name, {"records": [*records, written(record)]})
 
 
 def _recognise(scope: Scope) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import attrs
 
 from cxkit.capture.interruption import let_through
@@ -31,7 +33,7 @@ def decide(desk: Desk, scope: Scope, spec: ExperienceSpec, *, patience_s: float)
         pending=scope.pending,
         ceiling=_ceiling(scope),
     )
-    attributes = _attributes(scope, known or Known())
+    attributes = _attributes(scope, known or Known(), desk.intake.stamper.now())
     for decider in desk.deciders:
         try:
             decision = decider.decide(spec, attributes, cap=cap.depth)
@@ -62,7 +64,7 @@ def _ceiling(scope: Scope) -> int:
     return scope.ceiling if scope.parent is None else min(scope.ceiling, _ceiling(scope.parent))
 
 
-def _attributes(scope: Scope, known: Known) -> dict[str, JSON]:
+def _attributes(scope: Scope, known: Known, now: datetime) -> dict[str, JSON]:
     context = scope.context
     return {
         "channel": context.channel,
@@ -72,7 +74,7 @@ def _attributes(scope: Scope, known: Known) -> dict[str, JSON]:
         "route": context.page.route if context.page else None,
         "returning": scope.returning or known.person is not None,
         "known": any(one.evidence == "login" for one in scope.identity.identifiers),
-        "traits": dict(known.traits),
+        "traits": known.values(now),
     }
 
 

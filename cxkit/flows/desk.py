@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from typing import Protocol
 
 import attrs
 import msgspec
@@ -11,16 +14,23 @@ from cxkit.capture.gate import prepare_command
 from cxkit.capture.intake import Intake
 from cxkit.capture.interruption import let_through
 from cxkit.capture.scope import Scope
+from cxkit.capture.stamp import moment
 from cxkit.codec import NOBODY
 from cxkit.flows.documents import keys_of
-from cxkit.flows.known import Known
+from cxkit.flows.known import Known, later
 from cxkit.flows.view import View
 from cxkit.keyring import Keyring
 from cxkit.model import JSON, Identity, TouchpointSpec
 from cxkit.roles import Decider
-from cxkit.rules.consent import Policy, allowed, unobjected
+from cxkit.rules.consent import Policy, allowed, unexpired, unobjected
 
-__all__ = ["Desk"]
+__all__ = ["Desk", "Shows"]
+
+
+class Shows(Protocol):
+    """What is known after a command that was given at a moment."""
+
+    def __call__(self, known: Known, /, *, id: str, at: datetime) -> Known: ...
 
 
 @attrs.frozen(kw_only=True)
@@ -36,12 +46,12 @@ class Desk:
 
     def subject(self, identity: Identity) -> bytes:
         """The key of the strongest identifier, under which a record's owner is found."""
-        return next(iter(keys_of(self.keyring, identity)), NOBODY)
+        return next(map(bytes.fromhex, keys_of(self.keyring, identity)), NOBODY)
 
     def govern(self, scope: Scope) -> None:
         """Resolve the scope's choices again, and make a new version of it."""
-        both = Known(choices=scope.choices).with_more(Known(choices=scope.recalled))
-        choices = {purpose: choice for purpose, (choice, _) in both.choices.items()}
+        both = unexpired(later(scope.choices, scope.recalled), policy=self.policy, now=self.intake.stamper.now())
+        choices = {purpose: choice for purpose, (choice, _) in both.items()}
         scope.change(allowed=allowed(self.policy, choices, gpc=scope.gpc, despite_gpc=scope.despite_gpc))
 
     def known(self, scope: Scope, *, patience_s: float) -> Known | None:
@@ -73,7 +83,7 @@ class Desk:
         identity: Identity,
         properties: Mapping[str, JSON],
         purposes: int,
-        shows: Known,
+        shows: Shows,
         governed: bool = True,
     ) -> str | None:
         """Put a command in the queue; returns its id, or None if there was no room even for that.
@@ -97,7 +107,8 @@ class Desk:
         )
         id, us = self.intake.stamper.stamp()
         keys = keys_of(self.keyring, identity)
-        self.view.remembers(keys, id, shows)  # before it is queued: it may be committed at once
+        # Before it is queued: it may be committed at once.
+        self.view.remembers(keys, id, partial(shows, id=id, at=moment(us)))
         taken = self.intake.put((prepared, id, us, b"", msgspec.json.encode(dict(properties))))
         if taken is None:
             self.view.forgets(keys, id)

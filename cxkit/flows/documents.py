@@ -1,28 +1,54 @@
 """What the store's documents look like; the only place that knows.
 
-``identifier/KEY``  {"type", "person"}                      whose an identifier is
-``person/ID``       {"keys", "unique", "logged_in",                      the identifiers of a person,
-                     "traits", "set_by", "born_at"}         their traits, and the commands that set them
-``consent/KEY``     {"records"}                             the choices made under an identifier, in order
+Keys are keyed hashes of identifiers, in hexadecimal; never their values.
+
+``identifier/KEY``  {"type", "person", "contested"}   whose an identifier is; the command that contested a device
+``person/ID``       {"graph", "traits"}               a person's identifiers and how they came, and their traits;
+                    {"part_of"}                       or of whom they became part
+``ledger/COMMAND``  {"merge", "traits"}               a merge: who was absorbed, whole
+``tombstone/KEY``   {"erased_at", "suppress", "until"}  that an identifier was erased
+``consent/KEY``     {"records"}                       the choices made under an identifier, in order
+``history/KEY``     see ``rules.profile.History``     the last contacts under an identifier
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast
+
+import attrs
+import msgspec
 
 from cxkit.keyring import Keyring
 from cxkit.model import JSON, Choice, Consent, Identifier, Identity
 from cxkit.rules.consent import choices_of
-from cxkit.rules.identity import CONTACTS, Owner
+from cxkit.rules.identity import CONTACTS, Merge, Owned, Person, Tombstone
+from cxkit.rules.profile import Traits
 
-__all__ = ["consent_doc", "identifier_doc", "key_of", "keys_of", "person_doc"]
+__all__ = [
+    "Body",
+    "Ledger",
+    "Life",
+    "choices_in",
+    "consent_doc",
+    "consents_in",
+    "history_doc",
+    "identifier_doc",
+    "key_of",
+    "keys_of",
+    "ledger_doc",
+    "person_doc",
+    "tombstone_doc",
+]
+
+Body = Mapping[str, JSON]
+T = TypeVar("T")
 
 
-def identifier_doc(key: bytes) -> str:
+def identifier_doc(key: str) -> str:
     """The document of an identifier."""
-    return f"identifier/{key.hex()}"
+    return f"identifier/{key}"
 
 
 def person_doc(person: str) -> str:
@@ -30,55 +56,84 @@ def person_doc(person: str) -> str:
     return f"person/{person}"
 
 
-def consent_doc(key: bytes) -> str:
+def ledger_doc(command: str) -> str:
+    """The document of a merge."""
+    return f"ledger/{command}"
+
+
+def tombstone_doc(key: str) -> str:
+    """The document that says that an identifier was erased."""
+    return f"tombstone/{key}"
+
+
+def consent_doc(key: str) -> str:
     """The document of the choices made under an identifier."""
-    return f"consent/{key.hex()}"
+    return f"consent/{key}"
 
 
-def key_of(keyring: Keyring, identifier: Identifier) -> bytes:
-    """The key of an identifier. A contact's value already is its key, in hexadecimal."""
+def history_doc(key: str) -> str:
+    """The document of the last contacts under an identifier."""
+    return f"history/{key}"
+
+
+def key_of(keyring: Keyring, identifier: Identifier) -> str:
+    """The key of an identifier. A contact's value already is its key."""
     if identifier.type in CONTACTS:
-        return bytes.fromhex(identifier.value)
-    return keyring.identifier_key(identifier.type, identifier.value)
+        return identifier.value
+    return keyring.identifier_key(identifier.type, identifier.value).hex()
 
 
-def keys_of(keyring: Keyring, identity: Identity) -> dict[bytes, Identifier]:
+def keys_of(keyring: Keyring, identity: Identity) -> dict[str, Identifier]:
     """The keys of an identity's identifiers, the strongest first."""
     return {key_of(keyring, one): one for one in identity.identifiers}
 
 
-def owner_of(person: str, body: Mapping[str, JSON]) -> Owner:
-    return Owner(
-        person=person,
-        unique=cast("dict[str, str]", body.get("unique", {})),
-        logged_in=bool(body.get("logged_in")),
-    )
+@attrs.frozen(kw_only=True)
+class Life:
+    """What is known of a person: ``person/ID``."""
+
+    graph: Person
+    traits: Traits = attrs.field(factory=Traits)
 
 
-def consent_to_json(id: str, consent: Consent) -> dict[str, JSON]:
-    return {
-        "id": id,
-        "choices": dict(consent.choices),
-        "decided_at": consent.decided_at.isoformat(),
-        "method": consent.method,
-        "policy": consent.policy,
-    }
+@attrs.frozen(kw_only=True)
+class Ledger:
+    """A merge, and what the people that were absorbed had of their own: ``ledger/COMMAND``."""
+
+    merge: Merge
+    traits: Mapping[str, Traits] = attrs.field(factory=dict)
+    """Person to traits."""
 
 
-def consents_from_json(records: Iterable[Any]) -> list[Consent]:
-    return [
-        Consent(
-            choices=record["choices"],
-            decided_at=datetime.fromisoformat(record["decided_at"]),
-            method=record["method"],
-            policy=record["policy"],
-        )
-        for record in records
-    ]
+def written(value: object, **more: JSON) -> dict[str, JSON]:
+    """The body of a document that holds this."""
+    return {**msgspec.to_builtins(value), **more}
 
 
-def choices_in(bodies: Iterable[Mapping[str, JSON]]) -> dict[str, tuple[Choice, datetime]]:
-    """The latest choice for each purpose over several consent documents."""
-    return choices_of(
-        consent for body in bodies for consent in consents_from_json(cast("list[Any]", body.get("records", [])))
-    )
+def read(body: Body, kind: type[T]) -> T:
+    """What a document holds."""
+    return msgspec.convert(body, kind)
+
+
+def owned_in(body: Body) -> Owned:
+    """Whose an identifier is."""
+    return Owned(str(body["person"]), contested=cast("str | None", body.get("contested")))
+
+
+def life_in(body: Body) -> Life | None:
+    """A person; None if they became part of another."""
+    return None if "part_of" in body else read(body, Life)
+
+
+def tombstone_in(body: Body) -> Tombstone:
+    return read(body, Tombstone)
+
+
+def consents_in(bodies: Iterable[Body]) -> list[Consent]:
+    """The choices over several consent documents."""
+    return [read(record, Consent) for body in bodies for record in cast("list[Any]", body.get("records", []))]
+
+
+def choices_in(bodies: Iterable[Body], *, now: datetime) -> dict[str, tuple[Choice, datetime]]:
+    """The latest choice for each purpose that holds, over several consent documents."""
+    return choices_of(consents_in(bodies), now=now)

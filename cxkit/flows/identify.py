@@ -9,18 +9,27 @@ from typing import Any, Final
 import msgspec
 
 from cxkit.capture.interruption import let_through
-from cxkit.capture.redact import Redactor
-from cxkit.capture.sanitise import sanitise
 from cxkit.capture.scope import Scope
 from cxkit.errors import InvalidInteractionError
 from cxkit.flows.desk import Desk
-from cxkit.flows.documents import keys_of
-from cxkit.flows.known import Known
+from cxkit.flows.documents import (
+    Ledger,
+    identifier_doc,
+    keys_of,
+    ledger_doc,
+    owned_in,
+    read,
+    tombstone_doc,
+    tombstone_in,
+)
+from cxkit.flows.people import read_lives, write_resolution
+from cxkit.flows.reading import Reading
+from cxkit.flows.telling import clean_traits, told, traits_in
 from cxkit.keyring import Keyring
-from cxkit.model import JSON, Evidence, Identifier, Identity, TouchpointSpec, purpose_bits
-from cxkit.rules.identity import CONTACTS, UNIQUE, join, normalise, without
+from cxkit.model import JSON, Evidence, Identifier, Identity, Interaction, TouchpointSpec, Trait, purpose_bits
+from cxkit.rules.identity import CONTACTS, UNIQUE, Resolution, join, normalise, people_of, resolve, without
 
-__all__ = ["IDENTIFIED", "STITCHING", "identifiers_of", "identify"]
+__all__ = ["IDENTIFIED", "STITCHING", "identified", "identifiers_of", "identify"]
 
 IDENTIFIED = TouchpointSpec(name="identity.identified", kind="identity", purpose="necessary", priority="critical")
 
@@ -50,17 +59,47 @@ def identify(
         known = without(known, ["visitor"])
     scope.change(identity=join(known, proven))
     desk.recall(scope, patience_s=patience_s)
-    plain = sanitise(dict(traits), redactor=Redactor()).properties
-    if _nothing_new(desk, scope.identity, plain, patience_s=patience_s):
+    told_of = clean_traits(traits)
+    if _nothing_new(desk, scope.identity, told_of, patience_s=patience_s):
         return None
+    joined = frozenset(keys_of(desk.keyring, scope.identity))
     return desk.command(
         IDENTIFIED,
         scope,
         identity=scope.identity,
-        properties=plain,
+        properties=told(told_of),
         purposes=purpose_bits(scope.allowed.granted),
-        shows=Known(traits=plain, joined=frozenset(keys_of(desk.keyring, scope.identity))),
+        shows=lambda known, /, *, id, at: known.told(told_of, joined, id=id, at=at),
     )
+
+
+def identified(reading: Reading, keyring: Keyring, command: Interaction) -> Resolution:
+    """What the command makes of the graph and of the person's traits.
+
+    Raises:
+        StoreError: It cannot be read now.
+        ValueError: It tells no traits.
+    """
+    traits = traits_in(command.properties)
+    seen = {key: (one.type, one.evidence) for key, one in keys_of(keyring, command.identity).items()}
+    bodies = reading.get([name for key in seen for name in (identifier_doc(key), tombstone_doc(key))])
+    row = reading.get([ledger_doc(command.id)]).get(ledger_doc(command.id))
+    owned = {key: owned_in(bodies[name]) for key in seen if (name := identifier_doc(key)) in bodies}
+    lives = read_lives(reading, people_of(owned))
+    found = resolve(
+        seen,
+        owned=owned,
+        people={id: life.graph for id, life in lives.items()},
+        at=command.occurred_at,
+        command=command.id,
+        row=None if row is None else read(row, Ledger).merge,
+        tombstones={key: tombstone_in(bodies[name]) for key in seen if (name := tombstone_doc(key)) in bodies},
+        stitching=command.consent.get(STITCHING, False),
+    )
+    if found.person is not None and found.dropped is None:
+        types = {key: type for key, (type, _) in seen.items()}
+        write_resolution(reading, found, lives, types=types, command=command, traits=traits)
+    return found
 
 
 def _somebody_else(known: Identity, proven: list[Identifier]) -> bool:
@@ -69,7 +108,7 @@ def _somebody_else(known: Identity, proven: list[Identifier]) -> bool:
     return any(before.get(one.type, one.value) != one.value for one in proven if one.type in UNIQUE)
 
 
-def _nothing_new(desk: Desk, identity: Identity, traits: Mapping[str, JSON], *, patience_s: float) -> bool:
+def _nothing_new(desk: Desk, identity: Identity, traits: Mapping[str, Trait], *, patience_s: float) -> bool:
     """Whether each identifier that could be linked has an owner, and the person these traits."""
     keys = [key for key, one in keys_of(desk.keyring, identity).items() if one.evidence in ("cookie", "login")]
     try:
@@ -78,11 +117,10 @@ def _nothing_new(desk: Desk, identity: Identity, traits: Mapping[str, JSON], *, 
         let_through(error)
         return False
     known = [one for one in held if one is not None and (one.person is not None or one.joined.issuperset(keys))]
-    return (
-        bool(known)
-        and len(known) == len(held)
-        and all(name in known[0].traits and _same(known[0].traits[name], value) for name, value in traits.items())
-    )
+    if not known or len(known) < len(held) or any(one != Trait(value=one.value) for one in traits.values()):
+        return False
+    values = known[0].values(desk.intake.stamper.now())
+    return all(name in values and _same(values[name], one.value) for name, one in traits.items())
 
 
 def _same(one: JSON, other: JSON) -> bool:

@@ -18,18 +18,31 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import reduce
-from typing import Any, Final, cast
+from typing import Final
 
 from cxkit.errors import StoreError
 from cxkit.flows.bus import Committed
-from cxkit.flows.documents import choices_in, consent_doc, identifier_doc, person_doc
+from cxkit.flows.documents import (
+    Body,
+    Life,
+    choices_in,
+    consent_doc,
+    identifier_doc,
+    life_in,
+    owned_in,
+    person_doc,
+    tombstone_doc,
+    tombstone_in,
+)
 from cxkit.flows.known import Known
 from cxkit.flows.watching import Watcher
 from cxkit.model import Identifier
-from cxkit.roles import Document, Store
+from cxkit.roles import Store
 from cxkit.rules.consent import refused
-from cxkit.rules.identity import Owner, owner
+from cxkit.rules.identity import Owned, anonymous, people_of, whose
+from cxkit.rules.profile import Traits
 
 __all__ = ["View"]
 
@@ -49,10 +62,10 @@ class View:
     def reset(self) -> None:
         """Know nothing: in a forked child."""
         self._guard = threading.Lock()
-        self._known: OrderedDict[bytes, Known] = OrderedDict()
-        self._readers: dict[str, set[bytes]] = {}
+        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._readers: dict[str, set[str]] = {}
         self._forgets = 0
-        self._uncommitted: dict[bytes, dict[str, Known]] = {}
+        self._uncommitted: dict[str, dict[str, Callable[[Known], Known]]] = {}
         self._catching_up = threading.Lock()
         self._token: int | None = None
         self._polled_at = self._heard_at = -math.inf
@@ -64,7 +77,7 @@ class View:
         """End the threads."""
         self._watcher.end()
 
-    def of(self, keys: Mapping[bytes, Identifier], *, patience_s: float = math.inf) -> Known | None:
+    def of(self, keys: Mapping[str, Identifier], *, patience_s: float = math.inf) -> Known | None:
         """What is known of the person these identifiers, the strongest first, belong to.
 
         What is known of somebody else who owns one of them, the device say, is left out.
@@ -81,41 +94,44 @@ class View:
         if not keys:
             return Known()
         found = self._all(list(keys), patience_s)
-        if found is None or len(found) == 1:
-            return None if found is None else next(iter(found.values()))
-        owners = {
-            key.hex(): Owner(person=known.person, unique=known.unique, logged_in=known.logged_in)
-            for key, known in found.items()
-            if known.person is not None
-        }
-        held = owner({key.hex(): (one.type, one.evidence) for key, one in keys.items()}, owners)
-        person = held.person if held else None
-        theirs = [one for one in found.values() if one.person in (None, person)]
+        if found is None:
+            return None
+        seen = {key: (one.type, one.evidence) for key, one in keys.items()}
+        owned = {key: one.owned for key, one in found.items() if one.owned is not None}
+        both = [known for one in found.values() for known in (one, one.alone) if known is not None]
+        people = {known.graph.id: known.graph for known in both if known.graph is not None}
+        person = whose(seen, owned=owned, people=people)
+        theirs = [one.alone if one.alone is not None and person != one.person else one for one in found.values()]
+        theirs = [one for one in theirs if one.person in (None, person)]
         return reduce(Known.with_more, theirs or [Known()])
 
-    def under(self, key: bytes, *, patience_s: float = math.inf) -> Known | None:
+    def under(self, key: str, *, patience_s: float = math.inf) -> Known | None:
         """What is known of whoever this one identifier belongs to; see `of`."""
         found = self._all([key], patience_s)
         return None if found is None else found[key]
 
-    def refuses(self, subject: bytes, purposes: Iterable[str]) -> bool | None:
-        """Whether a person has denied one of these purposes; None if that is not known for sure."""
-        try:
-            known = self.under(subject)
-        except Exception:  # noqa: BLE001 - whatever a store raises, not knowing is the safe answer
-            return None
-        if known is None or self._deaf is not None:
-            return None
-        choices = {purpose: choice for purpose, (choice, _) in known.choices.items()}
-        return not refused(choices).isdisjoint(purposes)
+    def standing(self, subject: bytes, purposes: Iterable[str]) -> tuple[bool | None, datetime | None]:
+        """Whether a person has denied one of these purposes, and up to when they are erased.
 
-    def remembers(self, keys: Iterable[bytes], command: str, change: Known) -> None:
+        None instead of the former: that is not known for sure.
+        """
+        try:
+            known = self.under(subject.hex())
+        except Exception:  # noqa: BLE001 - whatever a store raises, not knowing is the safe answer
+            return None, None
+        if known is None or self._deaf is not None:
+            return None, None
+        choices = {purpose: choice for purpose, (choice, _) in known.choices.items()}
+        erased_at = known.tombstone.erased_at if known.tombstone else None
+        return not refused(choices).isdisjoint(purposes), erased_at
+
+    def remembers(self, keys: Iterable[str], command: str, change: Callable[[Known], Known]) -> None:
         """Show a command's effect before it is committed."""
         with self._guard:
             for key in keys:
                 self._uncommitted.setdefault(key, {})[command] = change
 
-    def forgets(self, keys: Iterable[bytes], command: str) -> None:
+    def forgets(self, keys: Iterable[str], command: str) -> None:
         """Show a command's effect no longer: it is committed, or never will be."""
         with self._guard:
             for key in keys:
@@ -132,7 +148,7 @@ class View:
 
     # --- what is held ---
 
-    def _all(self, keys: Sequence[bytes], patience_s: float) -> dict[bytes, Known] | None:
+    def _all(self, keys: Sequence[str], patience_s: float) -> dict[str, Known] | None:
         here = patience_s == math.inf or not self._store().remote
         if here:
             self._poll()
@@ -149,26 +165,25 @@ class View:
             if len(found) < len(set(keys)):
                 return None
         distrusted = self._deaf is not None and self._clock() - self._heard_at > _TRUSTED_S
-        return {
-            key: reduce(Known.with_more, mine.get(key, ()), found[key].refusals_only() if distrusted else found[key])
-            for key in keys
-        }
+        if distrusted:
+            found = {key: one.refusals_only() for key, one in found.items()}
+        return {key: reduce(lambda known, change: change(known), mine.get(key, ()), found[key]) for key in keys}
 
-    def _look(self, keys: Iterable[bytes]) -> tuple[dict[bytes, Known], dict[bytes, list[Known]], int]:
+    def _look(self, keys: Iterable[str]) -> tuple[dict[str, Known], dict[str, list[Callable[[Known], Known]]], int]:
         with self._guard:
             found = {key: self._known[key] for key in keys if key in self._known}
             mine = {key: list(self._uncommitted[key].values()) for key in keys if key in self._uncommitted}
             return found, mine, self._forgets
 
-    def _fetch(self, keys: Sequence[bytes], forgets: int) -> dict[bytes, Known]:
-        read = _read(self._store(), keys)
+    def _fetch(self, keys: Sequence[str], forgets: int) -> dict[str, Known]:
+        read = _read(self._store(), keys, datetime.now(UTC))
         with self._guard:
             if forgets == self._forgets:  # else it may be out of date already
                 for key, known in read.items():
                     self._keep(key, known)
         return read
 
-    def _read_ahead(self, keys: Sequence[bytes]) -> None:
+    def _read_ahead(self, keys: Sequence[str]) -> None:
         """On the watcher's thread: hold these from now on."""
         if self._token is None:
             self._listen()
@@ -204,10 +219,10 @@ class View:
             with self._guard:
                 self._forget({change.key for change in changes})
 
-    def _keep(self, key: bytes, known: Known) -> None:
+    def _keep(self, key: str, known: Known) -> None:
         self._drop(key)
         self._known[key] = known
-        for document in known.documents:
+        for document in known.all_documents:
             self._readers.setdefault(document, set()).add(key)
         if len(self._known) > _HELD:
             self._drop(next(iter(self._known)))
@@ -218,39 +233,51 @@ class View:
             for key in list(self._readers.get(document, ())):
                 self._drop(key)
 
-    def _drop(self, key: bytes) -> None:
+    def _drop(self, key: str) -> None:
         known = self._known.pop(key, Known())
-        for document in known.documents:
+        for document in known.all_documents:
             self._readers[document].discard(key)
             if not self._readers[document]:
                 del self._readers[document]
 
 
-def _read(store: Store, keys: Sequence[bytes]) -> dict[bytes, Known]:
+def _read(store: Store, keys: Sequence[str], now: datetime) -> dict[str, Known]:
     """What the store knows under these keys: three questions, however many they are."""
-    first = store.get_many([name for key in keys for name in (identifier_doc(key), consent_doc(key))])
-    person_of = {key: str(first[own].body["person"]) for key in keys if (own := identifier_doc(key)) in first}
-    people = store.get_many({person_doc(person) for person in person_of.values()}) if person_of else {}
-    bodies = {one.key: cast("Mapping[str, Any]", one.body) for one in people.values()}
-    more = {consent_doc(bytes.fromhex(key)) for body in bodies.values() for key in body["keys"]}
-    consents = {**first, **(store.get_many(more - first.keys()) if more else {})}
-    return {key: _known(key, person_of.get(key), bodies, consents) for key in keys}
+    asked = [name for key in keys for name in (identifier_doc(key), consent_doc(key), tombstone_doc(key))]
+    bodies = {name: one.body for name, one in store.get_many(asked).items()}
+    owned = {key: owned_in(body) for key in keys if (body := bodies.get(identifier_doc(key))) is not None}
+    people = [person_doc(id) for id in people_of(owned)]
+    bodies |= {name: one.body for name, one in (store.get_many(people) if people else {}).items()}
+    lives = {name: life for name in people if name in bodies and (life := life_in(bodies[name])) is not None}
+    more = {consent_doc(link.key) for life in lives.values() for link in life.graph.links} - set(asked)
+    bodies |= {name: one.body for name, one in (store.get_many(more) if more else {}).items()}
+    return {key: _known(key, owned.get(key), lives, bodies, now) for key in keys}
 
 
 def _known(
-    key: bytes, person: str | None, people: Mapping[str, Mapping[str, Any]], consents: Mapping[str, Document]
+    key: str, owned: Owned | None, lives: Mapping[str, Life], bodies: Mapping[str, Body], now: datetime
 ) -> Known:
-    body = people.get(person_doc(person or ""))
-    own, theirs = {consent_doc(key)}, () if body is None else body["keys"]
-    names = own.union(consent_doc(bytes.fromhex(one)) for one in theirs)
-    return Known(
-        person=person if body is not None else None,
-        unique={} if body is None else body["unique"],
-        logged_in=body is not None and body["logged_in"],
-        traits={} if body is None else body["traits"],
-        choices=choices_in(consents[name].body for name in names if name in consents),
-        documents=frozenset([identifier_doc(key), person_doc(person or ""), *names]),
-    )
+    grave = bodies.get(tombstone_doc(key))
+
+    def of(person: str | None, alone: Known | None = None) -> Known:
+        life = lives.get(person_doc(person)) if person else None
+        keys = list(dict.fromkeys([key, *(link.key for link in life.graph.links)] if life else [key]))
+        names = [consent_doc(one) for one in keys]
+        documents = [identifier_doc(key), tombstone_doc(key), *names, *([person_doc(person)] if person else [])]
+        return Known(
+            graph=life.graph if life else None,
+            owned=owned,
+            traits=life.traits if life else Traits(),
+            choices=choices_in([bodies[name] for name in names if name in bodies], now=now),
+            alone=alone,
+            tombstone=None if grave is None else tombstone_in(grave),
+            keys=tuple(keys),
+            documents=frozenset(documents),
+        )
+
+    if owned is None or owned.contested is None:
+        return of(owned.person if owned else None)
+    return of(owned.person, alone=of(anonymous(key, owned.contested)))
 
 
 def _newest(store: Store) -> int:

@@ -33,7 +33,7 @@ class Watcher:
         self,
         store: Callable[[], Store],
         *,
-        read: Callable[[Sequence[bytes]], None],
+        read: Callable[[Sequence[str]], None],
         catch_up: Callable[[], None],
         token: Callable[[], int | None],
     ) -> None:
@@ -41,13 +41,13 @@ class Watcher:
         self._read = read
         self._catch_up = catch_up
         self._token = token
-        self._asked: deque[tuple[Sequence[bytes], threading.Event]] = deque()
+        self._asked: deque[tuple[Sequence[str], threading.Event]] = deque()
         self._wake = threading.Event()
         self._ended = threading.Event()
         self._starting = threading.Lock()
         self._threads: list[threading.Thread] = []
 
-    def ask(self, keys: Sequence[bytes], patience_s: float) -> None:
+    def ask(self, keys: Sequence[str], patience_s: float) -> None:
         """Let these be read, and wait for it so long."""
         done = threading.Event()
         self._asked.append((keys, done))

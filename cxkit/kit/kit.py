@@ -321,8 +321,8 @@ class Kit:
 
     def _verdict(self, subject: bytes, purposes: int) -> tuple[Answer, datetime | None]:
         named = [purpose for place, purpose in enumerate(PURPOSES) if purposes >> place & 1]
-        refused = self.desk.view.refuses(subject, named)
-        return "unknown" if refused is None else "refused" if refused else "allowed", None
+        refused, erased_at = self.desk.view.standing(subject, named)
+        return "unknown" if refused is None else "refused" if refused else "allowed", erased_at
 
     def _settle(self, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s

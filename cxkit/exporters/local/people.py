@@ -8,7 +8,8 @@ from typing import Final
 
 from cxkit.exporters.local.sessions import Sessions
 from cxkit.model import Evidence
-from cxkit.rules.identity import UNIQUE, Owner, resolve
+from cxkit.rules.identity import UNIQUE
+from cxkit.rules.identity.earlier import Owner, resolve
 
 __all__ = ["People"]
 

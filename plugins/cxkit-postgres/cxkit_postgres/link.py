@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -20,6 +20,8 @@ from cxkit_postgres.trouble import BUSY, failed
 __all__ = ["Link", "Links", "checked", "has_input"]
 
 T = TypeVar("T")
+
+_EVENTS: Final = {1: select.POLLIN, 2: select.POLLOUT}
 
 
 class Link(psycopg.Connection[tuple[Any, ...]]):
@@ -44,9 +46,26 @@ class Link(psycopg.Connection[tuple[Any, ...]]):
         link.timeout_s = timeout_s
         return link
 
-    def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
-        """As the client library does, but not for ever."""
-        return super().wait(_bounded(gen, monotonic() + self.timeout_s), *args, **kwargs)
+    def wait(self, gen: Generator[Any, Any, T], *_: Any, **__: Any) -> T:
+        """What the client library waits with, but not for ever.
+
+        Its generators ask for what shall be possible (1: read, 2: write, 3: either) and are told what is.
+        """
+        deadline = monotonic() + self.timeout_s
+        poll = select.poll()
+        try:
+            wanted = next(gen)
+            while True:
+                poll.register(self.fileno(), sum(event for bit, event in _EVENTS.items() if wanted & bit))
+                found = poll.poll(max(0.0, deadline - monotonic()) * 1000)
+                if not found:
+                    raise TimeoutError
+                # An end or an error is for whoever reads or writes next to find out.
+                ready = sum(bit for bit, event in _EVENTS.items() if found[0][1] & event)
+                wanted = gen.send(ready or wanted)
+        except StopIteration as ended:
+            result: T = ended.value
+            return result
 
 
 def checked(dsn: Secret) -> Secret:
@@ -130,16 +149,3 @@ class Links:
                 return link
             link.close()
         return None
-
-
-def _bounded(gen: Generator[Any, Any, T], deadline: float) -> Generator[Any, Any, T]:
-    try:
-        wanted = next(gen)
-        while True:
-            ready = yield wanted
-            if not ready and monotonic() > deadline:
-                raise TimeoutError
-            wanted = gen.send(ready)
-    except StopIteration as ended:
-        result: T = ended.value
-        return result

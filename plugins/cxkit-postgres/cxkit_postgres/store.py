@@ -213,7 +213,7 @@ _CHANGES: Final = """SELECT lost, changed.* FROM {schema}.lost(%s) AS lost LEFT 
         SELECT token, key, version, body IS NULL FROM {schema}.document
         WHERE token > %s AND NOT lost ORDER BY token LIMIT %s
     ) AS changed ON true ORDER BY token"""
-_CHANGED: Final = "SELECT {schema}.lost(%s) OR {schema}.newest() > %s"
+_CHANGED: Final = "SELECT {schema}.lost(%s) OR EXISTS (SELECT FROM {schema}.document WHERE token > %s)"
 _COMMIT: Final = """SELECT actual, versions FROM {schema}.commit(
         %s, %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bytea[])"""
 

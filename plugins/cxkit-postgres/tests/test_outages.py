@@ -106,6 +106,7 @@ def test_a_standby_that_takes_over_and_knows_less_is_noticed(
     assert store.await_change(lost[-1].token, timeout_s=60) is True, "what is lost is a change"
     assert code_of(lambda: store.changes_since(lost[-1].token)) == "CX9050"
     assert store.changes_since(0) == other.changes_since(0) == known, "said once, and to those alone who knew of it"
+    assert store.await_change(known[-1].token, timeout_s=0.0) is False, "nothing has changed since"
     put(other, "cup/3")
     (after,) = store.changes_since(known[-1].token)
     assert after.token > lost[-1].token, "no token is given twice"

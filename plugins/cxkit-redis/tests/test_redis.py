@@ -252,6 +252,7 @@ def test_a_replica_refuses_and_its_losses_are_noticed_when_it_takes_over(
     replica.start()
     assert code_of(lambda: store.changes_since(lost.token)) == "CX9070"
     assert store.changes_since(0) == known
+    assert store.await_change(known[-1].token, timeout_s=0.0) is False, "nothing has changed since"
     put(store, "cup/1", 1)
     assert store.changes_since(known[-1].token)[0].token > lost.token
 

@@ -1,0 +1,99 @@
+"""People: what the graph decided, written down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+from cxkit.flows.documents import (
+    Ledger,
+    Life,
+    consent_doc,
+    consents_in,
+    identifier_doc,
+    ledger_doc,
+    life_in,
+    person_doc,
+    written,
+)
+from cxkit.flows.reading import Reading
+from cxkit.model import JSON, Interaction, Trait
+from cxkit.rules.consent import merged
+from cxkit.rules.identity import Person, Resolution
+from cxkit.rules.profile import Traits, merge_traits, with_traits
+
+__all__ = ["read_lives", "write_resolution"]
+
+
+def read_lives(reading: Reading, people: Iterable[str]) -> dict[str, Life]:
+    """Those who are still somebody, by id.
+
+    Raises:
+        StoreError: They cannot be read now.
+    """
+    names = {id: person_doc(id) for id in people}
+    bodies = reading.get(names.values())
+    return {id: life for id, name in names.items() if name in bodies and (life := life_in(bodies[name])) is not None}
+
+
+def write_resolution(
+    reading: Reading,
+    found: Resolution,
+    lives: Mapping[str, Life],
+    *,
+    types: Mapping[str, str],
+    command: Interaction,
+    traits: Mapping[str, Trait],
+) -> None:
+    """Each document as a resolution says, and the person's traits after the command.
+
+    Args:
+        lives: At least of all who are part of it.
+        types: Key to type, of the identifiers that were seen.
+    """
+    person = found.person
+    assert person is not None, "there is somebody"
+    held = lives[person.id].traits if person.id in lives else Traits()
+    for one in found.absorbed:
+        held = merge_traits(held, lives[one.id].traits, at=command.occurred_at)
+    after = with_traits(held, traits, id=command.id, at=command.occurred_at) if traits else held
+    reading.get([person_doc(id) for id in (person.id, *found.pointing)])
+    if found.new or found.linked or found.merge or traits or person != lives[person.id].graph:
+        reading.put(person_doc(person.id), written(Life(graph=person, traits=after)))
+    _own(reading, found, person, {**types, **{link.key: link.type for link in person.links}}, command.id)
+    for id in found.pointing:
+        reading.put(person_doc(id), {"part_of": person.id})
+    if found.merge is not None:
+        _write_merge(reading, found, lives, command)
+
+
+def _own(reading: Reading, found: Resolution, person: Person, types: Mapping[str, str], command: str) -> None:
+    names = {key: identifier_doc(key) for key in (*found.moved, *found.contested)}
+    bodies = reading.get(names.values())
+    for key in found.moved:
+        body: dict[str, JSON] = {**bodies.get(names[key], {"type": types[key]}), "person": person.id}
+        reading.put(names[key], body)
+    for key in found.contested:
+        reading.put(names[key], {**bodies[names[key]], "contested": command})
+
+
+def _write_merge(reading: Reading, found: Resolution, lives: Mapping[str, Life], command: Interaction) -> None:
+    """The ledger's row; and where the people had chosen differently, that this is not settled."""
+    row, person = found.merge, found.person
+    assert row is not None, "somebody was absorbed"
+    assert person is not None, "by somebody"
+    name = ledger_doc(row.command)
+    reading.get([name])
+    reading.put(name, written(Ledger(merge=row, traits={one.id: lives[one.id].traits for one in row.absorbed})))
+    theirs = {link.key for one in row.absorbed for link in one.links}
+    mine = [link.key for link in person.links if link.key not in theirs and link not in found.linked]
+    if not mine or not theirs:
+        return
+    names = {key: consent_doc(key) for key in (*mine, *theirs)}
+    bodies = reading.get(names.values())
+    sides = [consents_in(bodies[names[key]] for key in side if names[key] in bodies) for side in (mine, theirs)]
+    conflict = merged(*sides, id=row.command, at=row.at)
+    if conflict is not None:
+        name = names[mine[0]]
+        records = cast("list[JSON]", bodies[name]["records"]) if name in bodies else []
+        reading.put(name, {"records": [*records, written(conflict)]})

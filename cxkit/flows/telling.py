@@ -1,0 +1,64 @@
+"""Telling: traits on their way from the app, through a command's properties, to the profile.
+
+What is simply set and was declared stands among the properties under its own name, as exporters expect; what
+adds to, collects or only observes stands in the list ``changes``, for nobody must take it for a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+import attrs
+import msgspec
+
+from cxkit.capture.redact import Redactor
+from cxkit.capture.sanitise import sanitise
+from cxkit.model import JSON, Trait
+
+__all__ = ["clean_traits", "told", "traits_in"]
+
+_CHANGES: Final = "changes"
+
+
+class _Change(msgspec.Struct, omit_defaults=True):
+    trait: str
+    value: Any
+    how: str = "set"
+    provenance: str = "declared"
+    expires_in_s: float | None = None
+
+
+def clean_traits(traits: Mapping[str, Any]) -> dict[str, Trait]:
+    """As they may be kept: redacted, and of JSON alone."""
+    given = {name: one if isinstance(one, Trait) else Trait(value=one) for name, one in traits.items()}
+    values = sanitise({name: one.value for name, one in given.items()}, redactor=Redactor()).properties
+    return {name: attrs.evolve(given[name], value=value) for name, value in values.items() if name in given}
+
+
+def told(traits: Mapping[str, Trait]) -> dict[str, JSON]:
+    """The properties of the command that tells them."""
+    plain = {name: one.value for name, one in traits.items() if one == Trait(value=one.value) and name != _CHANGES}
+    changes = [
+        _Change(name, one.value, one.how, one.provenance, one.expires_in_s)
+        for name, one in traits.items()
+        if name not in plain
+    ]
+    return {**plain, **({_CHANGES: cast("JSON", msgspec.to_builtins(changes))} if changes else {})}
+
+
+def traits_in(properties: Mapping[str, JSON]) -> dict[str, Trait]:
+    """The traits that a command tells.
+
+    Raises:
+        ValueError: It tells no such thing.
+    """
+    found = {name: Trait(value=value) for name, value in properties.items() if name != _CHANGES}
+    for one in msgspec.convert(properties.get(_CHANGES, []), list[_Change]):
+        found[one.trait] = Trait(
+            value=one.value,
+            how=cast("Any", one.how),
+            provenance=cast("Any", one.provenance),
+            expires_in_s=one.expires_in_s,
+        )
+    return found

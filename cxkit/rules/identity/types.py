@@ -1,0 +1,74 @@
+"""Types of identifiers: what each is worth in the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+import attrs
+
+__all__ = ["CONTACTS", "SESSIONS", "TYPES", "UNIQUE", "IdentifierType", "Kind", "type_of"]
+
+Kind = Literal["strong", "contact", "device"]
+"""Says who a person is; reaches a person; is used by a person, and perhaps by others."""
+
+_WEEK_S: Final = 7 * 86_400.0
+_YEAR_S: Final = 365 * 86_400.0
+
+
+@attrs.frozen(kw_only=True)
+class IdentifierType:
+    """What identifiers of one type are worth.
+
+    Example:
+        >>> TYPES["email"].kind, TYPES["email"].most
+        ('contact', 5)
+    """
+
+    name: str
+    kind: Kind = "device"
+    unique: bool = False
+    """Whether a person has one, for ever: two values are two people."""
+    most: int = 5
+    """How many of them are linked to one person at most."""
+    within_s: float | None = _WEEK_S
+    """... in any time of that length; None for ever."""
+    priority: int = 0
+    """Among equal evidence the higher one goes first, and the lower one gives way."""
+
+
+TYPES: Final[Mapping[str, IdentifierType]] = {
+    one.name: one
+    for one in (
+        IdentifierType(name="user_id", kind="strong", unique=True, most=1, within_s=None, priority=90),
+        IdentifierType(name="loyalty", kind="strong", within_s=None, priority=80),
+        IdentifierType(name="email", kind="contact", within_s=_YEAR_S, priority=70),
+        IdentifierType(name="phone", kind="contact", within_s=_YEAR_S, priority=60),
+        IdentifierType(name="visitor", priority=50),
+        IdentifierType(name="anonymous_id", priority=40),
+        IdentifierType(name="device_id", priority=30),
+        IdentifierType(name="push_token", priority=20),
+    )
+}
+"""The types that are known without being declared."""
+
+CONTACTS: Final = frozenset(name for name, one in TYPES.items() if one.kind == "contact")
+"""Types whose values reach a person: only their keyed hash is ever kept."""
+
+UNIQUE: Final = frozenset(name for name, one in TYPES.items() if one.unique)
+"""Types of which a person has one, for ever."""
+
+SESSIONS: Final = frozenset({"session", "session_id", "sessionid", "sid"})
+"""Types that never identify: a session ends, so each would be one more node of the graph and join nothing."""
+
+_OTHER: Final = IdentifierType(name="")
+
+
+def type_of(name: str, types: Mapping[str, IdentifierType] = TYPES) -> IdentifierType:
+    """What a type is worth; one that is not declared is a device of the lowest priority.
+
+    Example:
+        >>> type_of("till_number").kind
+        'device'
+    """
+    return types.get(name, _OTHER)
