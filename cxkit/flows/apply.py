@@ -20,6 +20,8 @@ from cxkit.roles import Batch, Outcome, Store
 __all__ = ["COMMANDS", "Applier"]
 
 _TRIES: Final = 20
+_KINDS: Final = frozenset({"identity", "consent"})
+"""Of commands; whatever else comes is a contact."""
 
 COMMANDS: Final[Mapping[str, Callable[[Reading, Keyring, Interaction], object]]] = {
     IDENTIFIED.name: identified,
@@ -58,7 +60,7 @@ class Applier:
             command, keys = None, frozenset[str]()
             try:
                 command = decode(payload)
-                if command.name not in COMMANDS:
+                if command.kind not in _KINDS:
                     contacts.append(command)
                     continue
                 keys = frozenset(keys_of(self._keyring, command.identity))

@@ -77,9 +77,13 @@ def history_doc(key: str) -> str:
 
 
 def key_of(keyring: Keyring, identifier: Identifier) -> str:
-    """The key of an identifier. A contact's value already is its key."""
+    """The key of an identifier. A contact's value already is its key.
+
+    Raises:
+        ValueError: It is none.
+    """
     if identifier.type in CONTACTS:
-        return identifier.value
+        return bytes.fromhex(identifier.value).hex()
     return keyring.identifier_key(identifier.type, identifier.value).hex()
 
 
@@ -105,9 +109,9 @@ class Ledger:
     """Person to traits."""
 
 
-def written(value: object, **more: JSON) -> dict[str, JSON]:
-    """The body of a document that holds this."""
-    return {**msgspec.to_builtins(value), **more}
+def written(value: object) -> dict[str, JSON]:
+    """The body of a document that holds this, as it will be read again."""
+    return cast("dict[str, JSON]", msgspec.json.decode(msgspec.json.encode(value)))
 
 
 def read(body: Body, kind: type[T]) -> T:

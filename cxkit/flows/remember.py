@@ -31,13 +31,15 @@ def remember(store: Callable[[], Store], keyring: Keyring, interactions: Sequenc
         key = next(iter(keys_of(keyring, one.identity)), None)
         if key is not None:
             facts.setdefault(history_doc(key), []).append(recent_of(one))
+    if not facts:
+        return
     for _ in range(_TRIES):
         try:
-            _fold_all(store(), facts)
+            return _fold_all(store(), facts)
         except ConflictError:
             continue
-        return
-    _fold_one_by_one(store(), facts)
+    for name, more in facts.items():  # where many write at once, a batch conflicts somewhere each time
+        _fold_all(store(), {name: more})
 
 
 def _fold_all(store: Store, facts: Mapping[str, Sequence[Recent]]) -> None:
@@ -51,13 +53,3 @@ def _fold_all(store: Store, facts: Mapping[str, Sequence[Recent]]) -> None:
             puts[name] = Put(body=written(after))
     if puts:
         store.commit(puts, expected={name: found[name].version if name in found else 0 for name in puts})
-
-
-def _fold_one_by_one(store: Store, facts: Mapping[str, Sequence[Recent]]) -> None:
-    """Where many write at once, a batch conflicts somewhere each time.
-
-    Raises:
-        StoreError: Even one of them does.
-    """
-    for name, more in facts.items():
-        _fold_all(store, {name: more})

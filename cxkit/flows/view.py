@@ -101,8 +101,7 @@ class View:
         both = [known for one in found.values() for known in (one, one.alone) if known is not None]
         people = {known.graph.id: known.graph for known in both if known.graph is not None}
         person = whose(seen, owned=owned, people=people)
-        theirs = [one.alone if one.alone is not None and person != one.person else one for one in found.values()]
-        theirs = [one for one in theirs if one.person in (None, person)]
+        theirs = [of for key, one in found.items() if (of := _of(key, one, person)) is not None]
         return reduce(Known.with_more, theirs or [Known()])
 
     def under(self, key: str, *, patience_s: float = math.inf) -> Known | None:
@@ -239,6 +238,14 @@ class View:
             self._readers[document].discard(key)
             if not self._readers[document]:
                 del self._readers[document]
+
+
+def _of(key: str, known: Known, person: str | None) -> Known | None:
+    """What is known under an identifier that is this person's, too; None if it is somebody else's."""
+    if known.person in (None, person):
+        return known
+    contested = known.owned.contested if known.owned else None
+    return known.alone if contested is not None and person == anonymous(key, contested) else None
 
 
 def _read(store: Store, keys: Sequence[str], now: datetime) -> dict[str, Known]:

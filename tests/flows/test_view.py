@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import sys
 import threading
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,9 +15,9 @@ from cxkit.errors import StoreError
 from cxkit.flows.apply import Applier
 from cxkit.flows.bus import Bus
 from cxkit.flows.documents import keys_of
-from cxkit.flows.known import Known
+from cxkit.flows.known import Choices, Known
 from cxkit.flows.view import View
-from cxkit.model import Identity
+from cxkit.model import JSON, Identity, Trait
 from cxkit.roles import Put
 from cxkit.stores.memory import MemoryStore
 from tests.flows.world import KEYS, Faulty, Ticking, batch, chose, identified, identity, key
@@ -39,7 +41,7 @@ class Seen:
 
     def refuses(self, *purposes: str) -> bool | None:
         """Nancy's answer, as delivery asks for it."""
-        return self.view.refuses(bytes.fromhex(key("user_id", "nancy")), purposes)
+        return self.view.standing(bytes.fromhex(key("user_id", "nancy")), purposes)[0]
 
 
 @pytest.fixture
@@ -50,6 +52,10 @@ def seen(store: Faulty) -> Seen:
 def choice(known: Known | None, purpose: str = "analytics") -> str | None:
     assert known is not None
     return known.choices[purpose][0] if purpose in known.choices else None
+
+
+def values(known: Known) -> dict[str, JSON]:
+    return known.values(datetime(2026, 11, 22, tzinfo=UTC))
 
 
 def test_of_nobody_nothing_is_known_and_nothing_asked(seen: Seen) -> None:
@@ -64,7 +70,7 @@ def test_a_person_is_known_by_each_of_their_identifiers(seen: Seen) -> None:
     for who in (NANCY, identity(user_id="nancy"), identity("cookie", visitor="v1")):
         known = seen.of(who)
         assert known is not None
-        assert (known.person, known.traits, choice(known)) == ("01", {"plan": "gold"}, "granted")
+        assert (known.person, values(known), choice(known)) == ("01", {"plan": "gold"}, "granted")
 
 
 def test_it_answers_from_memory(seen: Seen) -> None:
@@ -100,16 +106,20 @@ def test_a_person_who_gains_an_identifier_gains_what_was_chosen_under_it(seen: S
 
 def test_a_command_shows_before_it_is_committed_and_not_twice(seen: Seen) -> None:
     made = chose(NANCY, id="01", analytics="denied")
-    seen.view.remembers(keys_of(KEYS, NANCY), "01", Known(choices={"analytics": ("denied", made.occurred_at)}))
-    seen.view.remembers(keys_of(KEYS, NANCY), "02", Known(traits={"plan": "gold"}))
+    choices: Choices = {"analytics": ("denied", made.occurred_at)}
+    seen.view.remembers(keys_of(KEYS, NANCY), "01", lambda known: known.chose(choices))
+    told = {"plan": Trait(value="gold")}
+    seen.view.remembers(
+        keys_of(KEYS, NANCY), "02", lambda known: known.told(told, frozenset(), id="02", at=made.occurred_at)
+    )
     known = seen.of(NANCY)
     assert known is not None
-    assert (choice(known), known.traits) == ("denied", {"plan": "gold"})
+    assert (choice(known), values(known)) == ("denied", {"plan": "gold"})
     seen.here.export(batch(made), deadline_s=5)
     seen.here.export(batch(identified(NANCY, id="02", plan="silver")), deadline_s=5)
     known = seen.of(NANCY)
     assert known is not None
-    assert (choice(known), known.traits) == ("denied", {"plan": "silver"})
+    assert (choice(known), values(known)) == ("denied", {"plan": "silver"})
 
 
 def test_a_choice_shows_all_the_while_it_is_committed(seen: Seen) -> None:
@@ -121,7 +131,8 @@ def test_a_choice_shows_all_the_while_it_is_committed(seen: Seen) -> None:
             one = identity(user_id=f"nancy-{number}")
             made = chose(one, id="01", analytics="denied")
             assert choice(seen.of(one)) is None
-            seen.view.remembers(keys_of(KEYS, one), "01", Known(choices={"analytics": ("denied", made.occurred_at)}))
+            choices: Choices = {"analytics": ("denied", made.occurred_at)}
+            seen.view.remembers(keys_of(KEYS, one), "01", partial(Known.chose, choices=choices))
             commit = threading.Thread(target=seen.here.export, args=(batch(made),), kwargs={"deadline_s": 5})
             commit.start()
             while commit.is_alive():
@@ -179,7 +190,7 @@ def test_after_a_minute_without_the_store_only_refusals_are_remembered(seen: See
         known = seen.of(NANCY)
         assert known is not None
         assert (known.stale, choice(known, "advertising")) == (stale, "denied")
-        assert (known.traits, choice(known)) == (({}, None) if stale else ({"plan": "gold"}, "granted"))
+        assert (values(known), choice(known)) == (({}, None) if stale else ({"plan": "gold"}, "granted"))
     seen.store.broken = False
     seen.clock.now_s += 0.5
     assert choice(seen.of(NANCY)) == "granted"
@@ -190,7 +201,7 @@ def test_whatever_a_strange_store_raises_is_not_knowing() -> None:
         def changes_since(self, token: int, *, limit: int = 1000) -> Any:
             raise ZeroDivisionError
 
-    assert View(lambda: Strange(MemoryStore())).refuses(bytes(16), ["analytics"]) is None
+    assert View(lambda: Strange(MemoryStore())).standing(bytes(16), ["analytics"]) == (None, None)
 
 
 def test_a_denial_of_the_necessary_stops_nothing(seen: Seen) -> None:
@@ -217,8 +228,8 @@ def test_of_two_who_share_a_device_each_is_known_as_themselves(seen: Seen) -> No
     nancy, guest = seen.of(NANCY), seen.of(identity("cookie", visitor="v1"))
     assert nancy is not None
     assert guest is not None
-    assert (nancy.person, nancy.traits, choice(nancy, "advertising")) == ("03", {"plan": "gold"}, "denied")
-    assert (guest.person, choice(guest, "advertising")) == ("01", "granted")
+    assert (nancy.person, values(nancy), choice(nancy, "advertising")) == ("03", {"plan": "gold"}, "denied")
+    assert (guest.person, values(guest), choice(guest, "advertising")) == (None, {}, "granted"), "the device's alone"
 
 
 def test_who_logs_in_for_the_first_time_on_anothers_device_starts_with_nothing(seen: Seen) -> None:
@@ -228,7 +239,7 @@ def test_who_logs_in_for_the_first_time_on_anothers_device_starts_with_nothing(s
     )
     known = seen.of(NANCY)
     assert known is not None
-    assert (known.person, known.traits, choice(known, "profiling")) == (None, {}, None)
+    assert (known.person, values(known), choice(known, "profiling")) == (None, {}, None)
 
 
 # --- size ---
