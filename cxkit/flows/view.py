@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from functools import reduce
 from typing import Final
 
-from cxkit.errors import StoreError
+from cxkit.errors import RewoundError, StoreError
 from cxkit.flows.bus import Committed
 from cxkit.flows.documents import (
     Body,
@@ -203,12 +203,24 @@ class View:
     def _listen(self) -> None:
         try:
             with self._catching_up:
-                self._catch_up(self._store())
+                try:
+                    self._catch_up(self._store())
+                except RewoundError:
+                    self._know_nothing()
+                    self._catch_up(self._store())
         except Exception as error:
             self._deaf = error
             raise
         self._heard_at = self._clock()
         self._deaf = None
+
+    def _know_nothing(self) -> None:
+        """What was read may be gone: begin anew, with the changes that come next."""
+        with self._guard:
+            self._forgets += 1
+            self._known.clear()
+            self._readers.clear()
+            self._token = None
 
     def _catch_up(self, store: Store) -> None:
         if self._token is None:

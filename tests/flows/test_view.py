@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cxkit.errors import StoreError
+from cxkit.errors import RewoundError, StoreError
 from cxkit.flows.apply import Applier
 from cxkit.flows.bus import Bus
 from cxkit.flows.documents import keys_of
@@ -30,7 +30,7 @@ class Seen:
 
     def __init__(self, store: Faulty) -> None:
         self.store, self.clock = store, Ticking()
-        self.view = View(lambda: store, clock=self.clock)
+        self.view = View(lambda: self.store, clock=self.clock)
         bus = Bus()
         bus.subscribe(self.view.committed)
         self.here = Applier(lambda: store.inner, KEYS, bus)
@@ -194,6 +194,24 @@ def test_after_a_minute_without_the_store_only_refusals_are_remembered(seen: See
     seen.store.broken = False
     seen.clock.now_s += 0.5
     assert choice(seen.of(NANCY)) == "granted"
+
+
+def test_of_a_store_that_was_wound_back_nothing_is_remembered(seen: Seen) -> None:
+    seen.here.export(batch(chose(NANCY, id="01", analytics="granted")), deadline_s=5)
+    assert choice(seen.of(NANCY)) == "granted"
+
+    class Rewound(Faulty):
+        told = False
+
+        def changes_since(self, token: int, *, limit: int = 1000) -> Any:
+            if not self.told:
+                self.told = True
+                raise RewoundError("it lost something", fix="nothing")
+            return super().changes_since(token, limit=limit)
+
+    seen.store = Rewound(MemoryStore())  # as it was before anything was chosen
+    seen.clock.now_s += 0.5
+    assert choice(seen.of(NANCY)) is None
 
 
 def test_whatever_a_strange_store_raises_is_not_knowing() -> None:

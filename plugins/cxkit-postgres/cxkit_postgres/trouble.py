@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import psycopg
 
-from cxkit.errors import StoreError
+from cxkit.errors import RewoundError, StoreError
 
 __all__ = ["BUSY", "ENCODING", "GONE_BACK", "NEWER", "OLD_SERVER", "SLOW", "Trouble", "failed", "store_error"]
 
@@ -78,7 +78,8 @@ def failed(trouble: Trouble) -> StoreError:
         >>> failed(SLOW).what
         'PostgreSQL did not answer in time'
     """
-    return StoreError(f"PostgreSQL {trouble.what}", fix=trouble.fix, code=trouble.code)
+    kind = RewoundError if trouble is GONE_BACK else StoreError
+    return kind(f"PostgreSQL {trouble.what}", fix=trouble.fix, code=trouble.code)
 
 
 def store_error(error: Exception) -> StoreError:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import redis.exceptions as redis
 
-from cxkit.errors import StoreError
+from cxkit.errors import RewoundError, StoreError
 
 __all__ = ["CLUSTER", "EVICTS", "GONE_BACK", "NEWER", "OLD_SERVER", "Trouble", "failed", "store_error"]
 
@@ -78,7 +78,8 @@ def failed(trouble: Trouble) -> StoreError:
         >>> failed(EVICTS).what
         'Redis throws keys away when its memory is full'
     """
-    return StoreError(f"Redis {trouble.what}", fix=trouble.fix, code=trouble.code)
+    kind = RewoundError if trouble is GONE_BACK else StoreError
+    return kind(f"Redis {trouble.what}", fix=trouble.fix, code=trouble.code)
 
 
 def store_error(error: Exception) -> StoreError:
