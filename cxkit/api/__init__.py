@@ -2,7 +2,7 @@
 
 Nothing here raises into the app in production, or blocks it. Kits are found when something is
 captured: the scope's, else the default one. ``touchpoints`` and ``experiences`` hold the handles,
-``scopes`` what acts on the current scope, ``controls`` what acts on the kit.
+``scopes`` open scopes, ``customer`` is whom the current one is about, ``controls`` acts on the kit.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from cxkit.api.controls import close, configure, flush, settled, stats
+from cxkit.api.customer import Current, current, grant, identify, link, logout, trait, withdraw
 from cxkit.api.experiences import Experience, experience
-from cxkit.api.scopes import carry, grant, identify, pack, profile, scope, unpack, withdraw
+from cxkit.api.scopes import carry, pack, scope, unpack
 from cxkit.api.touchpoints import Occurrence, Ongoing, Touchpoint, money, touchpoint
 from cxkit.errors import CXError
 from cxkit.model import Decision, Feedback, Interaction, Money, Variant
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Account",
     "CXError",
+    "Current",
     "Decision",
     "Experience",
     "Feedback",
@@ -39,17 +41,20 @@ __all__ = [
     "carry",
     "close",
     "configure",
+    "current",
     "experience",
     "flush",
     "grant",
     "identify",
+    "link",
+    "logout",
     "money",
     "pack",
-    "profile",
     "scope",
     "settled",
     "stats",
     "touchpoint",
+    "trait",
     "unpack",
     "withdraw",
 ]

@@ -11,12 +11,15 @@ from cxkit.errors import DeclarationError, StateError
 from cxkit.flows.consent import CONSENT_CHANGED
 from cxkit.flows.decide import SHOWN
 from cxkit.flows.identify import IDENTIFIED
+from cxkit.flows.link import LINKED, LOGGED_OUT
 
 __all__ = ["declare", "declared", "unconfigured"]
 
 logger = logging.getLogger("cxkit")
 
-RESERVED: Final = frozenset({"page.viewed", SHOWN.name, IDENTIFIED.name, CONSENT_CHANGED.name})
+RESERVED: Final = frozenset(
+    {"page.viewed", SHOWN.name, IDENTIFIED.name, LINKED.name, LOGGED_OUT.name, CONSENT_CHANGED.name}
+)
 """What cxkit itself captures: its purposes are not the app's to set."""
 
 declared: dict[tuple[str, str], str] = {}

@@ -138,6 +138,14 @@ class Scope:
         child.aside = self.aside
         return child
 
+    def leave_person(self) -> None:
+        """Forget whose it was; what was chosen here, and the browser's objection, are the device's."""
+        self.recalled = {}
+        self.aside = None
+        self.pending = self.returning = False
+        self.shown = set()
+        self.change(identity=Identity())
+
     def show(self, depth: int) -> None:
         """Something of that depth was shown, here and so in the scopes around."""
         scope: Scope | None = self

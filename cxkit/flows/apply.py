@@ -11,6 +11,7 @@ from cxkit.flows.bus import Bus, Committed
 from cxkit.flows.consent import CONSENT_CHANGED, consented
 from cxkit.flows.documents import keys_of
 from cxkit.flows.identify import IDENTIFIED, identified
+from cxkit.flows.link import LINKED
 from cxkit.flows.reading import Reading
 from cxkit.flows.remember import remember
 from cxkit.keyring import Keyring
@@ -25,6 +26,7 @@ _KINDS: Final = frozenset({"identity", "consent"})
 
 COMMANDS: Final[Mapping[str, Callable[[Reading, Keyring, Interaction], object]]] = {
     IDENTIFIED.name: identified,
+    LINKED.name: identified,
     CONSENT_CHANGED.name: consented,
 }
 """Name of a command to what it makes of the documents."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import attrs
 import msgspec
@@ -21,10 +21,12 @@ from cxkit.flows.known import Known, later
 from cxkit.flows.view import View
 from cxkit.keyring import Keyring
 from cxkit.model import JSON, Identity, TouchpointSpec
-from cxkit.roles import Decider
+from cxkit.roles import Decider, Store
 from cxkit.rules.consent import Policy, allowed, unexpired, unobjected
 
 __all__ = ["Desk", "Shows"]
+
+T = TypeVar("T")
 
 
 class Shows(Protocol):
@@ -58,6 +60,15 @@ class Desk:
         """What is known of the scope's person; None if it cannot be known now."""
         try:
             return self.view.of(keys_of(self.keyring, scope.identity), patience_s=patience_s)
+        except Exception as error:  # noqa: BLE001 - whatever a store raises, not knowing is the safe answer
+            let_through(error)
+            self.intake.noted["store_failed"] += 1
+            return None
+
+    def ask(self, question: Callable[[Store], T], *, patience_s: float) -> T | None:
+        """What the store answers; None if it cannot be known in that time."""
+        try:
+            return self.view.ask(question, patience_s=patience_s)
         except Exception as error:  # noqa: BLE001 - whatever a store raises, not knowing is the safe answer
             let_through(error)
             self.intake.noted["store_failed"] += 1

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import reduce
-from typing import Final
+from typing import Final, TypeVar
 
 from cxkit.errors import RewoundError, StoreError
 from cxkit.flows.bus import Committed
@@ -45,6 +45,8 @@ from cxkit.rules.identity import Owned, anonymous, people_of, whose
 from cxkit.rules.profile import Traits
 
 __all__ = ["View"]
+
+T = TypeVar("T")
 
 _HELD: Final = 10_000
 _POLL_S: Final = 0.5
@@ -108,6 +110,16 @@ class View:
         """What is known of whoever this one identifier belongs to; see `of`."""
         found = self._all([key], patience_s)
         return None if found is None else found[key]
+
+    def ask(self, question: Callable[[Store], T], *, patience_s: float) -> T | None:
+        """What the store answers to a question of its own; None if not in time.
+
+        Raises:
+            Exception: Whatever the store raised, if it was asked here and now.
+        """
+        if patience_s == math.inf or not self._store().remote:
+            return question(self._store())
+        return self._watcher.answer(question, patience_s)
 
     def standing(self, subject: bytes, purposes: Iterable[str]) -> tuple[bool | None, datetime | None]:
         """Whether a person has denied one of these purposes, and up to when they are erased.
@@ -184,6 +196,8 @@ class View:
 
     def _read_ahead(self, keys: Sequence[str]) -> None:
         """On the watcher's thread: hold these from now on."""
+        if not keys:
+            return
         if self._token is None:
             self._listen()
         with self._guard:

@@ -9,15 +9,29 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final
+from contextlib import suppress
+from typing import Final, TypeVar
+
+import attrs
 
 from cxkit.roles import Announcing, Store
 
 __all__ = ["Watcher"]
 
+T = TypeVar("T")
+
 _ASK_EVERY_S: Final = 0.25
 _LISTEN_S: Final = 5.0
 _TRY_AGAIN_S: Final = 0.5
+
+
+@attrs.frozen(kw_only=True)
+class _Asked:
+    """What somebody waits for."""
+
+    keys: Sequence[str] = ()
+    work: Callable[[], object] = lambda: None
+    done: threading.Event = attrs.field(factory=threading.Event)
 
 
 class Watcher:
@@ -41,7 +55,7 @@ class Watcher:
         self._read = read
         self._catch_up = catch_up
         self._token = token
-        self._asked: deque[tuple[Sequence[str], threading.Event]] = deque()
+        self._asked: deque[_Asked] = deque()
         self._wake = threading.Event()
         self._ended = threading.Event()
         self._starting = threading.Lock()
@@ -49,16 +63,24 @@ class Watcher:
 
     def ask(self, keys: Sequence[str], patience_s: float) -> None:
         """Let these be read, and wait for it so long."""
-        done = threading.Event()
-        self._asked.append((keys, done))
-        self._wake.set()
-        if self._start() and patience_s > 0:
-            done.wait(patience_s)
+        self._await(_Asked(keys=keys), patience_s)
+
+    def answer(self, question: Callable[[Store], T], patience_s: float) -> T | None:
+        """What the store answers; None if that takes longer, or it fails."""
+        answers: list[T] = []
+        self._await(_Asked(work=lambda: answers.append(question(self._store()))), patience_s)
+        return answers[0] if answers else None
 
     def end(self) -> None:
         """Let the threads end; what is asked from now on is never read."""
         self._ended.set()
         self._wake.set()
+
+    def _await(self, asked: _Asked, patience_s: float) -> None:
+        self._asked.append(asked)
+        self._wake.set()
+        if self._start() and patience_s > 0:
+            asked.done.wait(patience_s)
 
     def _start(self) -> bool:
         """Whether there are threads."""
@@ -80,13 +102,15 @@ class Watcher:
             self._wake.wait()
             self._wake.clear()
             asked = [self._asked.popleft() for _ in range(len(self._asked))]
-            try:
-                if asked:
-                    self._read(list(dict.fromkeys(key for keys, _ in asked for key in keys)))
-            except Exception:  # noqa: BLE001 - whatever a store raises: whoever asked finds that nothing is known
-                pass
-            for _, done in asked:
-                done.set()
+            for work in self._to_do(asked):
+                with suppress(Exception):  # whatever a store raises: whoever asked finds that nothing is known
+                    work()
+            for one in asked:
+                one.done.set()
+
+    def _to_do(self, asked: Sequence[_Asked]) -> list[Callable[[], object]]:
+        keys = list(dict.fromkeys(key for one in asked for key in one.keys))
+        return [lambda: self._read(keys), *(one.work for one in asked)]
 
     def _listening(self) -> None:
         while not self._ended.is_set():

@@ -50,7 +50,7 @@ from cxkit.kit.assembly import (
 )
 from cxkit.kit.report import loss_properties, loss_report
 from cxkit.kit.starter import Starter
-from cxkit.model import PURPOSES, Context, Facts, TouchpointSpec
+from cxkit.model import PURPOSES, Context, Facts, TouchpointSpec, purpose_bits
 from cxkit.registry import Registry
 from cxkit.roles import Exporter, Store
 from cxkit.rules.consent import allowed
@@ -317,7 +317,12 @@ class Kit:
         )
         applier = Applier(self._open_store, self.desk.keyring, self.bus, refused=self.desk.view.forgets)
         dead = self._root and self._root / "dead"
-        return build_lanes(make, self._routes, (applier, 0), dead, token, self._verdict)
+        return build_lanes(make, self._routes, (applier, self._remembered), dead, token, self._verdict)
+
+    @property
+    def _remembered(self) -> int:
+        """Bits of the purposes for which contacts are remembered."""
+        return purpose_bits(["personalization"] if self.settings.profile.remember else [])
 
     def _verdict(self, subject: bytes, purposes: int) -> tuple[Answer, datetime | None]:
         named = [purpose for place, purpose in enumerate(PURPOSES) if purposes >> place & 1]

@@ -12,22 +12,27 @@ Sources: RFC 8058 (one-click unsubscription), RFC 5545 and PEP 495 for local tim
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 
 from cxkit.model.consent import Answer, Blocked, GlobalStop, Preference, Suppression, Topic, TopicKind
 
 __all__ = [
+    "MOST_COUNTED",
     "Act",
     "Clear",
     "Deferred",
     "FrequencyCap",
     "QuietHours",
+    "Sending",
     "Sent",
+    "abiding",
+    "abiding_suppressions",
     "answer",
+    "counted",
     "free_at",
     "matrix",
     "may_send",
@@ -37,6 +42,9 @@ __all__ = [
 ]
 
 Act: TypeAlias = Preference | GlobalStop
+
+MOST_COUNTED: Final = 100
+"""Of how many messages of one topic on one channel it is remembered when they were sent; no cap allows more."""
 
 
 # --- Preferences ----------------------------------------------------------------------------------
@@ -89,6 +97,41 @@ def matrix(acts: Iterable[Act], *, topics: Iterable[Topic], channels: Iterable[s
     }
 
 
+def abiding(acts: Iterable[Act]) -> list[Act]:
+    """Those that still decide something, oldest first: whatever is asked of all acts, these answer the same.
+
+    Of each cell the latest, and the latest of the person's own, which alone outdoes a stop; and the latest stop.
+    So what is kept of acts that come late, twice or in another order is the same in the end.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> joined = Preference(topic="news", channel="sms", choice="granted", decided_at=datetime(2025, 1, 1, tzinfo=UTC))
+        >>> left = Preference(topic="news", channel="sms", choice="denied", decided_at=datetime(2026, 1, 1, tzinfo=UTC))
+        >>> abiding([left, joined, left]) == [left]
+        True
+    """
+    held: dict[tuple[str, ...], Act] = {}
+    for one in sorted(acts, key=lambda one: (one.decided_at, _refuses(one), one.id)):
+        cell = () if isinstance(one, GlobalStop) else (one.topic, one.channel)
+        held[cell] = one
+        if one.by == "user":
+            held[(*cell, "user")] = one
+    held.pop(("user",), None)  # of stops the latest alone counts
+    return sorted(set(held.values()), key=lambda one: (one.decided_at, one.id))
+
+
+def _refuses(act: Act) -> bool:
+    return not act.lifted if isinstance(act, GlobalStop) else act.choice == "denied"
+
+
+def abiding_suppressions(suppressions: Iterable[Suppression]) -> list[Suppression]:
+    """Of each channel and reason the latest, oldest first; as `abiding`."""
+    held: dict[tuple[str, str], Suppression] = {}
+    for one in sorted(suppressions, key=lambda one: (one.at, not one.lifted, one.id)):
+        held[one.channel, one.reason] = one
+    return sorted(held.values(), key=lambda one: (one.at, one.id))
+
+
 def suppressed(suppressions: Iterable[Suppression], *, channel: str, kind: TopicKind) -> str | None:
     """Why an address must not be written to, the gravest reason first; None if it may be.
 
@@ -116,6 +159,20 @@ class Sent:
     kind: TopicKind
     channel: str
     at: datetime
+    id: str = ""
+    """The id of the command that counted it: under two identifiers of one person it is still one message."""
+
+
+def counted(sent: Iterable[Sent]) -> list[Sent]:
+    """Each message once, oldest first: of each topic on each channel no more than a cap can count, the newest."""
+    left: dict[tuple[str, str], int] = {}
+    kept = []
+    for one in sorted(set(sent), key=lambda one: (one.at, one.id), reverse=True):
+        cell = (one.topic, one.channel)
+        left[cell] = left.get(cell, MOST_COUNTED) - 1
+        if left[cell] >= 0:
+            kept.append(one)
+    return kept[::-1]
 
 
 @attrs.frozen(kw_only=True)
@@ -126,6 +183,7 @@ class FrequencyCap:
     """
 
     most: int
+    """Up to `MOST_COUNTED`."""
     window_s: float
     kind: TopicKind | None = None
     """Of this kind only; likewise topic and channel. None: of any."""
@@ -226,6 +284,25 @@ def _skipped(local: datetime) -> datetime | None:
 
 
 # --- The gate -------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class Sending:
+    """What a company sends, and what it keeps to.
+
+    Example:
+        >>> Sending().topic("news").kind, Sending(topics={"news": Topic(name="news")}).topic("nwes")
+        ('marketing', None)
+    """
+
+    topics: Mapping[str, Topic] = attrs.field(factory=dict)
+    """By name."""
+    caps: tuple[FrequencyCap, ...] = ()
+    quiet: QuietHours | None = None
+
+    def topic(self, name: str) -> Topic | None:
+        """A topic; None if it is not declared. Where none is, each is marketing that nobody has asked for yet."""
+        return self.topics.get(name) if self.topics else Topic(name=name)
 
 
 @attrs.frozen(kw_only=True)

@@ -20,6 +20,7 @@ __all__ = [
     "ExporterTable",
     "Keys",
     "Plugins",
+    "Profile",
     "Queue",
     "Redact",
     "Settings",
@@ -123,6 +124,14 @@ class Consent:
 
 
 @attrs.frozen(kw_only=True)
+class Profile:
+    """What is kept of a person besides what they said."""
+
+    remember: bool = True
+    """Whether the last contacts of people who allow ``personalization`` are kept in the store."""
+
+
+@attrs.frozen(kw_only=True)
 class Web:
     """What every web plugin does alike."""
 
@@ -215,6 +224,7 @@ class Settings:
     spool: Spool = Spool()
     keys: Keys = Keys()
     consent: Consent = Consent()
+    profile: Profile = Profile()
     web: Web = Web()
     redact: Redact = Redact()
     plugins: Plugins = Plugins()

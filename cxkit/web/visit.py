@@ -216,7 +216,7 @@ class Visit:
         if visitor is None or visitor.evidence != "cookie":
             return []
         now = self._site.now()
-        if held is not None and held.current and now - held.issued_at < _RENEW_AFTER_S:
+        if str(held) == visitor.value and held is not None and held.current and now - held.issued_at < _RENEW_AFTER_S:
             return []
         token = self._site.kit.desk.keyring.sign(_VISITOR, visitor.value, now=now)
         return [self._set(name, token, max_age_s=max_age_s)]

@@ -337,7 +337,7 @@ def view_of(asked: Asked) -> pages.View:
         language="fr" if wanted.startswith("fr") else "en",
         cart=cart_of(asked),
         customer=customer_of(asked),
-        undecided="analytics" not in cxkit.profile().choices,
+        undecided="analytics" not in cxkit.current().profile.choices,
     )
 
 

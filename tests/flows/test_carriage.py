@@ -232,7 +232,7 @@ def test_until_the_store_answers_refusals_hold_and_grants_do_not(
             NEEDED.capture(step=step)
             assert AD_SEEN.capture(step=step) is None
             assert HERO.decide().depth <= 1
-            return dict(cxkit.profile().choices)
+            return dict(cxkit.current().profile.choices)
 
     async def on_a_loop() -> None:
         assert work("before") == {"advertising": "denied"}
@@ -265,7 +265,7 @@ def test_the_visitor_does_not_arrive_on_a_grant_that_is_not_known_to_hold(
         with cxkit.unpack(carried, to="m", kit=here):
             scope = current_scope()
             assert scope is not None
-            return scope.identity, dict(cxkit.profile().choices)
+            return scope.identity, dict(cxkit.current().profile.choices)
 
     assert asyncio.run(arriving(somebody)) == (Identity(), {})
     assert asyncio.run(arriving(nobody)) == (Identity(), {"analytics": "granted"}), "the store could not know better"
@@ -284,7 +284,7 @@ def test_a_store_that_fails_is_one_that_has_not_answered(
     here, _ = kit_at(store)
     store.broken = True
     with cxkit.unpack(carried, to="m", kit=here):
-        assert cxkit.profile().choices == {"advertising": "denied"}
+        assert cxkit.current().profile.choices == {"advertising": "denied"}
     store.broken = False
 
 

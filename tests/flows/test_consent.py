@@ -57,9 +57,9 @@ def test_a_choice_is_obeyed_at_once_and_lands_in_the_store(kit: Kit, store: Faul
         assert {"analytics", "personalization"} <= here().allowed.granted
         cxkit.withdraw("analytics")
         assert "analytics" in here().allowed.denied
-        assert cxkit.profile().choices == {"analytics": "denied", "personalization": "granted"}
+        assert cxkit.current().profile.choices == {"analytics": "denied", "personalization": "granted"}
         assert asyncio.run(kit.settled(timeout_s=30))
-        assert cxkit.profile().choices == {"analytics": "denied", "personalization": "granted"}
+        assert cxkit.current().profile.choices == {"analytics": "denied", "personalization": "granted"}
     (consents,) = held(store, "consent").values()
     assert [one["choices"] for one in consents["records"]] == [
         {"analytics": "granted", "personalization": "granted"},
@@ -152,7 +152,7 @@ def test_a_withdrawal_stops_what_is_still_unsent(elsewhere: bool, tmp_path: Path
         cxkit.withdraw("analytics")
         assert asyncio.run(other.settled(timeout_s=30))
     with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
-        eventually(lambda: cxkit.profile().choices.get("analytics") == "denied")
+        eventually(lambda: cxkit.current().profile.choices.get("analytics") == "denied")
     with receiver:
         eventually(lambda: kit.flush(timeout_s=1).complete)
         assert kit.account().exporters["http"].dropped == {"consent": 20}
@@ -239,7 +239,7 @@ deadline = time.monotonic() + 30
 for wanted in sys.argv[2:]:
     while True:
         with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
-            if cxkit.profile().choices.get("personalization") == wanted:
+            if cxkit.current().profile.choices.get("personalization") == wanted:
                 break
         assert time.monotonic() < deadline, wanted
         time.sleep(0.01)

@@ -49,9 +49,9 @@ def identifiers() -> dict[str, str]:
 def test_it_shows_at_once_and_lands_in_the_store(kit: Kit, store: Faulty, key_of: Callable[[str, str], str]) -> None:
     with cxkit.scope(kit=kit):
         cxkit.identify(user_id="nancy", traits={"plan": "gold"})
-        assert cxkit.profile().traits == {"plan": "gold"}
+        assert cxkit.current().profile.traits == {"plan": "gold"}
         assert asyncio.run(kit.settled(timeout_s=30))
-        person = cxkit.profile().person
+        person = cxkit.current().profile.person
         assert person is not None
     assert held(store, "identifier") == {key_of("user_id", "nancy"): {"type": "user_id", "person": person.id}}
     assert traits(store) == [{"plan": "gold"}]

@@ -44,7 +44,7 @@ def device(kit: Kit, **identifiers: str) -> Any:
 
 def person(kit: Kit, **identifiers: str) -> Any:
     with cxkit.scope(kit=kit, evidence="login", **identifiers):
-        return cxkit.profile()
+        return cxkit.current().profile
 
 
 def types(one: Interaction) -> set[str]:
@@ -128,9 +128,9 @@ def test_what_one_chose_elsewhere_is_not_the_next_ones(kit: Kit, advertising: Re
     settled(kit)
     with cxkit.scope(kit=kit):
         cxkit.identify(user_id="alice", email="alice@example.org")
-        assert cxkit.profile().choices["advertising"] == "granted"
+        assert cxkit.current().profile.choices["advertising"] == "granted"
         cxkit.identify(user_id="bob")
-        assert "advertising" not in cxkit.profile().choices
+        assert "advertising" not in cxkit.current().profile.choices
         shown.capture()
         here = current_scope()
         assert here is not None

@@ -28,6 +28,7 @@ EVERY: list[tuple[str, str, str, object]] = [
     ("store_budget_s", "0.5", "0.5", 0.5),
     ("queue.max_bytes", "1_000", "1000", 1000),
     ("development", "false", "false", False),
+    ("profile.remember", "false", "false", False),
     ("spool.max_bytes", "9_000_000", "9000000", 9_000_000),
     ("spool.max_records", "9_000", "9000", 9_000),
     ("spool.max_age_s", "60.5", "60.5", 60.5),

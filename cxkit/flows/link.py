@@ -1,0 +1,62 @@
+"""link: an identifier more for the customer of the scope. logout: the scope is theirs no longer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cxkit.capture.scope import Scope
+from cxkit.codec.wire import occurrence
+from cxkit.errors import StateError
+from cxkit.flows.desk import Desk
+from cxkit.flows.documents import keys_of
+from cxkit.flows.identify import identifiers_of
+from cxkit.flows.known import Known
+from cxkit.model import Identity, TouchpointSpec, purpose_bits
+from cxkit.rules.identity import join
+
+__all__ = ["LINKED", "LOGGED_OUT", "link", "logout"]
+
+LINKED = TouchpointSpec(name="identity.linked", kind="identity", purpose="necessary", priority="critical")
+LOGGED_OUT = TouchpointSpec(name="identity.logged_out", purpose="necessary")
+
+
+def link(desk: Desk, scope: Scope, *, identifiers: Mapping[str, str | int], patience_s: float) -> str | None:
+    """Say that these belong to the customer of the scope, as surely as that customer is known; no new login.
+
+    One that is somebody else's stays there, unless nothing speaks against the two being one.
+
+    Raises:
+        InvalidInteractionError: An identifier identifies nobody ("null", "0", ...).
+        StateError: The customer of the scope is not known by a cookie or a login: there is nobody to link to.
+    """
+    evidence = max((one.rank, one.evidence) for one in scope.identity.identifiers)[1] if scope.identity else "claim"
+    if evidence not in ("cookie", "login"):
+        raise StateError(
+            "there is nobody to link to: nobody in this scope is known by a cookie or a login",
+            fix="call identify() with what the login proved first",
+            code="CX7008",
+        )
+    mine = desk.known(scope, patience_s=patience_s) or Known()
+    scope.change(identity=join(scope.identity, identifiers_of(desk.keyring, identifiers, evidence=evidence)))
+    desk.recall(scope, patience_s=patience_s)
+    joined = frozenset(keys_of(desk.keyring, scope.identity))
+    return desk.command(
+        LINKED,
+        scope,
+        identity=scope.identity,
+        properties={},
+        purposes=purpose_bits(scope.allowed.granted),
+        shows=lambda known, /, *, id, at: known.with_more(mine).told({}, joined, id=id, at=at),
+    )
+
+
+def logout(desk: Desk, scope: Scope) -> None:
+    """Let nothing of the person stay in the scope: whoever comes next on this device is a new visitor.
+
+    What was chosen in this browser, and its objection (``Sec-GPC``), are the device's and hold on.
+    """
+    desk.intake.capture(scope, LOGGED_OUT, {}, occurrence())
+    scope.leave_person()
+    desk.govern(scope)
+    if scope.allowed.recognise and scope.issue_visitor is not None:
+        scope.change(identity=Identity(identifiers=(scope.issue_visitor(),)))
