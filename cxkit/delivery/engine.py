@@ -21,6 +21,7 @@ import attrs
 from cxkit.codec.frame import Record
 from cxkit.delivery.account import Account
 from cxkit.delivery.dead import MAX_LETTER_BYTES
+from cxkit.delivery.erasure import Erasures
 from cxkit.delivery.greenlets import patiently
 from cxkit.delivery.lane import Lane
 from cxkit.delivery.listener import Listener
@@ -102,6 +103,7 @@ class Engine(Generic[ItemT]):
             trouble=self._disk,
             unfit=self._unfit,
         )
+        self._erasures = Erasures()
         self._hurry = threading.Event()
         self._closing = False
         self._deadline = 0.0
@@ -155,6 +157,15 @@ class Engine(Generic[ItemT]):
             self._nudged = True
             self._queue.nudge()
         return missed != "write_fell_back"
+
+    def erase(self, subjects: frozenset[bytes], timeout_s: float) -> bool:
+        """Overwrite what is spooled here about these subjects; whether that is done within the time. Any thread."""
+        done = self._erasures.ask(subjects)
+        self._queue.nudge()
+        if self._worker.ident is None:
+            with self._inline:
+                self._erase()
+        return done.wait(0.0 if self._on_own_thread else timeout_s)
 
     def account(self) -> Account:
         """The account of this root, with this process's own counters.
@@ -254,6 +265,8 @@ class Engine(Generic[ItemT]):
                 self._hurry.wait(_GATHER_S)
                 taken += self._queue.take(0)
             self._write(taken)
+            if self._erasures:
+                self._erase()
             if nudged:  # what callers wrote themselves is for the lanes to read
                 self._keep_within_limits()
                 self._wake_lanes()
@@ -286,6 +299,14 @@ class Engine(Generic[ItemT]):
         with self._writer.alone():
             self._writer.ended = True
         self._shelf.leave(dropped=dict(self.dropped), written=self._queue.queued == 0)
+
+    def _erase(self) -> None:
+        try:
+            with self._writer.alone():
+                self._erasures.carry_out(self._shelf.spools)
+            self._troubles.discard("erase")
+        except OSError as error:
+            self._in_trouble("erase", "what is spooled of somebody cannot be erased yet", error)
 
     def _patience(self) -> float:
         if self._closing:

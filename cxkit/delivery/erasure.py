@@ -7,8 +7,11 @@ hold, and each exporter counts what it did not get (``erased``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import attrs
 
@@ -17,7 +20,7 @@ from cxkit.delivery.files import LOCK, check_directory, lock
 from cxkit.delivery.forks import let_go
 from cxkit.delivery.segment import HEADER_BYTES, READ_BYTES, Segment, next_frame, open_segments
 
-__all__ = ["Left", "erase_abandoned", "erase_in", "find_in"]
+__all__ = ["Erasures", "Left", "erase_abandoned", "erase_in", "find_in"]
 
 
 @attrs.frozen(kw_only=True)
@@ -30,6 +33,41 @@ class Left:
     """Spools with something to erase whose owner lives: it hears of it and does it."""
     unread: tuple[str, ...] = ()
     """Spools that could not be read, or are of a later version."""
+
+
+class Erases(Protocol):
+    """What something of a person can be erased in."""
+
+    def erase(self, subjects: frozenset[bytes]) -> int: ...
+
+
+class Erasures:
+    """What was asked for, until it is carried out."""
+
+    def __init__(self) -> None:
+        self._asked: deque[tuple[frozenset[bytes], threading.Event]] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._asked)
+
+    def ask(self, subjects: frozenset[bytes]) -> threading.Event:
+        """Have these erased; what is returned is set once that is done. Any thread."""
+        done = threading.Event()
+        self._asked.append((subjects, done))
+        return done
+
+    def carry_out(self, spools: Sequence[Erases]) -> None:
+        """Erase in all of these what was asked for.
+
+        Raises:
+            OSError: The disk fails; what could not be erased is tried again the next time.
+        """
+        for _ in range(len(self._asked)):
+            subjects, done = self._asked[0]
+            for spool in spools:
+                spool.erase(subjects)
+            self._asked.popleft()
+            done.set()
 
 
 def erase_in(segments: Iterable[Segment], subjects: frozenset[bytes]) -> int:

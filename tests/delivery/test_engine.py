@@ -149,6 +149,28 @@ def refusing() -> RecordingExporter:
     return RecordingExporter(outcomes=[Outcome.retry("network", retry_after_s=3600)] * 100)
 
 
+# --- Erasure --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("start", [True, False])
+def test_what_is_spooled_of_somebody_goes_while_it_waits_and_is_counted(
+    tmp_path: Path, records: Make, start: bool
+) -> None:
+    nancy = b"n" * 16
+    with process(tmp_path, start=start, bad=refusing()) as one:
+        one.queue.put(*records(3, subject=nancy), *records(2, first=3))
+        one.engine.flush(0.2)
+        assert one.engine.erase(frozenset([nancy]), 10)
+        assert b"n" * 16 not in b"".join(file.read_bytes() for file in (tmp_path / "spool").glob("**/*.seg"))
+    sink = RecordingExporter()
+    with process(tmp_path, bad=sink) as again:
+        again.queue.put(*records(1, first=5))  # written after the orphan was adopted
+        assert again.engine.flush(10).complete
+        assert len(sink.interactions) == 3
+        account = again.engine.account().exporters["bad"]
+    assert (account.delivered, dict(account.dropped)) == (3, {"erased": 3})
+
+
 # --- Flush ----------------------------------------------------------------------------------------
 
 
