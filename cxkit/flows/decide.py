@@ -31,6 +31,7 @@ def decide(desk: Desk, scope: Scope, spec: ExperienceSpec, *, patience_s: float)
         granted=scope.allowed.granted,
         identity=scope.identity,
         pending=scope.pending,
+        contested=known is not None and known.contested,
         ceiling=_ceiling(scope),
     )
     attributes = _attributes(scope, known or Known(), desk.intake.stamper.now())

@@ -23,10 +23,10 @@ def profile(desk: Desk, scope: Scope, *, patience_s: float) -> Profile:
         patience_s: How long a remote store may be waited for; what has not arrived by then is left out.
     """
     known = (desk.known(scope, patience_s=patience_s) or Known()).chose(scope.choices)
-    keys = known.keys if known.graph is not None else ()
+    keys = tuple(sorted(link.key for link in known.graph.links)) if known.graph else ()
     history = desk.ask(lambda store: _history(store, keys), patience_s=patience_s) if keys else None
     return profile_of(
-        person=Person(id=known.graph.id, keys=known.keys) if known.graph else None,
+        person=Person(id=known.graph.id, keys=keys) if known.graph else None,
         traits=known.traits,
         history=history or History(),
         choices={purpose: choice for purpose, (choice, _) in known.choices.items()},

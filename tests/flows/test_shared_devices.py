@@ -202,3 +202,29 @@ def test_a_thread_that_could_not_be_started_is_tried_again(monkeypatch: pytest.M
     assert own.flush(timeout_s=10).complete
     assert len(everything.interactions) == 2
     own.close()
+
+
+def test_a_device_that_two_have_used_says_of_nobody_who_they_are(kit: Kit) -> None:
+    hero = cxkit.experience(
+        "shared.hero",
+        fallback=cxkit.Variant(name="all"),
+        variants=[cxkit.Variant(name="gold", audience={"traits.plan": "gold"}, depth=2)],
+    )
+    with device(kit):
+        cxkit.grant("personalization", "identity_stitching")
+        cxkit.identify(user_id="nancy", traits={"plan": "gold"})
+    settled(kit)
+    with device(kit):
+        cxkit.grant("personalization")
+        assert hero.decide().variant == "gold", "as long as nobody else has used it"
+    with device(kit):
+        cxkit.grant("personalization", "identity_stitching")
+        cxkit.identify(user_id="her-sister", traits={"plan": "basic"})
+    settled(kit)
+    with device(kit):
+        cxkit.grant("personalization")
+        known, decision = cxkit.current().profile, hero.decide()
+    assert (known.person, known.traits) == (None, {})
+    assert (decision.variant, decision.cap, decision.capped_by) == ("all", 1, "identity")
+    assert person(kit, user_id="nancy").traits == {"plan": "gold"}
+    assert person(kit, user_id="her-sister").traits == {"plan": "basic"}
