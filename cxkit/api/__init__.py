@@ -2,7 +2,8 @@
 
 Nothing here raises into the app in production, or blocks it. Kits are found when something is
 captured: the scope's, else the default one. ``touchpoints`` and ``experiences`` hold the handles,
-``scopes`` open scopes, ``customer`` is whom the current one is about, ``controls`` acts on the kit.
+``scopes`` open scopes, ``customer`` is whom the current one is about, ``preferences`` what
+may be sent to them, ``controls`` acts on the kit.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from cxkit.api.controls import close, configure, flush, settled, stats
 from cxkit.api.customer import Current, current, grant, identify, link, logout, trait, withdraw
 from cxkit.api.experiences import Experience, experience
+from cxkit.api.preferences import Blocked, Clear, Deferred, may_send, prefer, sent, stop_marketing, suppress
 from cxkit.api.scopes import carry, pack, scope, unpack
 from cxkit.api.touchpoints import Occurrence, Ongoing, Touchpoint, money, touchpoint
 from cxkit.errors import CXError
@@ -25,9 +27,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Account",
+    "Blocked",
     "CXError",
+    "Clear",
     "Current",
     "Decision",
+    "Deferred",
     "Experience",
     "Feedback",
     "Flushed",
@@ -48,11 +53,16 @@ __all__ = [
     "identify",
     "link",
     "logout",
+    "may_send",
     "money",
     "pack",
+    "prefer",
     "scope",
+    "sent",
     "settled",
     "stats",
+    "stop_marketing",
+    "suppress",
     "touchpoint",
     "trait",
     "unpack",

@@ -12,6 +12,8 @@ from cxkit.flows.consent import CONSENT_CHANGED
 from cxkit.flows.decide import SHOWN
 from cxkit.flows.identify import IDENTIFIED
 from cxkit.flows.link import LINKED, LOGGED_OUT
+from cxkit.flows.preferences import PREFERENCE_CHANGED, PREFERENCE_STOPPED
+from cxkit.flows.sending import CONTACT_SUPPRESSED, MESSAGE_COUNTED
 
 __all__ = ["declare", "declared", "unconfigured"]
 
@@ -19,6 +21,7 @@ logger = logging.getLogger("cxkit")
 
 RESERVED: Final = frozenset(
     {"page.viewed", SHOWN.name, IDENTIFIED.name, LINKED.name, LOGGED_OUT.name, CONSENT_CHANGED.name}
+    | {PREFERENCE_CHANGED.name, PREFERENCE_STOPPED.name, CONTACT_SUPPRESSED.name, MESSAGE_COUNTED.name}
 )
 """What cxkit itself captures: its purposes are not the app's to set."""
 

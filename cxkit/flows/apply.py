@@ -12,8 +12,10 @@ from cxkit.flows.consent import CONSENT_CHANGED, consented
 from cxkit.flows.documents import keys_of
 from cxkit.flows.identify import IDENTIFIED, identified
 from cxkit.flows.link import LINKED
+from cxkit.flows.preferences import PREFERENCE_CHANGED, PREFERENCE_STOPPED, preferred, stopped
 from cxkit.flows.reading import Reading
 from cxkit.flows.remember import remember
+from cxkit.flows.sending import CONTACT_SUPPRESSED, MESSAGE_COUNTED, counted, suppressed
 from cxkit.keyring import Keyring
 from cxkit.model import Interaction
 from cxkit.roles import Batch, Outcome, Store
@@ -28,6 +30,10 @@ COMMANDS: Final[Mapping[str, Callable[[Reading, Keyring, Interaction], object]]]
     IDENTIFIED.name: identified,
     LINKED.name: identified,
     CONSENT_CHANGED.name: consented,
+    PREFERENCE_CHANGED.name: preferred,
+    PREFERENCE_STOPPED.name: stopped,
+    CONTACT_SUPPRESSED.name: suppressed,
+    MESSAGE_COUNTED.name: counted,
 }
 """Name of a command to what it makes of the documents."""
 
@@ -62,7 +68,7 @@ class Applier:
             command, keys = None, frozenset[str]()
             try:
                 command = decode(payload)
-                if command.kind not in _KINDS:
+                if command.kind not in _KINDS and command.name not in COMMANDS:
                     contacts.append(command)
                     continue
                 keys = frozenset(keys_of(self._keyring, command.identity))

@@ -23,6 +23,7 @@ from cxkit.keyring import Keyring
 from cxkit.model import JSON, Identity, TouchpointSpec
 from cxkit.roles import Decider, Store
 from cxkit.rules.consent import Policy, allowed, unexpired, unobjected
+from cxkit.rules.preferences import Sending
 
 __all__ = ["Desk", "Shows"]
 
@@ -45,6 +46,7 @@ class Desk:
     intake: Intake
     view: View
     deciders: tuple[Decider, ...] = ()
+    sending: Sending = attrs.field(factory=Sending)
 
     def subject(self, identity: Identity) -> bytes:
         """The key of the strongest identifier, under which a record's owner is found."""
@@ -96,6 +98,7 @@ class Desk:
         purposes: int,
         shows: Shows,
         governed: bool = True,
+        traceless: bool = False,
     ) -> str | None:
         """Put a command in the queue; returns its id, or None if there was no room even for that.
 
@@ -103,6 +106,7 @@ class Desk:
             purposes: Bits of the purposes an exporter may have it for.
             shows: Its effect, to be seen before it is committed.
             governed: Whether delivery asks for the person's consent again.
+            traceless: Whether it is spooled as nobody's: what erases somebody is not erased with them.
         """
         if scope.muted:
             self.intake.dropped["own_thread"] += 1
@@ -112,7 +116,7 @@ class Desk:
             scope,
             identity=identity,
             purposes=purposes,
-            subject=self.subject(identity),
+            subject=NOBODY if traceless else self.subject(identity),
             source=self.source,
             governed=governed,
         )

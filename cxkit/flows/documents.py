@@ -8,21 +8,22 @@ Keys are keyed hashes of identifiers, in hexadecimal; never their values.
 ``ledger/COMMAND``  {"merge", "traits"}               a merge: who was absorbed, whole
 ``tombstone/KEY``   {"erased_at", "suppress", "until"}  that an identifier was erased
 ``consent/KEY``     {"records"}                       the choices made under an identifier, in order
+``preference/KEY``  {"choices", "stops"}              what is wanted under an identifier: the acts that decide it
+``suppression/KEY`` {"records"}                       where nothing must be sent to any more
+``sent/KEY``        {"messages"}                      which messages were sent lately
 ``history/KEY``     see ``rules.profile.History``     the last contacts under an identifier
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any, TypeVar, cast
 
 import attrs
 import msgspec
 
 from cxkit.keyring import Keyring
-from cxkit.model import JSON, Choice, Consent, Identifier, Identity
-from cxkit.rules.consent import choices_of
+from cxkit.model import JSON, Consent, Identifier, Identity
 from cxkit.rules.identity import CONTACTS, Merge, Owned, Person, Tombstone
 from cxkit.rules.profile import Traits
 
@@ -30,7 +31,6 @@ __all__ = [
     "Body",
     "Ledger",
     "Life",
-    "choices_in",
     "consent_doc",
     "consents_in",
     "history_doc",
@@ -39,6 +39,9 @@ __all__ = [
     "keys_of",
     "ledger_doc",
     "person_doc",
+    "preference_doc",
+    "sent_doc",
+    "suppression_doc",
     "tombstone_doc",
 ]
 
@@ -69,6 +72,21 @@ def tombstone_doc(key: str) -> str:
 def consent_doc(key: str) -> str:
     """The document of the choices made under an identifier."""
     return f"consent/{key}"
+
+
+def preference_doc(key: str) -> str:
+    """The document of what is wanted under an identifier."""
+    return f"preference/{key}"
+
+
+def suppression_doc(key: str) -> str:
+    """The document that says that nothing must be sent to an address."""
+    return f"suppression/{key}"
+
+
+def sent_doc(key: str) -> str:
+    """The document of what was sent under an identifier lately."""
+    return f"sent/{key}"
 
 
 def history_doc(key: str) -> str:
@@ -136,8 +154,3 @@ def tombstone_in(body: Body) -> Tombstone:
 def consents_in(bodies: Iterable[Body]) -> list[Consent]:
     """The choices over several consent documents."""
     return [read(record, Consent) for body in bodies for record in cast("list[Any]", body.get("records", []))]
-
-
-def choices_in(bodies: Iterable[Body], *, now: datetime) -> dict[str, tuple[Choice, datetime]]:
-    """The latest choice for each purpose that holds, over several consent documents."""
-    return choices_of(consents_in(bodies), now=now)

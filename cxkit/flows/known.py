@@ -7,6 +7,7 @@ from datetime import datetime
 
 import attrs
 
+from cxkit.flows.letterbox import Letterbox
 from cxkit.model import JSON, Choice, Trait
 from cxkit.rules.identity import Owned, Person, Tombstone
 from cxkit.rules.profile import Traits, values, with_traits
@@ -29,10 +30,14 @@ class Known:
     choices: Choices = attrs.field(factory=dict)
     alone: Known | None = None
     """Of a contested device: what is known of whoever uses it while nobody has logged in."""
+    contested: bool = False
+    """Whether it is known by a contested device alone: it may be anybody of those who use it."""
     tombstone: Tombstone | None = None
     """That the identifier was erased, and when."""
     joined: frozenset[str] = frozenset()
     """Keys that a command which is not committed yet makes one person's."""
+    letterbox: Letterbox = attrs.field(factory=Letterbox)
+    """What commands that are not committed yet add to it."""
     keys: tuple[str, ...] = ()
     """Of all their identifiers."""
     documents: frozenset[str] = frozenset()
@@ -66,6 +71,7 @@ class Known:
             joined=known.joined | other.joined,
             keys=tuple(dict.fromkeys((*known.keys, *other.keys))),
             documents=known.documents | other.documents,
+            contested=known.contested or other.contested,
             stale=known.stale or other.stale,
         )
 
@@ -77,6 +83,10 @@ class Known:
         """After a command that joined these identifiers and told these traits."""
         after = with_traits(self.traits, traits, id=id, at=at) if traits else self.traits
         return attrs.evolve(self, traits=after, joined=self.joined | joined)
+
+    def posted(self, more: Letterbox) -> Known:
+        """After a command that added this."""
+        return attrs.evolve(self, letterbox=self.letterbox.with_more(more))
 
     def refusals_only(self) -> Known:
         """What holds although it may be out of date: whoever granted something may have withdrawn it since."""

@@ -34,7 +34,7 @@ def link(desk: Desk, scope: Scope, *, identifiers: Mapping[str, str | int], pati
         raise StateError(
             "there is nobody to link to: nobody in this scope is known by a cookie or a login",
             fix="call identify() with what the login proved first",
-            code="CX7008",
+            code="CX7009",
         )
     mine = desk.known(scope, patience_s=patience_s) or Known()
     scope.change(identity=join(scope.identity, identifiers_of(desk.keyring, identifiers, evidence=evidence)))

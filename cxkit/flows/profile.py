@@ -9,6 +9,7 @@ from cxkit.capture.scope import Scope
 from cxkit.flows.desk import Desk
 from cxkit.flows.documents import history_doc, read
 from cxkit.flows.known import Known
+from cxkit.flows.preferences import preferences
 from cxkit.model import Person, Profile
 from cxkit.roles import Store
 from cxkit.rules.profile import History, merge_histories, profile_of
@@ -30,7 +31,7 @@ def profile(desk: Desk, scope: Scope, *, patience_s: float) -> Profile:
         traits=known.traits,
         history=history or History(),
         choices={purpose: choice for purpose, (choice, _) in known.choices.items()},
-        preferences={},
+        preferences=preferences(desk, known, patience_s=patience_s),
         profiling="profiling" in scope.allowed.granted,
         now=desk.intake.stamper.now(),
     )

@@ -27,8 +27,8 @@ from cxkit.flows.bus import Committed
 from cxkit.flows.documents import (
     Body,
     Life,
-    choices_in,
     consent_doc,
+    consents_in,
     identifier_doc,
     life_in,
     owned_in,
@@ -38,9 +38,9 @@ from cxkit.flows.documents import (
 )
 from cxkit.flows.known import Known
 from cxkit.flows.watching import Watcher
-from cxkit.model import Identifier
+from cxkit.model import Consent, Identifier
 from cxkit.roles import Store
-from cxkit.rules.consent import refused
+from cxkit.rules.consent import choices_of, refused
 from cxkit.rules.identity import Owned, anonymous, people_of, whose
 from cxkit.rules.profile import Traits
 
@@ -149,6 +149,12 @@ class View:
                 self._uncommitted.get(key, {}).pop(command, None)
                 if not self._uncommitted.get(key):
                     self._uncommitted.pop(key, None)
+
+    def uncommitted(self, keys: Iterable[str]) -> Known:
+        """What the commands that are not committed yet say of whoever has these identifiers, and nothing else."""
+        with self._guard:
+            changes = {id: change for key in keys for id, change in self._uncommitted.get(key, {}).items()}
+        return reduce(lambda known, change: change(known), changes.values(), Known())
 
     def committed(self, event: Committed) -> None:
         """Forget what was read of the documents that changed. Subscribed to the bus."""
@@ -282,7 +288,8 @@ def _read(store: Store, keys: Sequence[str], now: datetime) -> dict[str, Known]:
     people = [person_doc(id) for id in people_of(owned)]
     bodies |= {name: one.body for name, one in (store.get_many(people) if people else {}).items()}
     lives = {name: life for name in people if name in bodies and (life := life_in(bodies[name])) is not None}
-    more = {consent_doc(link.key) for life in lives.values() for link in life.graph.links} - set(asked)
+    linked = [link.key for life in lives.values() for link in life.graph.links]
+    more = {name for key in linked for name in (identifier_doc(key), consent_doc(key))} - set(asked)
     bodies |= {name: one.body for name, one in (store.get_many(more) if more else {}).items()}
     return {key: _known(key, owned.get(key), lives, bodies, now) for key in keys}
 
@@ -292,17 +299,19 @@ def _known(
 ) -> Known:
     grave = bodies.get(tombstone_doc(key))
 
-    def of(person: str | None, alone: Known | None = None) -> Known:
+    def of(person: str | None, *, alone: Known | None = None, theirs: bool = True) -> Known:
         life = lives.get(person_doc(person)) if person else None
         keys = list(dict.fromkeys([key, *(link.key for link in life.graph.links)] if life else [key]))
-        names = [consent_doc(one) for one in keys]
-        documents = [identifier_doc(key), tombstone_doc(key), *names, *([person_doc(person)] if person else [])]
+        names = [name for one in keys for name in (identifier_doc(one), consent_doc(one))]
+        chosen = [made for one in keys for made in _chosen(one, bodies, theirs=theirs)]
+        documents = [tombstone_doc(key), *names, *([person_doc(person)] if person else [])]
         return Known(
             graph=life.graph if life else None,
             owned=owned,
             traits=life.traits if life else Traits(),
-            choices=choices_in([bodies[name] for name in names if name in bodies], now=now),
+            choices=choices_of(chosen, now=now),
             alone=alone,
+            contested=owned is not None and owned.contested is not None and person != owned.person,
             tombstone=None if grave is None else tombstone_in(grave),
             keys=tuple(keys),
             documents=frozenset(documents),
@@ -310,7 +319,15 @@ def _known(
 
     if owned is None or owned.contested is None:
         return of(owned.person if owned else None)
-    return of(owned.person, alone=of(anonymous(key, owned.contested)))
+    return of(owned.person, alone=of(anonymous(key, owned.contested), theirs=False))
+
+
+def _chosen(key: str, bodies: Mapping[str, Body], *, theirs: bool) -> list[Consent]:
+    """The choices made under an identifier; if somebody's are asked for, only from before others used it, too."""
+    own, consent = bodies.get(identifier_doc(key)), bodies.get(consent_doc(key))
+    made = consents_in([consent]) if consent is not None else []
+    contested = owned_in(own).contested if own is not None and theirs else None
+    return [one for one in made if contested is None or one.id < contested]
 
 
 def _newest(store: Store) -> int:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import time, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
+
+import attrs
 
 from cxkit.delivery.dead import DeadLetters
 from cxkit.delivery.judging import ForExporter, ForStore, Verdict
 from cxkit.delivery.lane import Lane, LaneLimits
 from cxkit.errors import ConfigurationError, CXError, PluginError, nearest
 from cxkit.keyring import Keyring
-from cxkit.model import ExperienceSpec, purpose_bits
+from cxkit.model import ExperienceSpec, Topic, purpose_bits
 from cxkit.registry import Registry, build
 from cxkit.roles import Exporter, Factory, Store
 from cxkit.rules.consent import STRICT, Policy
 from cxkit.rules.experience import check
+from cxkit.rules.preferences import FrequencyCap, QuietHours, Sending
 from cxkit.settings import ExporterTable, RawTable, Settings, StoreTable, structure
 
 __all__ = [
@@ -34,6 +38,7 @@ __all__ = [
     "open_keyring",
     "policy_of",
     "refusals",
+    "sending_of",
     "store_options",
 ]
 
@@ -61,6 +66,23 @@ def policy_of(settings: Settings) -> Policy:
             code="CX1031",
         )
     return policy
+
+
+def sending_of(settings: Settings) -> Sending:
+    """What is sent to customers, and what it keeps to, as it is configured."""
+    hours = settings.quiet_hours
+    start, end = (time.fromisoformat(one) if one else None for one in (hours.start, hours.end))
+    return Sending(
+        topics={name: Topic(name=name, kind=one.kind, defaults=one.defaults) for name, one in settings.topics.items()},
+        caps=tuple(FrequencyCap(**attrs.asdict(one)) for one in settings.frequency_caps.values()),
+        quiet=QuietHours(start=start, end=end, zone=_zone(hours.zone)) if start and end else None,
+    )
+
+
+def _zone(name: str | None) -> tzinfo | None:
+    from zoneinfo import ZoneInfo  # 4 ms that most do without
+
+    return ZoneInfo(name) if name else None
 
 
 def open_keyring(settings: Settings, *, in_memory: bool, shared: bool) -> Keyring:

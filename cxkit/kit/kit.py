@@ -47,6 +47,7 @@ from cxkit.kit.assembly import (
     claim_tables,
     open_keyring,
     policy_of,
+    sending_of,
 )
 from cxkit.kit.report import loss_properties, loss_report
 from cxkit.kit.starter import Starter
@@ -124,6 +125,7 @@ class Kit:
             intake=self.intake,
             view=view,
             deciders=tuple(build_plugins(self.registry, self.registry.deciders(), self.tables).values()),
+            sending=sending_of(settings),
         )
         enrichers = build_plugins(self.registry, self.registry.enrichers(), self.tables)
         self.enrich = Enrichment(enrichers, count=self._note) if enrichers else None

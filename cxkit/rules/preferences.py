@@ -37,6 +37,7 @@ __all__ = [
     "matrix",
     "may_send",
     "quiet_until",
+    "refuses",
     "suppressed",
     "wanted",
 ]
@@ -105,22 +106,26 @@ def abiding(acts: Iterable[Act]) -> list[Act]:
 
     Example:
         >>> from datetime import UTC, datetime
-        >>> joined = Preference(topic="news", channel="sms", choice="granted", decided_at=datetime(2025, 1, 1, tzinfo=UTC))
-        >>> left = Preference(topic="news", channel="sms", choice="denied", decided_at=datetime(2026, 1, 1, tzinfo=UTC))
+        >>> joined, left = (
+        ...     Preference(topic="news", channel="sms", choice=choice, decided_at=datetime(year, 1, 1, tzinfo=UTC))
+        ...     for year, choice in ((2025, "granted"), (2026, "denied"))
+        ... )
         >>> abiding([left, joined, left]) == [left]
         True
     """
     held: dict[tuple[str, ...], Act] = {}
-    for one in sorted(acts, key=lambda one: (one.decided_at, _refuses(one), one.id)):
-        cell = () if isinstance(one, GlobalStop) else (one.topic, one.channel)
-        held[cell] = one
+    for one in sorted(acts, key=lambda one: (one.decided_at, refuses(one), one.id)):
+        if isinstance(one, GlobalStop):
+            held[()] = one
+            continue
+        held[one.topic, one.channel] = one
         if one.by == "user":
-            held[(*cell, "user")] = one
-    held.pop(("user",), None)  # of stops the latest alone counts
+            held[one.topic, one.channel, "user"] = one
     return sorted(set(held.values()), key=lambda one: (one.decided_at, one.id))
 
 
-def _refuses(act: Act) -> bool:
+def refuses(act: Act) -> bool:
+    """Whether it lets less be sent than before."""
     return not act.lifted if isinstance(act, GlobalStop) else act.choice == "denied"
 
 

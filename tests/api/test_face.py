@@ -19,7 +19,7 @@ from cxkit_starlette import CXMiddleware
 
 FACE = {
     "CXError", "Decision", "Experience", "Feedback", "Interaction", "Kit", "Money", "Touchpoint", "Variant", "carry",
-    "close", "configure", "experience", "flush", "grant", "identify", "money", "profile", "scope", "settled", "stats",
+    "close", "configure", "experience", "flush", "grant", "identify", "money", "scope", "settled", "stats",
     "touchpoint", "withdraw",
 }  # fmt: skip
 

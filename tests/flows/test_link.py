@@ -55,9 +55,9 @@ def test_a_card_at_the_till_is_the_customers_from_then_on(kit: Kit, store: Fault
 
 @pytest.mark.parametrize("evidence", ["claim", "token"])
 def test_who_is_not_proven_links_nothing(kit: Kit, store: Faulty, evidence: Evidence) -> None:
-    with cxkit.scope(kit=kit, user_id="nancy", evidence=evidence), pytest.raises(StateError, match="CX7008"):
+    with cxkit.scope(kit=kit, user_id="nancy", evidence=evidence), pytest.raises(StateError, match="CX7009"):
         cxkit.link(loyalty="4711")
-    with cxkit.scope(kit=kit), pytest.raises(StateError, match="CX7008"):
+    with cxkit.scope(kit=kit), pytest.raises(StateError, match="CX7009"):
         cxkit.link(loyalty="4711")
     settled(kit)
     assert lives(store) == {}

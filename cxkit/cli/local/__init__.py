@@ -63,11 +63,14 @@ def open_local(file: Path | None) -> Iterator[sqlite3.Connection]:
 def shown(subject_id: str) -> str:
     """How somebody is called on the terminal: what is opaque by its beginning.
 
+    Whoever uses a contested device is called by that device.
+
     Example:
         >>> shown("user_id:nancy"), shown("visitor:7f3a2b1c9d0e4f5a")
         ('user_id nancy', 'visitor 7f3a2b1c')
     """
     type, _, value = subject_id.partition(":")
+    type = type.rpartition(".")[2]
     return visible(f"{type} {value[:_SHOWN_CHARS] if type in _OPAQUE else value}")
 
 
@@ -111,9 +114,12 @@ def _kept(type: str, value: str, settings: Settings) -> str:
 
 
 _PEOPLE: Final = """
-SELECT person FROM identifiers WHERE subject BETWEEN $first AND $last
+SELECT coalesce(
+    (SELECT i.person FROM interactions AS i WHERE i.person = k.contested || '.' || k.subject LIMIT 1), k.person
+) AS person FROM identifiers AS k WHERE k.subject BETWEEN $first AND $last
 UNION SELECT person FROM interactions WHERE person BETWEEN $first AND $last
 ORDER BY person LIMIT 1000"""
+"""A contested device's is whoever uses it, once somebody does."""
 
 
 def _people(connection: sqlite3.Connection, first: str, last: str) -> list[str]:
@@ -127,7 +133,7 @@ WHERE person IS NOT NULL"""
 
 def _nobody(connection: sqlite3.Connection, type: str) -> list[str]:
     # Never a name of somebody else: messages end up in logs.
-    known = {name for (name,) in connection.execute(_TYPES)}
+    known = {name.rpartition(".")[2] for (name,) in connection.execute(_TYPES)}
     if type in known:
         what, fix = f"the local file knows nobody by this {type}", "see `cxkit tail` for who was here"
     else:

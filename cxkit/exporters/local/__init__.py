@@ -3,10 +3,10 @@
 Made for people with questions, not for machines with millions: plain tables, one view, `read` to ask
 them here, and any program that reads SQLite.
 
-``schema``   the tables and the view           ``rows``      an interaction as a row
-``opening``  the file, made and checked        ``people``    whose identifiers are
-``reading``  the way in for those who ask      ``sessions``  which run of interactions a row belongs to
-                                               ``retention`` what is too old or too much
+``schema``     the tables and the view           ``rows``      an interaction as a row
+``opening``    the file, made and checked        ``people``    whose interactions are
+``reading``    the way in for those who ask      ``graph``     whose identifiers are
+``retention``  what is too old or too much       ``sessions``  which run of interactions a row belongs to
 
 The file is opened for each batch, as by the exporter ``file``: nothing is held in between, so it may be
 moved away at any time, and a fork finds nothing to inherit.
@@ -129,12 +129,12 @@ class LocalExporter:
         people = People(connection, sessions)
         added = 0
         for row in rows:
-            people.meet(row.seen)
-            person = people.person(row.subject)
+            person = people.person(row.seen, id=row.id)
             if connection.execute(INSERT, {**row.columns, "subject": row.subject, "person": person}).rowcount:
                 added += 1
                 if person is not None and row.columns["session"] is None:
                     sessions.disturb(person, row.columns["source"], row.place)
+                people.meet(row)
         sessions.settle()
         self._retention.apply(connection, added=added, now_ms=time.time_ns() // 1_000_000)
 

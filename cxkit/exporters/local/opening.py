@@ -24,7 +24,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from cxkit.exporters.local.schema import APPLICATION_ID, INDICES, TABLES, VERSION
+from cxkit.exporters.local.schema import APPLICATION_ID, INDICES, MIGRATION, TABLES, VERSION
 from cxkit.roles import Outcome
 
 __all__ = ["TroubleError", "opened"]
@@ -166,10 +166,20 @@ def _prepare(connection: sqlite3.Connection) -> None:
         raise TroubleError(_FOREIGN)
     if _value(connection, "user_version") > VERSION:
         raise TroubleError(_NEWER)
+    if _value(connection, "user_version") < VERSION:
+        _migrate(connection)
     for pragma in _PRAGMAS:
         connection.execute(pragma)
     with suppress(sqlite3.OperationalError):  # in use by another process just now: this batch does without
         connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    if _value(connection, "user_version") < VERSION:  # still; another process may have been faster
+        for statement in MIGRATION:
+            connection.execute(statement)
+    connection.execute("COMMIT")
 
 
 def _value(connection: sqlite3.Connection, pragma: str) -> int:

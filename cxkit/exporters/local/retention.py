@@ -14,10 +14,19 @@ _DAY_MS: Final = 86_400_000
 _OLD: Final = "SELECT id, person FROM interactions WHERE at_ms < ? ORDER BY at_ms, id LIMIT ?"
 _OLDEST: Final = "SELECT id, person FROM interactions ORDER BY at_ms, id LIMIT ?"
 _COUNT: Final = "SELECT count(*) FROM interactions"
-_DELETE: Final = "DELETE FROM interactions WHERE id = ?"
-_FORGET: Final = """
-DELETE FROM identifiers
-WHERE person = $person AND NOT EXISTS (SELECT 1 FROM interactions WHERE person = $person)"""
+_DELETE: Final = (
+    "DELETE FROM interactions WHERE id = ?",
+    "DELETE FROM together WHERE interaction = ?",
+)
+_LEFT: Final = "SELECT 1 FROM interactions WHERE person = ? LIMIT 1"
+_FORGET: Final = (
+    "DELETE FROM identifiers WHERE person = $person",
+    "DELETE FROM merges WHERE survivor IN (SELECT id FROM people WHERE id = $person OR part_of = $person)",
+    "DELETE FROM parted WHERE person IN (SELECT id FROM people WHERE id = $person OR part_of = $person)",
+    "DELETE FROM parted WHERE other IN (SELECT id FROM people WHERE id = $person OR part_of = $person)",
+    "DELETE FROM people WHERE id = $person OR part_of = $person",
+)
+"""Whom nothing is left of, and whoever became part of them."""
 
 
 class Retention:
@@ -49,6 +58,9 @@ class Retention:
 
 def _delete(connection: sqlite3.Connection, rows: list[tuple[str, str | None]]) -> None:
     """Delete rows, and forget those of whom none is left."""
-    connection.executemany(_DELETE, [(id,) for id, _ in rows])
+    for statement in _DELETE:
+        connection.executemany(statement, [(id,) for id, _ in rows])
     people = {person for _, person in rows if person is not None}
-    connection.executemany(_FORGET, [{"person": person} for person in people])
+    gone = [{"person": one} for one in people if connection.execute(_LEFT, (one,)).fetchone() is None]
+    for statement in _FORGET:
+        connection.executemany(statement, gone)

@@ -9,8 +9,12 @@ from typing import Any, Final
 import attrs
 
 from cxkit.model import Context, Evidence, Interaction
+from cxkit.rules.identity import UNIQUE
 
-__all__ = ["INSERT", "Row", "row_of"]
+__all__ = ["INSERT", "Row", "Seen", "row_of", "seen_in"]
+
+Seen = Mapping[str, tuple[str, Evidence]]
+"""The identifiers in an interaction: key to type and evidence, the strongest first."""
 
 INSERT: Final = """
 INSERT INTO interactions VALUES (
@@ -25,6 +29,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _INTEGERS: Final = range(-(2**63), 2**63)
 """Those that the file can hold."""
+_LINKED: Final = "identity.linked"
+_STITCHING: Final = "identity_stitching"
 _PLAIN: Final = frozenset({str, float, type(None)})
 
 
@@ -34,8 +40,14 @@ class Row:
 
     columns: dict[str, Any]
     """Those of the table ``interactions``, but for ``subject`` and ``person``."""
-    seen: Mapping[str, tuple[str, Evidence]]
-    """The identifiers in it: key to type and evidence, the strongest first."""
+    seen: Seen
+    stitching: bool
+    """Whether the customer let what recognises them be joined to what names them, as far as it says."""
+
+    @property
+    def id(self) -> str:
+        """The interaction's."""
+        return str(self.columns["id"])
 
     @property
     def subject(self) -> str | None:
@@ -43,9 +55,28 @@ class Row:
         return next(iter(self.seen), None)
 
     @property
+    def teaches(self) -> bool:
+        """Whether it shows whose identifiers are: by a login, or by having been recorded for that."""
+        logins = any(evidence == "login" for _, evidence in self.seen.values())
+        return logins or self.columns["name"] == _LINKED
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether several identifiers decide whose it is: a login of which a person has one does so alone."""
+        if len(self.seen) < 2:
+            return False
+        type, evidence = next(iter(self.seen.values()))
+        return evidence != "login" or type not in UNIQUE
+
+    @property
     def place(self) -> tuple[int, str]:
         """Where it stands in the order of all."""
         return self.columns["at_ms"], self.columns["id"]
+
+
+def seen_in(interaction: Interaction) -> Seen:
+    """Its identifiers."""
+    return {f"{one.type}:{one.value}": (one.type, one.evidence) for one in interaction.identity.identifiers}
 
 
 def row_of(interaction: Interaction, payload: bytes, zone: tzinfo) -> Row:
@@ -59,7 +90,6 @@ def row_of(interaction: Interaction, payload: bytes, zone: tzinfo) -> Row:
         OverflowError: Its time is too early or too late for a day there.
         ValueError: It holds what no column can.
     """
-    seen = {f"{one.type}:{one.value}": (one.type, one.evidence) for one in interaction.identity.identifiers}
     columns = {
         "payload": payload.decode(),
         **_declared(interaction),
@@ -69,7 +99,7 @@ def row_of(interaction: Interaction, payload: bytes, zone: tzinfo) -> Row:
     for one in columns.values():
         if type(one) not in _PLAIN and not (type(one) is int and one in _INTEGERS):
             raise ValueError("a value is neither text nor a number of 64 bits")
-    return Row(columns, seen)
+    return Row(columns, seen_in(interaction), interaction.consent.get(_STITCHING, True))
 
 
 def _declared(one: Interaction) -> dict[str, Any]:

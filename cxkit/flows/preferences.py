@@ -1,0 +1,237 @@
+"""prefer and stop_marketing: what somebody wants to receive, from now on. The rule is ``rules.preferences``.
+
+Only these two make a preference. It is kept under the identifiers that the act concerns: with a login, the
+login's alone, for a device may be shared; otherwise what refuses concerns all that were seen, and what opens
+something only those with the best proof, for nobody signs up somebody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Final, get_args
+
+from cxkit.capture.scope import Scope
+from cxkit.errors import InvalidInteractionError, nearest
+from cxkit.flows.desk import Desk
+from cxkit.flows.documents import keys_of
+from cxkit.flows.known import Known
+from cxkit.flows.letterbox import Letterbox, made, read_letterbox, write_act
+from cxkit.flows.reading import Reading
+from cxkit.keyring import Keyring
+from cxkit.model import (
+    JSON,
+    Answer,
+    Choice,
+    GlobalStop,
+    Identity,
+    Interaction,
+    Preference,
+    Topic,
+    TouchpointSpec,
+    purpose_bits,
+)
+from cxkit.model.consent import Act
+from cxkit.model.touchpoint import WORD
+from cxkit.rules.preferences import matrix
+
+__all__ = [
+    "PREFERENCE_CHANGED",
+    "PREFERENCE_STOPPED",
+    "UNDECLARED",
+    "check_words",
+    "concerned",
+    "declared_topic",
+    "one_of",
+    "post",
+    "prefer",
+    "preferences",
+    "preferred",
+    "stop_marketing",
+    "stopped",
+]
+
+PREFERENCE_CHANGED = TouchpointSpec(name="preference.changed", purpose="necessary", priority="critical")
+PREFERENCE_STOPPED = TouchpointSpec(name="preference.stopped", purpose="necessary", priority="critical")
+
+UNDECLARED: Final = "CX3140"
+
+_VOUCHED: Final = ("operator", "import")
+"""Whoever acts so has seen a proof elsewhere."""
+
+
+def prefer(desk: Desk, scope: Scope, topic: str, channel: str, choice: str, *, by: str) -> str | None:
+    """Join or leave one topic on one channel; nothing else changes.
+
+    Raises:
+        InvalidInteractionError: A word is wrong, the topic is not declared, or there is nobody whose choice it
+            could be. A refusal of a topic that is not declared holds all the same: it may be declared elsewhere.
+    """
+    one_of("choice", choice, get_args(Choice))
+    one_of("act", by, get_args(Act))
+    unknown = None
+    try:
+        check_words(topic=topic, channel=channel)
+        declared_topic(desk, topic)
+    except InvalidInteractionError as error:
+        if choice == "granted" or error.code != UNDECLARED:
+            raise
+        unknown = error
+    properties: dict[str, JSON] = {"topic": topic, "channel": channel, "choice": choice, "by": by}
+    id = post(
+        desk,
+        scope,
+        PREFERENCE_CHANGED,
+        identity=concerned(scope, opens=choice == "granted", by=by),
+        properties=properties,
+        adds=lambda id, at: Letterbox(acts=(made(Preference, properties, id=id, at=at),)),
+    )
+    if unknown is not None:
+        raise unknown
+    return id
+
+
+def stop_marketing(desk: Desk, scope: Scope, *, lifted: bool, by: str) -> str | None:
+    """Refuse all marketing, on every channel; or take that back, and what was chosen for single topics holds again.
+
+    Raises:
+        InvalidInteractionError: The act is none, or there is nobody whose act it could be.
+    """
+    one_of("act", by, get_args(Act))
+    properties: dict[str, JSON] = {"lifted": bool(lifted), "by": by}
+    return post(
+        desk,
+        scope,
+        PREFERENCE_STOPPED,
+        identity=concerned(scope, opens=bool(lifted), by=by),
+        properties=properties,
+        adds=lambda id, at: Letterbox(acts=(made(GlobalStop, properties, id=id, at=at),)),
+    )
+
+
+def preferred(reading: Reading, keyring: Keyring, command: Interaction) -> None:
+    """Add the command's choice to what is kept under each of its identifiers.
+
+    Raises:
+        StoreError: It cannot be read now.
+        ValueError: It is no choice.
+    """
+    act = made(Preference, command.properties, id=command.id, at=command.occurred_at)
+    write_act(reading, keys_of(keyring, command.identity), act, at=command.occurred_at)
+
+
+def stopped(reading: Reading, keyring: Keyring, command: Interaction) -> None:
+    """Likewise a stop.
+
+    Raises:
+        StoreError: It cannot be read now.
+        ValueError: It is no stop.
+    """
+    act = made(GlobalStop, command.properties, id=command.id, at=command.occurred_at)
+    write_act(reading, keys_of(keyring, command.identity), act, at=command.occurred_at)
+
+
+def preferences(desk: Desk, known: Known, *, patience_s: float) -> dict[str, dict[str, Answer]]:
+    """What a person wants of each topic that is declared, on each channel that anything was ever said of.
+
+    Empty if nobody is known, or it cannot be known in time.
+    """
+    if not known.keys:
+        return {}
+    more = desk.view.uncommitted(known.keys).letterbox  # before the store is read: rather seen twice than not at all
+    held = desk.ask(lambda store: read_letterbox(store, known.keys, ()), patience_s=patience_s)
+    if held is None:
+        return {}
+    acts = held.with_more(more).acts
+    cells = [(one.topic, one.channel) for one in acts if isinstance(one, Preference)]
+    topics = desk.sending.topics or {name: Topic(name=name) for name, _ in cells}
+    channels = {*(channel for _, channel in cells), *(channel for one in topics.values() for channel in one.defaults)}
+    return matrix(acts, topics=topics.values(), channels=sorted(channels))
+
+
+# --- what the verbs have in common; those of cxkit.flows.sending, too ---
+
+
+def concerned(scope: Scope, *, opens: bool, by: str = "user") -> Identity:
+    """Whom an act in this scope concerns.
+
+    Args:
+        opens: Whether it lets more be sent than before.
+
+    Raises:
+        InvalidInteractionError: Nobody; or it opens something, and nobody has proven anything.
+    """
+    seen = scope.identity.identifiers
+    if not seen:
+        fix = 'identify the customer, or name the address: email="..."'
+        raise InvalidInteractionError("there is nobody here that anything could be sent to", fix=fix, code="CX3142")
+    logins = [one for one in seen if one.evidence == "login"]
+    if logins or not opens or by in _VOUCHED:
+        return Identity(identifiers=tuple(logins or seen))
+    best = max(seen, key=lambda one: one.rank)
+    if best.evidence == "claim":
+        raise InvalidInteractionError(
+            "nobody has proven that this address is theirs",
+            fix='let them confirm it by a link in a message, then say evidence="token"',
+            code="CX3143",
+        )
+    return Identity(identifiers=tuple(one for one in seen if one.evidence == best.evidence))
+
+
+def declared_topic(desk: Desk, topic: str) -> Topic:
+    """The topic of that name.
+
+    Raises:
+        InvalidInteractionError: It is not declared.
+    """
+    found = desk.sending.topic(topic)
+    if found is None:
+        fix = nearest(topic, desk.sending.topics)
+        raise InvalidInteractionError(f'no topic is called "{topic}"', fix=fix, code=UNDECLARED)
+    return found
+
+
+def check_words(**words: object) -> None:
+    """That each is one lower-case word.
+
+    Raises:
+        InvalidInteractionError: One is not.
+    """
+    for noun, word in words.items():
+        if type(word) is not str or not WORD.fullmatch(word):
+            what, fix = f"a {noun} is not one lower-case word", 'use a word like "news" or "email"'
+            raise InvalidInteractionError(what, fix=fix, code="CX3141")
+
+
+def one_of(noun: str, word: object, words: Iterable[str]) -> None:
+    """That something is one of these words.
+
+    Raises:
+        InvalidInteractionError: It is not.
+    """
+    known = tuple(words)
+    if word not in known:
+        fix = nearest(str(word)[:64], known)
+        raise InvalidInteractionError(f"there is no such {noun}", fix=fix, code="CX3141")
+
+
+def post(
+    desk: Desk,
+    scope: Scope,
+    spec: TouchpointSpec,
+    *,
+    identity: Identity,
+    properties: Mapping[str, JSON],
+    adds: Callable[[str, datetime], Letterbox],
+) -> str | None:
+    """A command about somebody's letterbox; returns its id, or None if there was no room for it.
+
+    Args:
+        adds: What it adds, by its id and time.
+    """
+
+    def shows(known: Known, /, *, id: str, at: datetime) -> Known:
+        return known.posted(adds(id, at))
+
+    purposes = purpose_bits(scope.allowed.granted)
+    return desk.command(spec, scope, identity=identity, properties=properties, purposes=purposes, shows=shows)

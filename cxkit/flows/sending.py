@@ -1,0 +1,191 @@
+"""suppress, sent, and the question may_send: before and after something goes to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta, tzinfo
+from typing import Final, get_args
+
+from cxkit.capture.scope import Scope
+from cxkit.errors import InvalidInteractionError
+from cxkit.flows.desk import Desk
+from cxkit.flows.documents import keys_of
+from cxkit.flows.known import Known
+from cxkit.flows.letterbox import Letterbox, made, read_letterbox, write_sent, write_suppression
+from cxkit.flows.preferences import check_words, concerned, declared_topic, one_of, post
+from cxkit.flows.reading import Reading
+from cxkit.keyring import Keyring
+from cxkit.model import JSON, Blocked, Identifier, Identity, Interaction, Suppression, Topic, TouchpointSpec
+from cxkit.model.consent import SuppressionReason
+from cxkit.rules import preferences as rule
+from cxkit.rules.identity import CONTACTS, TYPES
+from cxkit.rules.preferences import Clear, Deferred, Sent
+
+__all__ = ["CONTACT_SUPPRESSED", "MESSAGE_COUNTED", "counted", "may_send", "sent", "suppress", "suppressed"]
+
+CONTACT_SUPPRESSED = TouchpointSpec(
+    name="contact.suppressed", kind="service", direction="outbound", purpose="necessary", priority="critical"
+)
+MESSAGE_COUNTED = TouchpointSpec(
+    name="message.counted", kind="message", direction="outbound", purpose="necessary", priority="critical"
+)
+
+_ASK_AGAIN: Final = timedelta(seconds=60)
+
+
+def suppress(desk: Desk, scope: Scope, channel: str, reason: str, *, lifted_by: str | None) -> str | None:
+    """Write to the scope's addresses no more on this channel, whatever their owner prefers.
+
+    Args:
+        lifted_by: The operator who takes an earlier one for this reason back. Nothing else ever does.
+
+    Raises:
+        InvalidInteractionError: A word is wrong, or the scope names no address.
+    """
+    check_words(channel=channel)
+    one_of("reason", reason, get_args(SuppressionReason))
+    named = Identity(identifiers=tuple(one for one in scope.identity.identifiers if _written_to(one.type)))
+    if not named:
+        what, fix = "a suppression names no address", 'name it: email="..."'
+        raise InvalidInteractionError(what, fix=fix, code="CX3142")
+    keys = keys_of(desk.keyring, named)
+    properties: dict[str, JSON] = {"channel": channel, "reason": reason, "lifted": lifted_by is not None}
+    if lifted_by is not None:
+        properties["lifted_by"] = str(lifted_by)[:100]
+
+    def adds(id: str, at: datetime) -> Letterbox:
+        return Letterbox(suppressions=dict.fromkeys(keys, (made(Suppression, properties, id=id, at=at),)))
+
+    return post(desk, scope, CONTACT_SUPPRESSED, identity=named, properties=properties, adds=adds)
+
+
+def sent(desk: Desk, scope: Scope, topic: str, channel: str) -> str | None:
+    """Count a message that was sent, where a frequency cap counts such.
+
+    Raises:
+        InvalidInteractionError: A word is wrong, the topic is not declared, or nobody is known here.
+    """
+    check_words(topic=topic, channel=channel)
+    kind, identity = declared_topic(desk, topic).kind, concerned(scope, opens=False)
+    if not any(cap.concerns(topic=topic, kind=kind, channel=channel) for cap in desk.sending.caps):
+        return None
+    properties: dict[str, JSON] = {"topic": topic, "kind": kind, "channel": channel}
+
+    def adds(id: str, at: datetime) -> Letterbox:
+        return Letterbox(sent=(made(Sent, properties, id=id, at=at),))
+
+    return post(desk, scope, MESSAGE_COUNTED, identity=identity, properties=properties, adds=adds)
+
+
+def suppressed(reading: Reading, keyring: Keyring, command: Interaction) -> None:
+    """Add the command's suppression to each of its addresses.
+
+    Raises:
+        StoreError: It cannot be read now.
+        ValueError: It is none.
+    """
+    one = made(Suppression, command.properties, id=command.id, at=command.occurred_at)
+    write_suppression(reading, keys_of(keyring, command.identity), one)
+
+
+def counted(reading: Reading, keyring: Keyring, command: Interaction) -> None:
+    """Add the command's message to what was sent.
+
+    Raises:
+        StoreError: It cannot be read now.
+        ValueError: It is none.
+    """
+    message = made(Sent, command.properties, id=command.id, at=command.occurred_at)
+    write_sent(reading, keys_of(keyring, command.identity), message)
+
+
+def may_send(
+    desk: Desk, scope: Scope, topic: str, channel: str, *, timezone: str | None, patience_s: float
+) -> Clear | Blocked | Deferred:
+    """Whether a message of this topic may go to the scope's person on this channel now. What is blocked is counted.
+
+    Where that cannot be known now, it is to be asked again in a minute: ``Deferred`` with the reason ``unknown``.
+
+    Args:
+        timezone: The person's; by default the scope's, else the one they told us.
+
+    Raises:
+        InvalidInteractionError: A word is wrong; or, in strict mode, the topic is not declared.
+    """
+    check_words(topic=topic, channel=channel)
+    answer: Clear | Blocked | Deferred
+    try:
+        found = declared_topic(desk, topic)
+    except InvalidInteractionError as error:
+        desk.intake.note(error)
+        answer = _blocked("marketing", "unknown_topic", channel)
+    else:
+        nobody = _blocked(found.kind, "nobody", channel)
+        answer = _asked(desk, scope, found, channel, timezone, patience_s) if scope.identity else nobody
+    if isinstance(answer, Blocked):
+        desk.intake.noted[str(answer)] += 1
+    return answer
+
+
+def _blocked(kind: str, reason: str, channel: str) -> Blocked:
+    return Blocked(gate="send", purpose=kind, reason=reason, destination=channel)
+
+
+def _asked(
+    desk: Desk, scope: Scope, topic: Topic, channel: str, timezone: str | None, patience_s: float
+) -> Clear | Blocked | Deferred:
+    now = desk.intake.stamper.now()
+    known = desk.known(scope, patience_s=patience_s)
+    box = None if known is None or known.stale else _opened(desk, known, scope, patience_s)
+    if known is None or box is None:
+        return Deferred(not_before=now + _ASK_AGAIN, reason="unknown")
+    return rule.may_send(
+        topic=topic,
+        channel=channel,
+        now=now,
+        acts=box.acts,
+        suppressions=[one for held in box.suppressions.values() for one in held],
+        sent=box.sent,
+        caps=desk.sending.caps,
+        quiet=desk.sending.quiet,
+        zone=_zone(timezone, scope.context.timezone, known.values(now).get("timezone")),
+    )
+
+
+def _opened(desk: Desk, known: Known, scope: Scope, patience_s: float) -> Letterbox | None:
+    """What is known of the person, and of the addresses that may be meant; None if it cannot be known now."""
+    named = keys_of(desk.keyring, scope.identity)
+    theirs = known.keys or tuple(named)
+    addresses = _addresses(known, theirs, named)
+    # Before the store is read: a command that is committed in between must be seen twice rather than not at all.
+    mine, at = (desk.view.uncommitted(keys).letterbox for keys in (theirs, addresses))
+    box = desk.ask(lambda store: read_letterbox(store, theirs, addresses), patience_s=patience_s)
+    if box is None:
+        return None
+    suppressions = {key: held for key, held in at.suppressions.items() if key in addresses}
+    return box.with_more(Letterbox(acts=mine.acts, sent=mine.sent, suppressions=suppressions))
+
+
+def _addresses(known: Known, theirs: tuple[str, ...], named: Mapping[str, Identifier]) -> frozenset[str]:
+    """All of theirs; but where an e-mail address is named, no other one of theirs is meant."""
+    types = {one.type for one in named.values() if _written_to(one.type)}
+    others = {link.key for link in known.graph.links if link.type in types} if known.graph else set()
+    return frozenset({*theirs, *named} - (others - named.keys()))
+
+
+def _written_to(type: str) -> bool:
+    """Whether identifiers of a type are addresses; one that is not declared may be a channel's of the app's own."""
+    return type in CONTACTS or type == "push_token" or type not in TYPES
+
+
+def _zone(*names: object) -> tzinfo | None:
+    """The first of these that is one."""
+    for name in names:
+        if isinstance(name, str) and name:
+            from zoneinfo import ZoneInfo  # 4 ms that most do without
+
+            try:
+                return ZoneInfo(name)
+            except (ValueError, OSError, KeyError):  # not a zone, or none that this machine knows
+                continue
+    return None
