@@ -10,6 +10,7 @@ from cxkit.errors import ConflictError, StoreError
 from cxkit.flows.bus import Bus, Committed
 from cxkit.flows.consent import CONSENT_CHANGED, consented
 from cxkit.flows.documents import keys_of
+from cxkit.flows.erase import ERASED, erased
 from cxkit.flows.identify import IDENTIFIED, identified
 from cxkit.flows.link import LINKED
 from cxkit.flows.preferences import PREFERENCE_CHANGED, PREFERENCE_STOPPED, preferred, stopped
@@ -30,6 +31,7 @@ COMMANDS: Final[Mapping[str, Callable[[Reading, Keyring, Interaction], object]]]
     IDENTIFIED.name: identified,
     LINKED.name: identified,
     CONSENT_CHANGED.name: consented,
+    ERASED.name: erased,
     PREFERENCE_CHANGED.name: preferred,
     PREFERENCE_STOPPED.name: stopped,
     CONTACT_SUPPRESSED.name: suppressed,

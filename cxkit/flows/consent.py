@@ -12,6 +12,7 @@ from cxkit.flows.desk import Desk
 from cxkit.flows.documents import consent_doc, keys_of, written
 from cxkit.flows.identify import STITCHING
 from cxkit.flows.known import Known
+from cxkit.flows.people import alive
 from cxkit.flows.reading import Reading
 from cxkit.keyring import Keyring
 from cxkit.model import PURPOSES, Choice, Consent, Identity, Interaction, TouchpointSpec, purpose_bits
@@ -89,11 +90,12 @@ def consented(reading: Reading, keyring: Keyring, command: Interaction) -> None:
         policy=properties["policy"],
     )
     grants = "granted" in record.choices.values()
-    names = [
-        consent_doc(key)
+    keys = [
+        key
         for key, one in keys_of(keyring, command.identity).items()
         if not grants or one.evidence in ("cookie", "login")
     ]
+    names = [consent_doc(key) for key in alive(reading, keys, command.occurred_at)]
     bodies = reading.get(names)
     for name in names:
         records = cast("list[Any]", bodies.get(name, {}).get("records", []))

@@ -18,10 +18,9 @@ from cxkit.flows.documents import (
     read,
     sent_doc,
     suppression_doc,
-    tombstone_doc,
-    tombstone_in,
     written,
 )
+from cxkit.flows.people import alive
 from cxkit.flows.reading import Reading
 from cxkit.model import JSON, GlobalStop, Preference, Suppression
 from cxkit.roles import Store
@@ -94,7 +93,7 @@ def write_act(reading: Reading, keys: Iterable[str], act: Act, *, at: datetime) 
             "stops": [written(one) for one in acts if isinstance(one, GlobalStop)],
         }
 
-    _rewrite(reading, map(preference_doc, keys if refuses(act) else _alive(reading, keys, at)), changed)
+    _rewrite(reading, map(preference_doc, keys if refuses(act) else alive(reading, keys, at)), changed)
 
 
 def write_suppression(reading: Reading, keys: Iterable[str], suppression: Suppression) -> None:
@@ -112,7 +111,7 @@ def write_sent(reading: Reading, keys: Iterable[str], message: Sent) -> None:
     def changed(body: Body) -> Body:
         return {"messages": _written(counted((*_list(body, "messages", Sent), message)))}
 
-    _rewrite(reading, map(sent_doc, _alive(reading, keys, message.at)), changed)
+    _rewrite(reading, map(sent_doc, alive(reading, keys, message.at)), changed)
 
 
 def _rewrite(reading: Reading, names: Iterable[str], changed: Callable[[Body], Body]) -> None:
@@ -120,18 +119,6 @@ def _rewrite(reading: Reading, names: Iterable[str], changed: Callable[[Body], B
     bodies = reading.get(listed)
     for name in listed:
         reading.put(name, changed(bodies.get(name, {})))
-
-
-def _alive(reading: Reading, keys: Iterable[str], at: datetime) -> list[str]:
-    """Those that were not erased after that moment, nor so that they may not come back."""
-    names = {tombstone_doc(key): key for key in keys}
-    graves = {name: tombstone_in(body) for name, body in reading.get(names).items()}
-    gone = {
-        names[name]
-        for name, grave in graves.items()
-        if at <= grave.erased_at or (grave.suppress and (grave.until is None or at < grave.until))
-    }
-    return [key for key in names.values() if key not in gone]
 
 
 def _acts_in(body: Body) -> list[Act]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import cast
 
 from cxkit.flows.documents import (
@@ -14,6 +15,8 @@ from cxkit.flows.documents import (
     ledger_doc,
     life_in,
     person_doc,
+    tombstone_doc,
+    tombstone_in,
     written,
 )
 from cxkit.flows.reading import Reading
@@ -22,7 +25,19 @@ from cxkit.rules.consent import merged
 from cxkit.rules.identity import Person, Resolution
 from cxkit.rules.profile import Traits, merge_traits, with_traits
 
-__all__ = ["read_lives", "write_resolution"]
+__all__ = ["alive", "read_lives", "write_resolution"]
+
+
+def alive(reading: Reading, keys: Iterable[str], at: datetime) -> list[str]:
+    """Those that were not erased after that moment, nor so that they may not come back."""
+    names = {tombstone_doc(key): key for key in keys}
+    graves = {name: tombstone_in(body) for name, body in reading.get(names).items()}
+    gone = {
+        names[name]
+        for name, grave in graves.items()
+        if at <= grave.erased_at or (grave.suppress and (grave.until is None or at < grave.until))
+    }
+    return [key for key in names.values() if key not in gone]
 
 
 def read_lives(reading: Reading, people: Iterable[str]) -> dict[str, Life]:

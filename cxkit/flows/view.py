@@ -51,14 +51,26 @@ T = TypeVar("T")
 _HELD: Final = 10_000
 _POLL_S: Final = 0.5
 _TRUSTED_S: Final = 60.0
+_TOMBSTONE: Final = tombstone_doc("")
 
 
 class View:
-    """Known people by the keys of their identifiers. For all threads."""
+    """Known people by the keys of their identifiers. For all threads.
 
-    def __init__(self, store: Callable[[], Store], *, clock: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        erased: Told of keys that were erased, here or elsewhere; must not block.
+    """
+
+    def __init__(
+        self,
+        store: Callable[[], Store],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        erased: Callable[[frozenset[str]], None] = lambda keys: None,
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._erased = erased
         self.reset()
 
     def reset(self) -> None:
@@ -160,6 +172,7 @@ class View:
         """Forget what was read of the documents that changed. Subscribed to the bus."""
         with self._guard:
             self._forget(event.documents)
+        self._bury(event.documents)
         # Only now: in between, a command must be seen twice rather than not at all.
         self.forgets(event.keys, event.command.id)
 
@@ -246,9 +259,10 @@ class View:
         if self._token is None:
             self._token = _newest(store)
         while changes := store.changes_since(self._token):
-            self._token = changes[-1].token
-            with self._guard:
+            with self._guard:  # first: what interrupts us in between must not leave a change unseen
                 self._forget({change.key for change in changes})
+            self._bury(change.key for change in changes)
+            self._token = changes[-1].token
 
     def _keep(self, key: str, known: Known) -> None:
         self._drop(key)
@@ -263,6 +277,11 @@ class View:
         for document in documents:
             for key in list(self._readers.get(document, ())):
                 self._drop(key)
+
+    def _bury(self, documents: Iterable[str]) -> None:
+        keys = frozenset(name.removeprefix(_TOMBSTONE) for name in documents if name.startswith(_TOMBSTONE))
+        if keys:
+            self._erased(keys)
 
     def _drop(self, key: str) -> None:
         known = self._known.pop(key, Known())

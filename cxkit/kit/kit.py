@@ -116,7 +116,7 @@ class Kit:
             max_bytes=settings.queue.max_bytes,
             strict=settings.strict,
         )
-        view = View(self._open_store)
+        view = View(self._open_store, erased=self._erase_spooled)
         self.bus.subscribe(view.committed)
         self.desk = Desk(
             source=f"/{settings.service}",
@@ -325,6 +325,12 @@ class Kit:
     def _remembered(self) -> int:
         """Bits of the purposes for which contacts are remembered."""
         return purpose_bits(["personalization"] if self.settings.profile.remember else [])
+
+    def _erase_spooled(self, keys: frozenset[str]) -> None:
+        """What this process has spooled of somebody goes, soon."""
+        engine = self._starter.engine
+        if engine is not None:
+            engine.erase(frozenset(map(bytes.fromhex, keys)), 0.0)
 
     def _verdict(self, subject: bytes, purposes: int) -> tuple[Answer, datetime | None]:
         named = [purpose for place, purpose in enumerate(PURPOSES) if purposes >> place & 1]

@@ -1,0 +1,121 @@
+"""erase: nothing is left of a person in the store or the spool, and nothing that comes late brings them back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+import cxkit
+from cxkit.flows.erase import erase
+from cxkit.flows.identify import identifiers_of
+from cxkit.kit import Kit
+from cxkit.model import Identity
+from cxkit.roles import Outcome
+from cxkit.settings import Settings
+from cxkit.testing import RecordingExporter
+from tests.flows.world import Faulty, batch, eventually, held, lives
+
+SEEN = cxkit.touchpoint("erase.seen")
+
+
+@pytest.fixture
+def away() -> RecordingExporter:
+    """An exporter whose other side is down."""
+    return RecordingExporter(purposes=frozenset({"analytics"}), outcomes=[Outcome.retry("down")] * 1000)
+
+
+@pytest.fixture
+def kit(store: Faulty, tmp_path: Path, away: RecordingExporter) -> Iterator[Kit]:
+    settings = Settings(strict=True, directory=tmp_path / ".cxkit")
+    kit = Kit(settings, exporters={"away": away}, store=store)
+    yield kit
+    kit.close(timeout_s=1)
+
+
+def settled(kit: Kit) -> None:
+    assert asyncio.run(kit.settled(timeout_s=30))
+
+
+def erased(kit: Kit, *, suppress: bool = False, until: datetime | None = None, **identifiers: str) -> None:
+    identity = Identity(identifiers=tuple(identifiers_of(kit.desk.keyring, identifiers, evidence="login")))
+    erase(kit.desk, kit.root_scope, identity=identity, suppress=suppress, until=until)
+    settled(kit)
+
+
+def nancy(kit: Kit, **more: str) -> None:
+    with cxkit.scope(kit=kit, visitor="v-nancy", evidence="cookie"):
+        cxkit.grant("analytics", "personalization", "identity_stitching")
+        cxkit.withdraw("advertising")
+        cxkit.identify(user_id="nancy", email="nancy@example.org", traits={"plan": "gold"}, **more)
+        SEEN.capture(text="almonds")
+    settled(kit)
+
+
+def everything(root: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(root.glob("spool/**/*.seg")))
+
+
+def test_nothing_is_left_of_them_but_tombstones_and_what_they_refused(kit: Kit, store: Faulty) -> None:
+    nancy(kit)
+    with cxkit.scope(kit=kit, user_id="mary", evidence="login"):
+        cxkit.grant("analytics")
+        cxkit.identify(traits={"plan": "basic"})
+    settled(kit)
+    erased(kit, email="nancy@example.org")
+    assert [life.graph.id in held(store, "person") for life in lives(store).values()] == [True]
+    assert len(held(store, "tombstone")) == 3, "her id, her address and her visitor's"
+    assert len(held(store, "identifier")) == 1
+    assert held(store, "history").keys().isdisjoint(held(store, "tombstone"))
+    left = [one for key in held(store, "tombstone") for one in held(store, "consent").get(key, {}).get("records", [])]
+    assert {tuple(one["choices"].items()) for one in left} == {(("advertising", "denied"),)}
+    with cxkit.scope(kit=kit, user_id="mary", evidence="login"):
+        assert cxkit.current().profile.traits == {"plan": "basic"}
+
+
+def test_what_waits_in_the_spool_goes_and_is_counted(kit: Kit, tmp_path: Path) -> None:
+    nancy(kit)
+    assert b"almonds" in everything(tmp_path / ".cxkit")
+    erased(kit, user_id="nancy")
+    eventually(lambda: b"almonds" not in everything(tmp_path / ".cxkit"))
+    assert kit.account().balanced
+
+
+def test_what_arrives_late_brings_nobody_back(kit: Kit, store: Faulty, away: RecordingExporter) -> None:
+    nancy(kit)
+    away._outcomes.clear()
+    assert kit.flush(timeout_s=30).complete
+    late = [one for one in away.interactions if one.name in ("identity.identified", "consent.changed")]
+    erased(kit, user_id="nancy")
+    before = {kind: held(store, kind) for kind in ("person", "identifier", "consent", "history", "ledger")}
+    from cxkit.flows.apply import Applier
+    from cxkit.flows.bus import Bus
+
+    outcome = Applier(lambda: store, kit.desk.keyring, Bus()).export(batch(*late), deadline_s=5)
+    assert late
+    assert outcome == Outcome.delivered()
+    assert {kind: held(store, kind) for kind in before} == before
+
+
+def test_who_comes_back_is_somebody_new(kit: Kit, store: Faulty) -> None:
+    nancy(kit)
+    (first,) = lives(store)
+    erased(kit, user_id="nancy")
+    with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
+        assert cxkit.current().profile.traits == {}
+        cxkit.identify(traits={"plan": "new"})
+    settled(kit)
+    (second,) = lives(store)
+    assert second != first
+
+
+def test_unless_they_may_not(kit: Kit, store: Faulty) -> None:
+    nancy(kit)
+    erased(kit, user_id="nancy", suppress=True)
+    with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
+        cxkit.identify(traits={"plan": "again"})
+    settled(kit)
+    assert lives(store) == {}
