@@ -58,7 +58,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """Run the fault list whole (a million interactions, a soak) and print the figures: three quarters of an hour."""
+    """Run the fault list whole (a million interactions, a soak) and print the figures: half an hour."""
     install_checkout(session, "services")
     figures = Path(session.create_tmp()).absolute() / "figures.jsonl"
     figures.unlink(missing_ok=True)
