@@ -17,6 +17,7 @@ from typing import Any, Final, cast
 
 import attrs
 
+from cxkit.capture.interruption import let_through
 from cxkit.errors import StoreError
 from cxkit.flows.bus import Committed
 from cxkit.flows.documents import choices_in, consent_doc, identifier_doc, person_doc
@@ -184,7 +185,8 @@ class View:
             self._polled_at = now
             try:
                 self._catch_up(self._store())
-            except Exception:
+            except Exception as error:
+                let_through(error)
                 self._blind = True
                 raise
             self._blind = False
@@ -195,9 +197,9 @@ class View:
         if self._token is None:
             self._token = _newest(store)
         while changes := store.changes_since(self._token):
-            self._token = changes[-1].token
-            with self._guard:
+            with self._guard:  # first: what interrupts us in between must not leave a change unseen
                 self._forget({change.key for change in changes})
+            self._token = changes[-1].token
 
     def _keep(self, key: bytes, known: Known) -> None:
         self._drop(key)

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from cxkit.capture.interruption import let_through
 from cxkit.delivery.dead import DeadLetters
 from cxkit.delivery.lane import Lane, LaneLimits
 from cxkit.errors import ConfigurationError, CXError, PluginError, nearest
@@ -219,6 +220,7 @@ def build_plugins(registry: Registry, factories: Mapping[str, Factory[T]], table
         except CXError:
             raise
         except Exception as error:  # noqa: BLE001 - a stranger's code
+            let_through(error)
             registry.fail(name, f"cannot be built: {type(error).__name__}: {error}")
     return built
 
