@@ -58,9 +58,9 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """Run the fault list whole (a million interactions, a soak) and print the figures: three quarters of an hour."""
+    """Run the fault list whole (a million interactions, a soak) and print the figures: half an hour."""
     install_checkout(session, "services")
-    figures = Path(session.create_tmp()) / "figures.jsonl"
+    figures = Path(session.create_tmp()).absolute() / "figures.jsonl"
     figures.unlink(missing_ok=True)
     env = {"CXKIT_FAULTS": "full", "CXKIT_FIGURES": str(figures)}
     soak = "tests/faults/test_soak.py"

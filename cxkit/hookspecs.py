@@ -61,4 +61,4 @@ def cxkit_commands(cli: click.Group) -> None:
 
 @hookspec
 def on_drop(reason: str, count: int, exporter: str | None) -> None:
-    """Interactions were given up. Fires on a delivery thread, some seconds later; must not block."""
+    """Interactions were given up. Fires on a thread of its own, some seconds later, but for ``own_thread``."""

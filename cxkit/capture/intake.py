@@ -152,7 +152,11 @@ class Intake:
         self._put(captured)
         if not self._running:
             self._running = True
-            self._started()
+            try:
+                self._started()
+            except BaseException:  # the app's own, raised by a handler: whoever captures next asks again
+                self._running = False
+                raise
         return id
 
     def not_started(self) -> None:
@@ -175,7 +179,8 @@ class Intake:
         let_through(error)
         if self._strict:
             raise error
-        self.dropped[_fault(error)] += 1
+        fault = _fault(error)
+        self.dropped[fault] += 1
         self._tell("an interaction was dropped", error)
 
     def spoilt(self, what: str, error: Exception) -> None:

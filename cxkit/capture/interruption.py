@@ -7,6 +7,7 @@ that keep cxkit's own failures from the app let it through.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # that of ``signal`` makes enums, and takes a hundred times as long
 import signal
 import threading
 from functools import partial
@@ -30,7 +31,7 @@ def interrupts(error: BaseException) -> bool:
     if isinstance(error, CXError) or threading.current_thread() is not threading.main_thread():
         return False  # handlers run in the main thread only, and what is ours they do not raise
     ran = set(_codes(error.__traceback__))
-    return any(_code(signal.getsignal(number)) in ran for number in signal.valid_signals())
+    return any(_code(_signal.getsignal(number)) in ran for number in range(1, signal.NSIG))
 
 
 def let_through(error: BaseException) -> None:

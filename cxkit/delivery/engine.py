@@ -113,6 +113,11 @@ class Engine(Generic[ItemT]):
         self._inline = threading.Lock()
         self._worker = threading.Thread(target=self._run, name="cxkit-spool", daemon=True)
 
+    @property
+    def started(self) -> bool:
+        """Whether it has its threads."""
+        return self._worker.ident is not None
+
     def start(self) -> None:
         """Start the threads; where none can be started (any more), `flush` and `close` do their work."""
         try:

@@ -80,11 +80,16 @@ class Writer:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Append, or open, seal or remove segments; what a finaliser captures meanwhile takes the queue."""
+        with self._within(), self._appending:
+            yield
+
+    @contextmanager
+    def _within(self) -> Iterator[None]:
+        """Say that this thread is at it: what a finaliser captures meanwhile must neither wait nor let go."""
         within = bool(self._here.__dict__)
         self._here.writing = True
         try:
-            with self._appending:
-                yield
+            yield
         finally:
             if not within:
                 del self._here.writing
@@ -123,12 +128,13 @@ class Writer:
             TimeoutError: Somebody else is at it, and does not come back.
             OSError: It is not known what is on disk; a new segment is used.
         """
-        if not self._syncing.acquire(timeout=_SYNC_STALL_S):
-            raise TimeoutError("somebody else syncs, and does not come back")
-        try:
-            self._sync()
-        finally:
-            self._syncing.release()
+        with self._within():
+            if not self._syncing.acquire(timeout=_SYNC_STALL_S):
+                raise TimeoutError("somebody else syncs, and does not come back")
+            try:
+                self._sync()
+            finally:
+                self._syncing.release()
 
     def _sync_up_to(self, count: int) -> bool:
         """Whether the first ``count`` are on disk: who comes first syncs for all who have written by then."""

@@ -82,8 +82,9 @@ def unpack(desk: Desk, scope: Scope, carried: str, *, to: str, patience_s: float
 
     Until the store has told what the person chose meanwhile, refusals hold and grants do not, however
     fresh: the signature proves that the person granted, not that they have not withdrawn since, for
-    which a second is enough. What somebody known by a cookie or a login has granted is in the store, too, and
-    holds as soon as that answers. Of somebody without any identifier it knows nothing, so what was packed holds.
+    which a second is enough. What somebody known by a cookie or a login has granted is in the store, too,
+    and holds in a scope that is opened once that has answered. Of somebody without any identifier it knows
+    nothing, so what was packed holds.
 
     Args:
         patience_s: How long a remote store may be waited for.

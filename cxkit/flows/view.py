@@ -17,11 +17,11 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import reduce
 from typing import Final, TypeVar
 
+from cxkit.capture.interruption import let_through
 from cxkit.errors import RewoundError, StoreError
 from cxkit.flows.bus import Committed
 from cxkit.flows.documents import (
@@ -230,8 +230,10 @@ class View:
         now = self._clock()
         if now - self._polled_at >= _POLL_S:
             self._polled_at = now
-            with suppress(Exception):  # whatever a store raises: who finds nothing here is told
+            try:
                 self._listen()
+            except Exception as error:  # noqa: BLE001 - whatever a store raises: who finds nothing here is told
+                let_through(error)
 
     def _listen(self) -> None:
         try:
@@ -242,6 +244,7 @@ class View:
                     self._know_nothing()
                     self._catch_up(self._store())
         except Exception as error:
+            let_through(error)
             self._deaf = error
             raise
         self._heard_at = self._clock()

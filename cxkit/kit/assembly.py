@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
+from cxkit.capture.interruption import let_through
 from cxkit.delivery.dead import DeadLetters
 from cxkit.delivery.judging import ForExporter, ForStore, Verdict
 from cxkit.delivery.lane import Lane, LaneLimits
@@ -242,6 +243,7 @@ def build_plugins(registry: Registry, factories: Mapping[str, Factory[T]], table
         except CXError:
             raise
         except Exception as error:  # noqa: BLE001 - a stranger's code
+            let_through(error)
             registry.fail(name, f"cannot be built: {type(error).__name__}: {error}")
     return built
 

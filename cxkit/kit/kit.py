@@ -201,7 +201,9 @@ class Kit:
             return self.flush(timeout_s=max(0.0, deadline - time.monotonic()))
         self.intake.count_anew(engine.dropped)
         flushed = engine.close(max(0.0, deadline - time.monotonic()))
-        self._starter.engine, self._left = None, flushed
+        if self._starter.engine is engine:  # else somebody else has stopped it, and there is another already
+            self._starter.engine = None
+        self._left = flushed
         self._pid = None  # the lanes have closed their exporters: the next engine needs others
         if self.intake.rest():
             self._starter.start()
@@ -276,8 +278,12 @@ class Kit:
     # --- inside: the process's engine ---
 
     def _late_engine(self) -> Engine[Captured] | None:
-        """Where nothing was started, or no thread can be: one that only writes down what is known."""
-        return self._make_engine() if self.intake.queued or self.intake.dropped else None
+        """Where nothing was started, or no thread can be: one that only writes down what is known.
+
+        Not while a start hangs on the disk: it would hang there, too, and the end of the process with it.
+        """
+        lost = self.intake.queued or self.intake.dropped
+        return self._make_engine() if lost and not self._starter.under_way else None
 
     def _make_engine(self) -> Engine[Captured]:
         if os.getpid() != self._pid:  # inherited connections are the parent's

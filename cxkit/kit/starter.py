@@ -56,28 +56,27 @@ class Starter:
     def start(self) -> None:
         """Start it in a thread of its own: whoever captures does not wait for files."""
         if self.engine is not None:
+            self._again(self.engine)
             return
         self._end_with_child()
         if time.monotonic() < self.again_at:
             self._not_started()
             return
-        if self._under_way:
+        if self.under_way:
             return
         self._starting = thread = threading.Thread(target=self._run, name="cxkit-start", daemon=True)
         try:
             thread.start()
         except RuntimeError:  # no threads (any more): what is queued is spooled when the kit closes
             self._failed()
-        except BaseException:  # the app's own, raised by a handler: whoever captures next asks again
-            self._not_started()
-            raise
 
     def write_now(self, captured: Captured) -> bool:
         """Past the queue, into the spool; whether that was done. Whoever wants that waits for a start, once."""
         if self.engine is None:
             self.start()
             starting = self._starting
-            if not self._over_by(time.monotonic() + (0.0 if starting is self._hanging else _HERE_S)):
+            vain = starting is self._hanging or starting is threading.current_thread()  # a finaliser on it, say
+            if not self._over_by(time.monotonic() + (0.0 if vain else _HERE_S)):
                 self._hanging = starting
         engine = self.engine
         return engine is not None and engine.write_now(captured)
@@ -88,12 +87,13 @@ class Starter:
         return self.engine
 
     @property
-    def _under_way(self) -> bool:
+    def under_way(self) -> bool:
+        """Whether a start is under way."""
         return self.engine is None and self._starting is not None and self._starting.is_alive()
 
     def _over_by(self, deadline: float) -> bool:
         """Wait while a start is under way, by looking; whether none is any more."""
-        while self._under_way:
+        while self.under_way:
             if time.monotonic() >= deadline:
                 return False
             time.sleep(_LOOK_S)
@@ -117,7 +117,7 @@ class Starter:
             if self.engine is None and time.monotonic() >= self.again_at:
                 engine = self._make()
                 try:
-                    engine.start()
+                    self._start_threads(engine)
                 finally:
                     self.engine = engine  # whatever became of its threads: it has the spool, and is to be closed
         except BaseException as error:  # noqa: BLE001 - a stranger's code may even exit; the thread is ours
@@ -125,6 +125,24 @@ class Starter:
             self._failed()
         finally:
             self._guard.release()
+
+    def _again(self, engine: Engine[Captured]) -> None:
+        """Where no thread could be had: one may be now."""
+        if engine.started:
+            return
+        if time.monotonic() < self.again_at:
+            self._not_started()
+        elif self._guard.acquire(blocking=False):
+            try:
+                self._start_threads(engine)
+            finally:
+                self._guard.release()
+
+    def _start_threads(self, engine: Engine[Captured]) -> None:
+        if not engine.started:
+            engine.start()
+        if not engine.started:
+            self._failed()
 
     def _failed(self) -> None:
         self.again_at = time.monotonic() + _AGAIN_S

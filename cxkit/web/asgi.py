@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, 
 from functools import partial
 from typing import Any, Final
 
+from cxkit.capture.interruption import let_through
 from cxkit.kit import Kit, current_kit
 from cxkit.model import Facts
 from cxkit.web.cookies import read_cookies
@@ -102,6 +103,7 @@ class ASGIMiddleware:
         try:
             kit = self._kit or current_kit()
         except Exception as error:  # noqa: BLE001 - likewise
+            let_through(error)
             if not self._warned:
                 self._warned = True
                 logger.error("cxkit: visits are not captured, for cxkit cannot be configured: %s", error)

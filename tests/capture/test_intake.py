@@ -340,3 +340,21 @@ def test_capture_interrupted_by_capture_does_not_stand_still(program: str) -> No
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert run.returncode == 0, run.stderr
     assert int(run.stdout.split()[0]) >= 2000
+
+
+def test_an_interruption_while_delivery_is_started_leaves_it_to_the_next_capture() -> None:
+    """A signal's handler may raise at any line."""
+    asked: list[int] = []
+
+    def started() -> None:
+        asked.append(len(asked))
+        if len(asked) == 1:
+            raise KeyboardInterrupt
+
+    intake, here = intake_of(started=started), scope()
+    with pytest.raises(KeyboardInterrupt):
+        intake.capture(here, SEEN, {"n": 1})
+    for number in (2, 3):
+        intake.capture(here, SEEN, {"n": number})
+    assert asked == [0, 1]
+    assert intake.queued == 3

@@ -259,6 +259,20 @@ def test_after_a_sync_that_failed_nobody_is_told_that_it_is_on_disk() -> None:
     assert writer.write_now(Record(b"{}")) is None
 
 
+def test_what_a_finaliser_captures_within_a_sync_takes_the_queue_and_the_sync_goes_on() -> None:
+    """F15."""
+    inner: list[str | None] = []
+
+    class Finalising(FailingShelf):
+        def sync(self) -> None:
+            inner.append(writer.write_now(Record(b"{}")))
+
+    writer = Writer(Finalising(), synced=True)  # type: ignore[arg-type]
+    writer.sync()
+    assert writer.write_now(Record(b"{}")) is None
+    assert inner == ["write_fell_back"] * 2
+
+
 def test_an_interruption_of_the_first_capture_costs_nothing(run: Run, receiver: Receiver, mode: str) -> None:
     """A signal's handler may raise while the engine is made on the app's own thread."""
     child = run(

@@ -229,6 +229,25 @@ def test_a_denial_of_the_necessary_stops_nothing(seen: Seen) -> None:
     assert seen.refuses() is False
 
 
+def test_a_change_during_which_the_app_is_interrupted_is_seen_by_the_next(seen: Seen) -> None:
+    """A signal's handler may raise at any line; or a withdrawal would never be seen."""
+    assert choice(seen.of(NANCY)) is None
+    seen.elsewhere.export(batch(chose(NANCY, id="01", analytics="denied")), deadline_s=5)
+
+    class Interrupting(list[Any]):
+        def __iter__(self) -> Any:
+            raise KeyboardInterrupt
+
+    honest = seen.store.changes_since
+    seen.store.changes_since = lambda *args, **more: Interrupting(honest(*args, **more))  # type: ignore[method-assign]
+    seen.clock.now_s += 0.5
+    with pytest.raises(KeyboardInterrupt):
+        seen.of(NANCY)
+    seen.store.changes_since = honest  # type: ignore[method-assign]
+    seen.clock.now_s += 0.5
+    assert choice(seen.of(NANCY)) == "denied"
+
+
 # --- somebody else on the same device ---
 
 

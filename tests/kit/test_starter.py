@@ -25,13 +25,14 @@ ONE: Captured = (Prepared(refusal=None), "1", 1, b"", b"{}")
 class StubEngine:
     """One that writes all it is given."""
 
-    def __init__(self, fails: Exception | None = None) -> None:
+    def __init__(self, fails: Exception | None = None, threads: int = 1) -> None:
         self.started = 0
+        self.threads = threads
         self.written: list[Captured] = []
         self._fails = fails
 
     def start(self) -> None:
-        self.started += 1
+        self.started += self.threads
         if self._fails is not None:
             raise self._fails
 
@@ -49,11 +50,12 @@ class Maker:
         self.disk = threading.Event()
         self.disk.set()
         self._fails = fails
+        self.threads = 1
 
     def __call__(self) -> Any:
         self.asked.set()
         assert self.disk.wait(60)
-        self.made.append(StubEngine(self._fails))
+        self.made.append(StubEngine(self._fails, self.threads))
         return self.made[-1]
 
 
@@ -92,6 +94,37 @@ def test_while_a_start_hangs_one_capture_waits_and_the_rest_fall_back_at_once(ma
     assert (intake.noted["write_fell_back"], intake.queued) == (100, 100), "the start is over"
     assert len(maker.made) == 1
     assert maker.made[0].written == [ONE]
+
+
+def test_what_is_captured_on_the_thread_of_the_start_does_not_wait_for_it(
+    maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A finaliser, say, or a plugin's factory."""
+    monkeypatch.setattr(room, "_HERE_S", 3600.0)
+    written: list[bool] = []
+
+    def make() -> Any:
+        written.append(starter.write_now(ONE))
+        return maker()
+
+    starter = Starter(make, lambda: None, at_end=lambda: None)
+    starter.start()
+    assert starter.awaited(time.monotonic() + 30) is not None
+    assert written == [False]
+
+
+def test_threads_that_cannot_be_started_are_asked_for_again(maker: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "_AGAIN_S", 0.0)
+    asked: list[None] = []
+    maker.threads = 0
+    starter = Starter(maker, lambda: asked.append(None), at_end=lambda: None)
+    starter.start()
+    engine: Any = starter.awaited(time.monotonic() + 30)
+    assert (engine.started, len(asked)) == (0, 1), "whoever captures next asks again"
+    engine.threads = 1
+    starter.start()
+    starter.start()
+    assert (engine.started, len(maker.made)) == (1, 1)
 
 
 def test_a_start_after_one_that_hung_is_waited_for_again(maker: Maker) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,3 +104,46 @@ def test_stop_and_start_again_and_again_loses_no_count(tmp_path: Path) -> None:
             thread.join()
     held.kit.close(timeout_s=30)
     held.judge(read_account(tmp_path))
+
+
+def test_the_second_of_two_stops_does_not_forget_the_engine_that_came_between(tmp_path: Path) -> None:
+    held = Held(tmp_path)
+    held.capture(1)
+    first = held.engine()
+    let_go = held.hold(first)
+    late = threading.Thread(target=held.kit.stop, kwargs={"timeout_s": 30})
+    late.start()  # it waits for the worker, which waits for the disk
+    held.kit.stop(timeout_s=0.05)
+    held.capture(3)
+    second = held.kit._starter.awaited(time.monotonic() + 30)
+    let_go()
+    late.join()
+    assert second is not first
+    assert held.kit._starter.engine is second
+    assert held.kit.close(timeout_s=30).complete
+    assert len(held.exporter.interactions) == 4
+    assert read_account(tmp_path).balanced
+
+
+def test_while_a_start_hangs_the_end_does_not_hang_with_it(tmp_path: Path) -> None:
+    kit = Kit(Settings(directory=tmp_path), exporters={})
+    disk, asked = threading.Event(), threading.Event()
+    make = kit._starter._make
+
+    def hanging() -> Engine[Any]:
+        asked.set()
+        assert disk.wait(60)
+        return make()
+
+    kit._starter._make = hanging
+    with cxkit.scope(kit=kit):
+        SEEN.capture()
+    assert asked.wait(30)
+    ended = threading.Thread(target=kit.close, kwargs={"timeout_s": 0.1})
+    ended.start()
+    ended.join(30)
+    assert not ended.is_alive()
+    disk.set()
+    engine = kit._starter.awaited(time.monotonic() + 30)
+    assert engine is not None
+    assert engine.close(30).complete

@@ -3,7 +3,7 @@
 The last two are Celery's own signals. The signal of publishing is not used: it is one for all apps of a
 process and does not say which of them publishes. But each app has an ``amqp`` of its own, through which go all
 its messages: those of ``delay``, ``send_task``, canvas, retries and beat. So an app that is instrumented gets one that
-adds the header; others are left as they are. Nothing is patched.
+adds the header, as a subclass of its own; others are left as they are, and nothing that apps share is touched.
 
 Celery has no types; what comes from it is ``Any`` here, and nowhere else.
 """
@@ -75,14 +75,16 @@ class _Carrying:
 
         def carrying(producer: Any, name: str, message: Any, headers: Any = None, **options: Any) -> Any:
             # What was handed over may hold that of an earlier message: a retry repeats the headers it came with.
-            return publish(producer, name, message, headers={**(headers or {}), **_header(message)}, **options)
+            ours = _header(message) if self.app in _kits else {}  # type: ignore[attr-defined]
+            return publish(producer, name, message, headers={**(headers or {}), **ours}, **options)
 
         return carrying
 
 
 def _carry(app: Any) -> None:
     """Let this app's ``amqp`` be a carrying one, whether it is made already or not: it is, at its first use."""
-    app.amqp_cls = partial(_made, app.amqp_cls)
+    if getattr(app.amqp_cls, "func", None) is not _made:  # an app that was pickled brings it with it
+        app.amqp_cls = partial(_made, app.amqp_cls)
     if "amqp" in vars(app):
         _to_carry(app.amqp)
 
@@ -93,6 +95,8 @@ def _made(kind: Any, app: Any) -> Any:
 
 def _to_carry(amqp: Any) -> Any:
     kind = type(amqp)
+    if issubclass(kind, _Carrying):
+        return amqp
     amqp.__class__ = type(kind.__name__, (_Carrying, kind), {"__module__": __name__})
     return amqp
 
@@ -113,11 +117,23 @@ def _begin(*, task: Any, task_id: str, **_: Any) -> None:
     try:
         _enter(task, task_id)
     except SoftTimeLimitExceeded:
-        # What a receiver of a signal raises Celery keeps from the task. So it comes once more, when that runs.
-        reminder = Timer(_SOON_S, os.kill, (os.getpid(), signal.SIGUSR1))
-        setattr(task.request, _REMINDER, reminder)
-        reminder.start()
-        _enter(task, task_id)
+        try:
+            _enter(task, task_id)
+        finally:
+            _remind(task)
+
+
+def _remind(task: Any) -> None:
+    """What a receiver of a signal raises Celery keeps from the task. So the limit comes once more, when that runs."""
+    reminder = Timer(_SOON_S, _exceed)
+    reminder.daemon = True
+    setattr(task.request, _REMINDER, reminder)
+    reminder.start()
+
+
+def _exceed() -> None:
+    if callable(signal.getsignal(signal.SIGUSR1)):  # or it would end the process
+        os.kill(os.getpid(), signal.SIGUSR1)
 
 
 def _enter(task: Any, task_id: str) -> None:

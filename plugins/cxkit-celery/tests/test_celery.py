@@ -325,10 +325,14 @@ def test_a_retry_takes_along_whom_the_task_is_about_by_then(cx: Recorder, app: C
 
 
 def test_an_app_and_its_own_amqp_can_still_be_pickled(cx: Recorder) -> None:
-    """As where processes are spawned."""
+    """As where processes are spawned. It carries and opens scopes once it is instrumented there, and nothing before."""
     app = Celery("shop", broker="memory://", amqp=OwnAMQP, set_as_current=False)
     instrument(app)
-    for one in (app, pickle.loads(pickle.dumps(app))):  # noqa: S301 - our own
+    other = pickle.loads(pickle.dumps(app))  # noqa: S301 - our own
+    with customer("nancy"):
+        assert "cxkit" not in message_of(other, lambda: other.send_task("see")).headers
+    instrument(other)
+    for one in (app, other):
         with customer("nancy"):
             assert "nancy" in message_of(one, lambda one=one: one.send_task("see")).headers["cxkit"]  # type: ignore[misc]
         assert isinstance(one.amqp, OwnAMQP)

@@ -44,11 +44,14 @@ class Interrupted(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.soon = True
+        self.slow_s = 0.0
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Document]:
         soon, self.soon = self.soon, False
         if soon:
             signal.raise_signal(signal.SIGUSR1)
+        elif self.slow_s:
+            sleep(self.slow_s)  # slow, which is when limits come
         return super().get_many(keys)
 
 
@@ -63,7 +66,7 @@ def interrupted(tmp_path: Path) -> Iterator[Celery]:
         store.soon = False
         with cxkit.scope(kit=kit, channel="web", user_id="nancy"):
             kit.desk.view.reset()  # whoever begins the task has to read it
-            store.soon = True
+            store.soon, store.slow_s = True, 0.1
             yield app
 
 
