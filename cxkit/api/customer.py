@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 import attrs
@@ -10,19 +10,33 @@ import attrs
 from cxkit.api.declared import unconfigured
 from cxkit.capture.scope import Scope, current_scope
 from cxkit.errors import StateError
+from cxkit.flows import consent as consenting
 from cxkit.flows import link as linking
-from cxkit.flows.consent import choose
 from cxkit.flows.identify import identify as identify_flow
 from cxkit.flows.profile import profile
 from cxkit.kit import default_kit
-from cxkit.model import JSON, Context, Identity, Profile, Trait
+from cxkit.model import JSON, Choice, Context, Identity, Notice, Profile, Trait
 from cxkit.model.consent import Method
 from cxkit.model.profile import How, Provenance
+from cxkit.rules.consent import Allowed, to_categories, to_consent_mode
 
 if TYPE_CHECKING:
     from cxkit.kit import Kit
 
-__all__ = ["Current", "current", "grant", "identify", "link", "logout", "trait", "withdraw"]
+__all__ = [
+    "Current",
+    "Notice",
+    "choose",
+    "current",
+    "declare",
+    "grant",
+    "identify",
+    "link",
+    "logout",
+    "signal",
+    "trait",
+    "withdraw",
+]
 
 
 def identify(*, traits: Mapping[str, JSON | Trait] | None = None, **identifiers: str | int) -> None:
@@ -113,8 +127,11 @@ def logout() -> None:
     _in_scope(lambda kit, here: linking.logout(kit.desk, here))
 
 
-def grant(*purposes: str, method: Method = "api") -> None:
-    """The customer of this scope allows these purposes, from now on.
+def grant(*purposes: str, method: Method = "api", notice: Notice | None = None) -> None:
+    """The customer of this scope allows these purposes, from now on; of the others this says nothing.
+
+    Args:
+        notice: The text that they saw: ``cxkit.Notice(id="banner", version="4", language="fr")``.
 
     Example:
         >>> from cxkit import scope
@@ -124,11 +141,14 @@ def grant(*purposes: str, method: Method = "api") -> None:
         ...     current().profile.choices["analytics"]
         'granted'
     """
-    _in_scope(lambda kit, here: choose(kit.desk, here, purposes, "granted", method=method))
+    _answer(purposes, "granted", method, notice)
 
 
-def withdraw(*purposes: str, method: Method = "api") -> None:
+def withdraw(*purposes: str, method: Method = "api", notice: Notice | None = None) -> None:
     """The customer of this scope refuses these purposes, from now on; what is still unsent is not sent.
+
+    Args:
+        notice: See `grant`.
 
     Example:
         >>> from cxkit import scope
@@ -138,7 +158,68 @@ def withdraw(*purposes: str, method: Method = "api") -> None:
         ...     current().profile.choices["analytics"]
         'denied'
     """
-    _in_scope(lambda kit, here: choose(kit.desk, here, purposes, "denied", method=method))
+    _answer(purposes, "denied", method, notice)
+
+
+def choose(*purposes: str, method: Method = "save", notice: Notice | None = None) -> None:
+    """The customer of this scope answered a form that lists every purpose: these are allowed, all others refused.
+
+    With no purpose at all, everything is refused.
+
+    Args:
+        notice: See `grant`.
+
+    Example:
+        >>> from cxkit import scope
+        >>> from cxkit.testing import recorder
+        >>> with recorder(), scope(channel="web"):
+        ...     choose("analytics")
+        ...     current().profile.choices["analytics"], current().profile.choices["advertising"]
+        ('granted', 'denied')
+    """
+    _answer(purposes, None, method, notice)
+
+
+def _answer(purposes: tuple[str, ...], choice: Choice | None, method: Method, notice: Notice | None) -> None:
+    _in_scope(lambda kit, here: consenting.answer(kit.desk, here, purposes, choice, method=method, notice=notice))
+
+
+def signal(**texts: str) -> None:
+    """What the browser or app of this scope says of its owner's choices: a TC string, a GPP string, GPC.
+
+    ``gpc="1"`` is the header of that name, from where only a script can see it. The others are read by plugins;
+    what they say is recorded once, with the text, as a choice.
+
+    Example:
+        >>> from cxkit import scope
+        >>> from cxkit.testing import recorder
+        >>> with recorder(), scope(channel="app"):
+        ...     grant("advertising")
+        ...     signal(gpc="1")
+        ...     "advertising" in current().allowed
+        False
+    """
+    _in_scope(lambda kit, here: consenting.signalled(kit.desk, here, texts))
+
+
+def declare(*, residence: str | None = None, minor: bool = False) -> None:
+    """Where the customer of this scope is at home, or that they are a child: it decides what holds without a choice.
+
+    Say it again in each scope; or tell `identify` the traits ``residence`` and ``minor`` once.
+
+    Args:
+        residence: ISO 3166: ``FR``, ``US-CA``. Used where ``consent.policy`` is ``regional``.
+        minor: They are under 16; or their age is not known, and this addresses children.
+
+    Example:
+        >>> from cxkit import scope
+        >>> from cxkit.testing import recorder
+        >>> with recorder(), scope(channel="app"):
+        ...     declare(minor=True)
+        ...     sorted(current().allowed)
+        ['necessary']
+    """
+    _in_scope(lambda kit, here: consenting.declare(kit.desk, here, residence=residence, minor=minor))
 
 
 @attrs.frozen(kw_only=True)
@@ -153,6 +234,19 @@ class Current:
     pending: bool = False
     """Whether what the store knows of this customer is still on its way."""
     _scope: Scope | None = attrs.field(default=None, eq=False, repr=False)
+
+    @property
+    def consent_mode(self) -> dict[str, Choice]:
+        """What is allowed in the seven signals of Google Consent Mode v2; what is undecided is denied."""
+        return to_consent_mode(Allowed(granted=self.allowed))
+
+    def categories(self, categories: Mapping[str, Collection[str]]) -> dict[str, bool]:
+        """Whether all that each category of yours stands for is allowed: ``categoryPreferences`` of Segment.
+
+        Args:
+            categories: Their ids, each with its purposes: ``{"C0002": ["analytics"]}``.
+        """
+        return to_categories(Allowed(granted=self.allowed), categories=categories)
 
     @property
     def profile(self) -> Profile:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from cxkit.api.declared import declare, unconfigured
 from cxkit.capture.scope import current_scope
@@ -84,4 +85,9 @@ def experience(
     )
     check(spec)
     declare("experience", name)
-    return Experience(spec)
+    made = experiences[name] = Experience(spec)
+    return made
+
+
+experiences: Final[dict[str, Experience]] = {}
+"""By name, those declared in this process; of one that was declared again the last."""

@@ -11,7 +11,7 @@ from cxkit.api.declared import unconfigured
 from cxkit.capture.scope import Scope, current_scope, enter
 from cxkit.codec.wire import check_context
 from cxkit.flows import carriage
-from cxkit.flows.identify import identifiers_of
+from cxkit.flows.identify import usable
 from cxkit.kit import current_kit
 from cxkit.model import Context, Evidence, Identity
 from cxkit.rules.identity import join
@@ -75,9 +75,11 @@ def _open(kit: Kit | None, context: Context, identifiers: Mapping[str, str | int
     try:
         check_context(context)
         opened.change(context=context)
-        found = identifiers_of(kit.desk.keyring, identifiers, evidence=evidence)
-        opened.change(identity=join(Identity(), found))
+        found, wrong = usable(kit.desk, opened, identifiers, evidence=evidence)
+        opened.change(identity=join(Identity(), found, types=kit.desk.identifying.types))
         kit.desk.recall(opened, patience_s=kit.patience_s())
+        if wrong is not None:
+            raise wrong
     except Exception as error:  # noqa: BLE001 - the guest's promise
         kit.intake.note(error)
     return opened

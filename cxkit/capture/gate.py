@@ -7,7 +7,7 @@ interactions share already encoded; so the gate costs capture one look-up.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import attrs
 
@@ -15,16 +15,19 @@ from cxkit.capture.scope import Circumstances, Scope
 from cxkit.codec.frame import COMMAND, INTERACTION, NOBODY, PRIORITIES
 from cxkit.codec.wire import circumstances, declaration
 from cxkit.model import PURPOSES, Context, Identity, TouchpointSpec, purpose_bits
-from cxkit.rules.consent import Policy, capture_mode
+from cxkit.rules.consent import BeforeChoice, Policy, capture_mode
 
-__all__ = ["Prepared", "prepare", "prepare_command"]
+__all__ = ["HELD", "Prepared", "prepare", "prepare_command"]
+
+HELD: Final = "held"
+"""As a refusal: not yet, but perhaps after a choice."""
 
 
 class Prepared(NamedTuple):
     """What all interactions of one touchpoint in one version of a scope share."""
 
     refusal: str | None
-    """Why nothing may be captured; None if it may."""
+    """Why nothing may be captured, with the purpose where that counts: ``consent_refused:analytics``. None: it may."""
     shared: bytes = b""
     """Declaration and circumstances, encoded."""
     subject: bytes = NOBODY
@@ -43,8 +46,7 @@ def prepare(
     scope: Scope,
     *,
     source: str,
-    policy: Policy,
-    before_choice: Literal["anonymise", "drop"],
+    before_choice: BeforeChoice,
     subject: Callable[[Identity], bytes],
 ) -> Prepared:
     """Ask the rule, and encode what may be kept.
@@ -54,11 +56,13 @@ def prepare(
     """
     scope.enrich()
     mode = capture_mode(scope.allowed, spec.purpose, before_choice=before_choice)
+    if mode == "held":
+        return Prepared(refusal=HELD, spec=spec)
     if mode in ("refused", "undecided"):
-        return Prepared(refusal=f"consent_{mode}", spec=spec)
+        return Prepared(refusal=f"consent_{mode}:{spec.purpose}", spec=spec)
     around = scope.circumstances.get(mode)
     if around is None:
-        around = _anonymous(scope, policy) if mode == "anonymous" else _full(scope, subject)
+        around = _anonymous(scope, scope.policy) if mode == "anonymous" else _full(scope, subject)
         scope.circumstances[mode] = around
     channel = spec.channel or scope.context.channel
     return Prepared(

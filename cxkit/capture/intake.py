@@ -17,9 +17,11 @@ from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
+import attrs
 import msgspec
 
-from cxkit.capture.gate import Prepared
+from cxkit.capture import waiting
+from cxkit.capture.gate import HELD, Prepared
 from cxkit.capture.interruption import let_through
 from cxkit.capture.redact import Redactor
 from cxkit.capture.sanitise import sanitise
@@ -29,7 +31,7 @@ from cxkit.capture.stamp import Stamper, clock_text
 from cxkit.codec.frame import Record
 from cxkit.codec.wire import assemble, occurrence
 from cxkit.errors import CXError, InvalidInteractionError
-from cxkit.model import TouchpointSpec
+from cxkit.model import Blocked, TouchpointSpec
 
 __all__ = ["Captured", "Intake"]
 
@@ -41,6 +43,7 @@ _ROOM: Final = (0.5, 0.9, 1.0)
 """How full the queue may be for low, normal and critical interactions."""
 
 _MAX_TOLD: Final = 100
+_MAX_COUNTED: Final = 1000
 
 logger = logging.getLogger("cxkit")
 _encode = msgspec.json.Encoder().encode
@@ -82,6 +85,7 @@ class Intake:
         self._strict = strict
         self.closed = False
         self.dropped: defaultdict[str, int] = defaultdict(int)
+        """What was given up, by reason; and what a gate blocked that is no interaction, by its text (`Blocked`)."""
         self.noted: defaultdict[str, int] = defaultdict(int)
         """What went wrong without costing an interaction: a plugin that failed, say."""
         self._told: set[tuple[str, str]] = set()
@@ -124,17 +128,34 @@ class Intake:
             prepared = scope.prepared.get(spec.name)
             if prepared is None or prepared.spec is not spec:
                 prepared = scope.prepared[spec.name] = self._prepare(spec, scope)
-            if prepared.refusal is not None:
-                self.dropped[prepared.refusal] += 1
+            refusal = prepared.refusal
+            if refusal is not None and refusal is not HELD:
+                self.dropped[refusal] += 1
                 return None
             encoded = None if marks else self._encoded(properties)
             if encoded is None:
                 encoded, occurrence = self._walked(properties, occurrence, marks or {})
             id, us = stamp or self.stamper.stamp()
+            if refusal is not None:
+                return waiting.hold(self, scope, spec, (id, us, occurrence, encoded))
             return self.put((prepared, id, us, occurrence, encoded))
         except Exception as error:  # noqa: BLE001 - the guest's promise: nothing of this reaches the app
             self.failed(error)
             return None
+
+    def settle(self, scope: Scope, *, ended: bool = False) -> None:
+        """Something was chosen, or the scope is over: what is held there is captured now, or not, or waits on."""
+        try:
+            waiting.settle(self, scope, self._prepare, ended=ended)
+        except Exception as error:  # noqa: BLE001 - the guest's promise
+            self.failed(error)
+
+    def block(self, blocked: Blocked) -> None:
+        """Count what a gate stopped that is no interaction: a link, a deeper variant, a message."""
+        text = str(blocked)
+        if text not in self.dropped and len(self.dropped) >= _MAX_COUNTED:  # a destination may be anybody's word
+            text = str(attrs.evolve(blocked, destination="other"))
+        self.dropped[text] += 1
 
     def put(self, captured: Captured) -> str | None:
         """Into the spool, if that is done at once; else into the queue, if there is room for its priority."""

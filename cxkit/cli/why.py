@@ -12,14 +12,16 @@ import click
 
 from cxkit.cli.language import count, say
 from cxkit.cli.local import file_option, open_local, shown
+from cxkit.cli.local.graph import evidence_word, graph_as_json, graph_lines, refusal_lines, refusals_as_json
 from cxkit.cli.local.known import known_now
-from cxkit.cli.local.person import KnownBy, Person, read_person, standing
+from cxkit.cli.local.person import Person, read_person, standing
 from cxkit.cli.local.seen import choices_in, clock
 from cxkit.cli.terminal import json_option, print_json, visible
+from cxkit.flows.desk import code_of
 from cxkit.flows.known import Known
 from cxkit.kit.assembly import policy_of
 from cxkit.model import JSON, PURPOSES, Interaction
-from cxkit.rules.consent import capture_mode
+from cxkit.rules.consent import REGIONAL, Home, Jurisdiction, Policy, capture_mode, governing
 from cxkit.settings import Settings, load
 
 __all__ = ["why"]
@@ -34,6 +36,8 @@ class _Chosen:
     choice: str
     decided_at: datetime
     method: str | None = None
+    expires_at: datetime | None = None
+    """When it ends, if it does."""
     source: str | None = None
     """The service and the channel it was made in."""
 
@@ -52,12 +56,16 @@ def why(*, subject: str, traits: bool, as_json: bool, file: Path | None) -> None
     settings = load()
     with open_local(file) as connection:
         person = read_person(connection, subject, settings)
-    known = known_now(settings, [one.identifier for one in person.known_by if one.owner in (None, person.id)])
+    stored = known_now(settings, [one.identifier for one in person.known_by if one.owner in (None, person.id)])
+    known = None if stored is None else stored.known
     if as_json:
-        print_json(_as_json(person, known, settings, traits=traits))
+        graph = {"graph": graph_as_json(stored), "refused": refusals_as_json(person)}
+        print_json({**_as_json(person, known, settings, traits=traits), **graph})
         return
     for line in (
         *_recognition(person, known, traits=traits),
+        *graph_lines(stored),
+        *refusal_lines(person),
         "",
         *_consent(person, known, settings),
         "",
@@ -72,7 +80,7 @@ def why(*, subject: str, traits: bool, as_json: bool, file: Path | None) -> None
 def _recognition(person: Person, known: Known | None, *, traits: bool) -> Iterator[str]:
     yield say("recognised: {who}", who=shown(person.id))
     for one in person.known_by:
-        yield f"  {shown(one.subject)} ({_evidence(one)}): {standing(one, person)}"
+        yield f"  {shown(one.subject)} ({evidence_word(one.evidence)}): {standing(one, person)}"
     if person.others:
         yield "  " + count(
             "{number} other person signed in with one of these: a shared device stays apart",
@@ -88,15 +96,6 @@ def _recognition(person: Person, known: Known | None, *, traits: bool) -> Iterat
         held = known.values(datetime.now(UTC))
         if held:
             yield "  " + say("traits: {traits}", traits=visible(", ".join(_traits(held, values=traits))))
-
-
-def _evidence(one: KnownBy) -> str:
-    return {
-        "login": say("signed in"),
-        "cookie": say("signed cookie"),
-        "token": say("link in a message"),
-        "claim": say("only claimed"),
-    }[one.evidence]
 
 
 def _traits(traits: Mapping[str, JSON], *, values: bool) -> list[str]:
@@ -117,8 +116,9 @@ def _chosen(person: Person, known: Known | None) -> dict[str, _Chosen]:
     for purpose, (choice, decided_at) in (known.choices if known else {}).items():
         told = made.get(purpose)
         if told is None or (told.choice, told.decided_at) != (choice, decided_at):
-            made[purpose] = _Chosen(choice=choice, decided_at=decided_at)
-    return made
+            told = _Chosen(choice=choice, decided_at=decided_at)
+        made[purpose] = attrs.evolve(told, expires_at=known.until.get(purpose) if known else None)
+    return {purpose: one for purpose, one in made.items() if known is None or purpose not in known.ended}
 
 
 def _method(one: Interaction) -> str | None:
@@ -131,21 +131,48 @@ def _source(one: Interaction) -> str:
 
 
 def _consent(person: Person, known: Known | None, settings: Settings) -> Iterator[str]:
-    policy, chosen = policy_of(settings), _chosen(person, known)
+    (policy, where), chosen = _policy(person, known, settings), _chosen(person, known)
     browser = _in_browser(person)
     yield say("consent: policy {policy}", policy=policy.name)
+    if settings.consent.policy == REGIONAL:
+        yield "  " + say("their region: {region} ({how})", region=where.region, how=_how(where))
     for purpose in PURPOSES:
         one = chosen.get(purpose)
         if one is not None:
             told = visible("  ".join(filter(None, (clock(one.decided_at), one.method, one.source))))
             said = say("granted") if one.choice == "granted" else say("denied")
-            yield f"  {purpose:<19} {said}  {told}"
+            until = "  " + say("until {when}", when=clock(one.expires_at)) if one.expires_at else ""
+            yield f"  {purpose:<19} {said}  {told}{until}"
+        elif known is not None and purpose in known.ended:
+            yield f"  {purpose:<19} {say('they allowed it, and that has ended: ask again')}"
         elif purpose in browser and purpose not in policy.granted:
             allowed = say("no choice of theirs; allowed in the browser they last used")
             refused = say("no choice of theirs; refused in the browser they last used")
             yield f"  {purpose:<19} {allowed if browser[purpose] else refused}"
         else:
-            yield f"  {purpose:<19} {_unchosen(purpose, settings)}"
+            yield f"  {purpose:<19} {_unchosen(purpose, policy, settings)}"
+
+
+def _policy(person: Person, known: Known | None, settings: Settings) -> tuple[Policy, Jurisdiction]:
+    """What holds for them now, as far as that is known outside their visit; what the app declares there is not."""
+    told = known.values(datetime.now(UTC)) if known else {}
+    residence, regional = told.get("residence"), settings.consent.policy == REGIONAL
+    home = Home(
+        account=None if residence is None else str(residence), account_minor=bool(told.get("minor")),
+        known=known is not None or not regional,
+    )  # fmt: skip
+    places = (code_of(one.interaction.context) for one in reversed(person.seen))
+    geo = next((place for place in places if place), None)
+    return governing(None if regional else policy_of(settings), home, geo=geo)
+
+
+def _how(where: Jurisdiction) -> str:
+    return {
+        "declared": say("declared"),
+        "account": say("by their account"),
+        "geo": say("by where they were last"),
+        "unknown": say("not known"),
+    }[where.inferred_from]
 
 
 def _in_browser(person: Person) -> Mapping[str, bool]:
@@ -154,12 +181,13 @@ def _in_browser(person: Person) -> Mapping[str, bool]:
     return last.consent if last else {}
 
 
-def _unchosen(purpose: str, settings: Settings) -> str:
+def _unchosen(purpose: str, policy: Policy, settings: Settings) -> str:
     """What the policy says where nothing was chosen."""
-    policy = policy_of(settings)
     mode = capture_mode(policy.unchosen, purpose, before_choice=settings.consent.before_choice)
     if mode == "full":
         return say("needs no choice")
+    if mode == "held":
+        return say("no choice: kept in memory until there is one, and no longer than the visit")
     if mode == "undecided":
         return say("no choice: nothing is kept")
     if purpose in policy.anonymous:
@@ -195,8 +223,9 @@ def _decisions(person: Person) -> Iterator[str]:
 
 def _as_json(person: Person, known: Known | None, settings: Settings, *, traits: bool) -> dict[str, object]:
     chosen, browser = _chosen(person, known), _in_browser(person)
+    policy, where = _policy(person, known, settings)
     modes = {
-        purpose: capture_mode(policy_of(settings).unchosen, purpose, before_choice=settings.consent.before_choice)
+        purpose: capture_mode(policy.unchosen, purpose, before_choice=settings.consent.before_choice)
         for purpose in PURPOSES
     }
     return {
@@ -207,7 +236,8 @@ def _as_json(person: Person, known: Known | None, settings: Settings, *, traits:
         ],
         "others": person.others,
         "store": None if known is None else _stored(known, traits=traits),
-        "policy": policy_of(settings).name,
+        "policy": policy.name,
+        "jurisdiction": attrs.asdict(where),
         "consent": {
             purpose: attrs.asdict(chosen[purpose])
             if purpose in chosen

@@ -20,6 +20,7 @@ import msgspec
 from cxkit.delivery.cursor import Progress, read_slots
 from cxkit.delivery.files import lock, read_small, write_whole
 from cxkit.delivery.forks import let_go
+from cxkit.delivery.losses import blocked_in, reasons_in
 from cxkit.delivery.segment import LaterVersionError, open_segments
 from cxkit.delivery.spool import Spool, cursor_names
 from cxkit.delivery.walk import count_records
@@ -47,7 +48,7 @@ class ExporterAccount:
     """Spooled before this exporter was configured; never meant for it."""
     unkept: Mapping[str, int] = attrs.field(factory=dict)
     """Of the dead, those that nobody can read any more: reason (``no_room``, ``disk_error``, ``purged``,
-    ``expired``) to count."""
+    ``expired``, ``erased``) to count."""
 
 
 @attrs.frozen(kw_only=True)
@@ -66,6 +67,9 @@ class Account:
     queued: int = 0
     """Captured in this process and not yet spooled."""
     exporters: Mapping[str, ExporterAccount] = attrs.field(factory=dict)
+    blocked: Mapping[str, int] = attrs.field(factory=dict)
+    """What consent and preferences stopped: the text of a `cxkit.Blocked` (``gate:purpose:reason:destination``) to how
+    often. Interactions among it are in ``dropped``, too, here or at their exporter."""
     directory: Path | None = attrs.field(default=None, eq=False)
     """Whose account it is: that of all processes that share the directory. None: of this process alone."""
 
@@ -209,8 +213,9 @@ def read_account(
             break  # else a spool became part of the ledger meanwhile
     return Account(
         spooled=sums.spooled,
-        dropped=sums.dropped,
+        dropped=reasons_in(sums.dropped),
         queued=queued,
+        blocked=_blocked(sums),
         exporters={
             name: _exporter_account(counts) for name, counts in sorted(sums.exporters.items()) if name[0] != "_"
         },
@@ -268,11 +273,18 @@ def _exporter_account(counts: Mapping[str, int]) -> ExporterAccount:
     return ExporterAccount(
         delivered=counts.get("delivered", 0) + counts.get("skipped", 0),
         dead=dead + twice,
-        dropped=_below("dropped.", counts),
+        dropped=reasons_in(_below("dropped.", counts)),
         pending=pending - twice,
         before=counts.get("before", 0),
         unkept=unkept,
     )
+
+
+def _blocked(sums: _Sums) -> dict[str, int]:
+    found = Counter(blocked_in(sums.dropped))
+    for name, counts in sums.exporters.items():
+        found.update(blocked_in(_below("dropped.", counts), exporter=name))
+    return dict(sorted(found.items()))
 
 
 def _below(prefix: str, counts: Mapping[str, int]) -> dict[str, int]:

@@ -1,92 +1,146 @@
 """Erasure: what is spooled of a person is overwritten where it lies, delivered or not.
 
-The owner of a spool does that in its own; in those of owners who are gone, whoever erases. What is
-left has the place and the length of what was there, and says nothing: so cursors and sequence numbers
-hold, and each exporter counts what it did not get (``erased``).
+What is left has the place and the length of what was there, and says nothing: so cursors and sequence
+numbers hold, and each exporter counts what it did not get (``erased``).
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Final, Protocol
 
 import attrs
+import msgspec
 
 from cxkit.codec.frame import NOBODY, Record, erased, pack
-from cxkit.delivery.files import LOCK, check_directory, lock
-from cxkit.delivery.forks import let_go
-from cxkit.delivery.segment import HEADER_BYTES, READ_BYTES, Segment, next_frame, open_segments
+from cxkit.delivery.segment import HEADER_BYTES, READ_BYTES, Segment, next_frame
 
-__all__ = ["Erasures", "Left", "erase_abandoned", "erase_in", "find_in"]
+__all__ = ["Erasures", "Meant", "erase_in", "find_in", "occurred_by"]
+
+_HEARD: Final = 10_000
 
 
-@attrs.frozen(kw_only=True)
-class Left:
-    """What an erasure in the spools of others came to."""
+@attrs.frozen
+class Meant:
+    """Which records are to go.
 
-    erased: int = 0
-    """Records."""
-    held: tuple[str, ...] = ()
-    """Spools with something to erase whose owner lives: it hears of it and does it."""
-    unread: tuple[str, ...] = ()
-    """Spools that could not be read, or are of a later version."""
+    Example:
+        >>> Meant.about(frozenset([b"n" * 16]))(Record(b"{}", b"n" * 16))
+        True
+    """
+
+    subjects: Mapping[bytes, datetime | None]
+    """Whose, and up to when they occurred; None: whenever that was."""
+
+    @classmethod
+    def about(cls, subjects: frozenset[bytes], until: datetime | None = None) -> Meant:
+        """All that is about these, and occurred by then."""
+        return cls(dict.fromkeys(subjects - {NOBODY}, until))
+
+    def __call__(self, record: Record) -> bool:
+        if record.subject not in self.subjects:
+            return False
+        until = self.subjects[record.subject]
+        return until is None or occurred_by(record.payload, until)
+
+
+class _Timed(msgspec.Struct):
+    time: datetime
+
+
+def occurred_by(payload: bytes, until: datetime) -> bool:
+    """Whether an interaction occurred by then; of one that does not say when, it is taken for granted."""
+    try:
+        return msgspec.json.decode(payload, type=_Timed).time <= until
+    except (msgspec.MsgspecError, TypeError):  # no interaction; a time without a zone
+        return True
 
 
 class Erases(Protocol):
     """What something of a person can be erased in."""
 
-    def erase(self, subjects: frozenset[bytes]) -> int: ...
+    def erase(self, meant: Meant) -> int: ...
 
 
 class Erasures:
-    """What was asked for, until it is carried out."""
+    """What was asked for, until it is carried out; and what is to be carried out again in what is adopted later.
 
-    def __init__(self) -> None:
-        self._asked: deque[tuple[frozenset[bytes], threading.Event]] = deque()
+    Args:
+        letters: Erases dead letters; returns False if somebody has them in hand just now.
+    """
+
+    def __init__(self, letters: Callable[[Meant], bool] = lambda meant: True) -> None:
+        self._letters = letters
+        self._asked: deque[tuple[Meant, threading.Event]] = deque()
+        self._heard: dict[bytes, datetime] = {}
 
     def __bool__(self) -> bool:
         return bool(self._asked)
 
-    def ask(self, subjects: frozenset[bytes]) -> threading.Event:
+    def ask(self, meant: Meant) -> threading.Event:
         """Have these erased; what is returned is set once that is done. Any thread."""
         done = threading.Event()
-        self._asked.append((subjects, done))
+        self._asked.append((meant, done))
         return done
 
-    def carry_out(self, spools: Sequence[Erases]) -> None:
-        """Erase in all of these what was asked for.
+    def carry_out(self, spools: Sequence[Erases], alone: Callable[[], AbstractContextManager[None]]) -> None:
+        """Erase in all of these, and in the letters, what was asked for.
+
+        Args:
+            alone: Entered while spools are written to.
 
         Raises:
             OSError: The disk fails; what could not be erased is tried again the next time.
         """
-        for _ in range(len(self._asked)):
-            subjects, done = self._asked[0]
+        asked = list(self._asked)
+        meant = _united(one for one, _ in asked)
+        with alone():
             for spool in spools:
-                spool.erase(subjects)
-            self._asked.popleft()
-            done.set()
+                spool.erase(meant)
+        heard = _united((Meant(self._heard), meant)).subjects
+        self._heard = {subject: until for subject, until in list(heard.items())[-_HEARD:] if until is not None}
+        if self._letters(meant):
+            for _, done in asked:
+                self._asked.popleft()
+                done.set()
+
+    def again(self) -> None:
+        """Spools were adopted: what was asked for before is to be erased there, too."""
+        if self._heard:
+            self.ask(Meant(self._heard))
 
 
-def erase_in(segments: Iterable[Segment], subjects: frozenset[bytes]) -> int:
-    """Overwrite the records of these subjects; how many there were. For whoever owns the segments.
+def _united(several: Iterable[Meant]) -> Meant:
+    """All that one of them means."""
+    subjects: dict[bytes, datetime | None] = {}
+    for meant in several:
+        for subject, until in meant.subjects.items():
+            before = subjects.get(subject, until)
+            subjects[subject] = None if until is None or before is None else max(until, before)
+    return Meant(subjects)
+
+
+def erase_in(segments: Iterable[Segment], meant: Meant) -> int:
+    """Overwrite the records that are meant; how many there were. For whoever owns the segments.
 
     Raises:
         OSError: The disk fails; what comes after is as it was.
     """
     count = 0
     for segment in segments:
-        places = [(offset, pack(erased(record))) for offset, record in find_in(segment, subjects)]
+        places = [(offset, pack(erased(record))) for offset, record in find_in(segment, meant)]
         if places:
             segment.overwrite(places)
             count += len(places)
     return count
 
 
-def find_in(segment: Segment, subjects: frozenset[bytes]) -> Iterator[tuple[int, Record]]:
-    """Where in a segment records of these subjects start, and what they are."""
+def find_in(segment: Segment, meant: Meant) -> Iterator[tuple[int, Record]]:
+    """Where in a segment records that are meant start, and what they are."""
     start = HEADER_BYTES
     while data := segment.read(start, READ_BYTES):
         offset, whole = 0, len(data) < READ_BYTES
@@ -94,45 +148,7 @@ def find_in(segment: Segment, subjects: frozenset[bytes]) -> Iterator[tuple[int,
             record, end = next_frame(data, offset, whole=whole)
             if end == offset:
                 break  # the frame goes on behind what was read
-            if record is not None and record.subject in subjects and record.subject != NOBODY:
+            if record is not None and meant(record):
                 yield start + offset, record
             offset = end
         start += offset
-
-
-def erase_abandoned(root: Path, subjects: frozenset[bytes]) -> Left:
-    """Erase in the spools under ``root`` whose owners are gone, and tell which are left.
-
-    Raises:
-        OSError: The directory is not ours alone.
-    """
-    count, held, unread = 0, [], []
-    check_directory(root / "spool")
-    for path in sorted((root / "spool").glob("[!.]*/")):
-        try:
-            done, left = _erase_abandoned(path, subjects)
-        except FileNotFoundError:
-            continue  # removed just now: all of it was delivered
-        except OSError:
-            unread.append(path.name)
-            continue
-        count += done
-        held += [path.name] if left else []
-    return Left(erased=count, held=tuple(held), unread=tuple(unread))
-
-
-def _erase_abandoned(path: Path, subjects: frozenset[bytes]) -> tuple[int, bool]:
-    """How many records were erased, and whether there are some that their owner has to erase."""
-    owned = lock(path / LOCK)
-    try:
-        segments = open_segments(path)
-        try:
-            if owned is not None:
-                return erase_in(segments, subjects), False
-            return 0, any(True for segment in segments for _ in find_in(segment, subjects))
-        finally:
-            for segment in segments:
-                segment.close()
-    finally:
-        if owned is not None:
-            let_go(owned)

@@ -12,16 +12,25 @@ from typing import Final, Literal, Protocol
 
 import attrs
 
-from cxkit.codec import decode
 from cxkit.codec.frame import COMMAND, ERASED, INTERACTION, NOBODY, Record
+from cxkit.delivery.erasure import occurred_by
+from cxkit.model import PURPOSES
 
-__all__ = ["COUNTED_AS", "Answer", "ForExporter", "ForStore", "Judgment", "Verdict"]
+__all__ = ["COUNTED_AS", "Answer", "ForExporter", "ForStore", "Judgment", "Verdict", "counted_as", "is_erased"]
 
 Answer = Literal["allowed", "refused", "unknown"]
-Judgment = Literal["allowed", "refused", "unknown", "erased", "not_ours"]
+Judgment = Literal["allowed", "not_allowed", "refused", "unknown", "erased", "not_ours"]
+"""not_allowed: not when it was captured; refused: no longer."""
 
-COUNTED_AS: Final = {"refused": "dropped.consent", "erased": "dropped.erased", "not_ours": "skipped"}
+COUNTED_AS: Final = {"erased": "dropped.erased", "not_ours": "skipped"}
 """Of those that are not handed on."""
+
+
+def counted_as(judgment: Judgment, record: Record) -> str:
+    """What a record counts as that is not handed on: of what a gate stopped, with the purpose it serves, and why."""
+    if judgment in ("not_allowed", "refused"):
+        return f"dropped.consent:{PURPOSES[record.own]}:{judgment}"
+    return COUNTED_AS[judgment]
 
 
 class Verdict(Protocol):
@@ -49,7 +58,7 @@ class ForExporter:
                 return "erased"
             wanted = self.purposes | 1 << record.own
             if wanted & ~record.purposes:
-                return "refused"
+                return "not_allowed"
             if record.subject == NOBODY or not record.governed:
                 return "allowed"
             return ask(record, wanted)
@@ -94,6 +103,14 @@ class _Asked:
         if said is None:
             said = self._said[about] = self._verdict(*about)
         answer, erased_until = said
-        if erased_until is not None and decode(record.payload).occurred_at <= erased_until:
+        if erased_until is not None and occurred_by(record.payload, erased_until):
             return "erased"
         return answer
+
+
+def is_erased(record: Record, verdict: Verdict) -> bool:
+    """Whether its person was erased after it occurred, as far as is known now."""
+    if record.subject == NOBODY:
+        return False
+    _, erased_until = verdict(record.subject, 0)
+    return erased_until is not None and occurred_by(record.payload, erased_until)

@@ -25,12 +25,13 @@ from typing import Final
 
 import attrs
 
-from cxkit.codec.frame import REPORT, Record
+from cxkit.codec.frame import COMMAND, REPORT, Record
 from cxkit.delivery.cursor import Progress, added
 from cxkit.delivery.dead import DeadLetters
-from cxkit.delivery.judging import COUNTED_AS, ForExporter, ForStore
+from cxkit.delivery.expiry import Expiry
+from cxkit.delivery.judging import COUNTED_AS, ForExporter, ForStore, counted_as, is_erased
 from cxkit.delivery.notices import Notices
-from cxkit.delivery.removal import Expiry
+from cxkit.delivery.receipts import Fates
 from cxkit.delivery.retry import Backoff
 from cxkit.delivery.spool import Spool
 from cxkit.roles import Batch, Exporter, Outcome
@@ -99,6 +100,7 @@ class Lane:
         """What it has given up, by reason."""
         self.dropped_reports: Counter[str] = Counter()
         """Loss reports that it has given up, which are not among the former: no report is about those."""
+        self.fates = Fates()
         self._limits = limits
         self._judging = judging
         self._spools = spools
@@ -257,7 +259,7 @@ class Lane:
                 size += len(record.payload)
             else:
                 del span.rest[len(tried)]
-                span.counts[COUNTED_AS[answer]] += 1
+                span.counts[counted_as(answer, record)] += 1
         return tried
 
     def _export(self, batch: Batch) -> Outcome:
@@ -320,6 +322,9 @@ class Lane:
 
     def _done(self, span: _Span, count: int, refused: dict[int, str], *, again: Sequence[Record] = ()) -> None:
         """The first ``count`` of the rest are handled, but for those to try again."""
+        for place, record in enumerate(span.rest[:count]):
+            if record.type == COMMAND and record not in again:
+                self.fates.note(record, refused.get(place))
         buried = [place for place in sorted(refused) if 0 <= place < count]
         for place in buried:
             how = self._bury(span.rest[place], refused[place])
@@ -329,17 +334,20 @@ class Lane:
         span.rest[:count] = again
 
     def _bury(self, record: Record, reason: str) -> str:
-        """Keep it as a dead letter; as what it is counted."""
+        """Keep it as a dead letter, unless its person has left meanwhile; as what it is counted."""
         self._notices.refusal(reason)
+        why: str
         try:
-            kept = self._dead.add(record, reason=reason, at=self._now_text())
-            why = "no_room"
+            why = self._dead.add(
+                record, reason=reason, at=self._now_text(), erased=lambda: is_erased(record, self._judging.verdict)
+            )
         except OSError:
-            kept, why = False, "disk_error"
-        if kept:
-            return "dead"
-        self._notices.unkept(why)
-        return f"unkept.{why}"
+            why = "disk_error"
+        if why == "erased":
+            return COUNTED_AS[why]
+        if why:
+            self._notices.unkept(why)
+        return f"unkept.{why}" if why else "dead"
 
     def _close(self, span: _Span) -> None:
         self._span = None

@@ -23,7 +23,7 @@ import attrs
 
 from cxkit.codec.frame import COMMAND, NOBODY, PRIORITIES, Record, pack
 from cxkit.delivery.cursor import Cursor, Progress, added
-from cxkit.delivery.erasure import erase_in
+from cxkit.delivery.erasure import Meant, erase_in, find_in
 from cxkit.delivery.files import LOCK, check_directory, lock, sync_directory
 from cxkit.delivery.forks import let_go
 from cxkit.delivery.segment import (
@@ -211,14 +211,18 @@ class Spool:
                 if not self.give_up_oldest("expired", newest=True):
                     return
 
-    def erase(self, subjects: frozenset[bytes]) -> int:
-        """Overwrite what is about these subjects, delivered or not; how many records that were.
+    def erase(self, meant: Meant) -> int:
+        """Overwrite what is meant, delivered or not; how many records that were.
 
         Raises:
             OSError: The disk fails; some of it may be left.
         """
         with self._guard:
-            return erase_in(self._segments, subjects)
+            return erase_in(self._segments, meant)
+
+    def find(self, meant: Meant) -> int:
+        """How many records are meant."""
+        return sum(1 for segment in list(self._segments) for _ in find_in(segment, meant))
 
     # --- for lanes ---
 

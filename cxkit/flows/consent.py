@@ -1,10 +1,16 @@
-"""grant and withdraw: the person's choice, from now on. The rule is ``rules.consent``."""
+"""grant, withdraw, choose: the person's choice, from now on; signal and declare: what else decides what is allowed.
+
+The rule is ``rules.consent``.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
-from typing import Any, cast, get_args
+from typing import Any, Final, cast, get_args
+
+import attrs
+import msgspec
 
 from cxkit.capture.scope import Scope
 from cxkit.errors import InvalidInteractionError, nearest
@@ -15,60 +21,112 @@ from cxkit.flows.known import Known
 from cxkit.flows.people import alive
 from cxkit.flows.reading import Reading
 from cxkit.keyring import Keyring
-from cxkit.model import PURPOSES, Choice, Consent, Identity, Interaction, TouchpointSpec, purpose_bits
+from cxkit.model import JSON, PURPOSES, Choice, Consent, Identity, Interaction, Notice, TouchpointSpec, purpose_bits
 from cxkit.model.consent import Method
-from cxkit.rules.consent import unobjected
+from cxkit.rules.consent import MAX_SIGNAL_CHARS, all_named, policy_named, record, said, unobjected
 from cxkit.rules.identity import join, without
 
-__all__ = ["CONSENT_CHANGED", "choose", "consented"]
+__all__ = ["CONSENT_CHANGED", "answer", "choose", "consented", "declare", "signalled"]
 
 CONSENT_CHANGED = TouchpointSpec(name="consent.changed", kind="consent", purpose="necessary", priority="critical")
 
+_MAX_WORD_CHARS: Final = 200
+_PLACE: Final = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 
-def choose(desk: Desk, scope: Scope, purposes: Iterable[str], choice: Choice, *, method: str) -> str | None:
-    """Record one choice for some purposes, and let the scope obey it at once.
 
-    An exporter hears of it only if its purposes were allowed before or are now: it must learn of a
-    withdrawal, but where something was refused from the start nothing ever arrives, not even that.
+def answer(
+    desk: Desk, scope: Scope, purposes: Iterable[str], choice: Choice | None, *, method: str, notice: Notice | None
+) -> str | None:
+    """Record one choice for some purposes; or, with None, that these are granted and all others refused.
 
     Raises:
-        InvalidInteractionError: A purpose or the method is not known, or no purpose is named. What is
+        InvalidInteractionError: A purpose, the method or the notice is none, or no purpose is named. What is
             known is chosen all the same.
     """
-    chosen, wrong = _known(purposes)
+    chosen, wrong = _known(purposes, needed=choice is not None)
+    choices = dict.fromkeys(chosen, choice or "granted")
     if method not in get_args(Method):
         fix = nearest(str(method)[:64], get_args(Method))
         method, wrong = "api", InvalidInteractionError("a choice has a method that is not one", fix=fix, code="CX3123")
-    before, granted = scope.identity, scope.allowed.granted
+    if notice is not None and not _is_sound(notice):
+        fix = 'give cxkit.Notice(id="banner", version="4", language="fr") with short texts'
+        notice, wrong = None, InvalidInteractionError("a choice has a notice that is not one", fix=fix, code="CX3126")
+    id = choose(desk, scope, all_named(choices) if choice is None else choices, method=method, notice=notice)
+    if wrong is not None:
+        raise wrong
+    return id
+
+
+def choose(
+    desk: Desk, scope: Scope, choices: Mapping[str, Choice], *, method: str, notice: Notice | None = None
+) -> str | None:
+    """Record choices, and let the scope obey them at once.
+
+    An exporter hears of it only if its purposes were allowed before or are now: it must learn of a
+    withdrawal, but where something was refused from the start nothing ever arrives, not even that.
+    """
+    scope.enrich()
+    before, aside, granted = scope.identity, scope.aside, scope.allowed.granted
     now = desk.intake.stamper.now()
+    made: dict[str, tuple[Choice, Any]] = {purpose: (choice, now) for purpose, choice in choices.items()}
     earlier = unobjected(scope.choices) if scope.gpc and not scope.despite_gpc else scope.choices
-    scope.choices = {**earlier, **dict.fromkeys(chosen, (choice, now))}
+    scope.choices = {**earlier, **made}
     scope.despite_gpc = scope.gpc
-    desk.govern(scope)
-    aside = scope.aside
-    _recognise(scope)
-    concerned = [join(before, scope.identity.identifiers)]
+    _obey(desk, scope)
+    concerned = [join(before, scope.identity.identifiers, types=desk.identifying.types)]
     if aside is not None and aside not in concerned[0].identifiers:
         concerned.append(Identity(identifiers=(aside,)))  # a command of its own: it must not link the two
 
-    def shows(known: Known, /, *, id: str, at: datetime) -> Known:
-        return known.chose(dict.fromkeys(chosen, (choice, now)))
+    def shows(known: Known, /, *, id: str, at: Any) -> Known:
+        return known.chose(made)
 
+    told = _told(scope, choices, method=method, notice=notice)
+    bits = purpose_bits(granted | scope.allowed.granted)
     ids = [
         desk.command(
-            CONSENT_CHANGED,
-            scope,
-            identity=identity,
-            properties={"choices": dict.fromkeys(chosen, choice), "method": method, "policy": desk.policy.name},
-            purposes=purpose_bits(granted | scope.allowed.granted),
-            shows=shows,
-            governed=False,
+            CONSENT_CHANGED, scope, identity=identity, properties=told, purposes=bits, shows=shows, governed=False
         )
         for identity in concerned
     ]
-    if wrong is not None:
-        raise wrong
     return ids[0]
+
+
+def declare(desk: Desk, scope: Scope, *, residence: str | None, minor: bool) -> None:
+    """Say where the scope's person is at home, or that they are a child, or may be.
+
+    Raises:
+        InvalidInteractionError: The residence is no ISO 3166 code. Then the strictest policy holds.
+    """
+    code = scope.home.declared if residence is None else str(residence)[:64].strip().upper()
+    scope.home = attrs.evolve(scope.home, declared=code, minor=minor or scope.home.minor)
+    _obey(desk, scope)
+    if residence is not None and not _PLACE.fullmatch(code or ""):
+        what, fix = "a residence is not an ISO 3166 code", 'name the country, and its part after a dash: "US-CA"'
+        raise InvalidInteractionError(what, fix=fix, code="CX3127")
+
+
+def signalled(desk: Desk, scope: Scope, texts: Mapping[str, str]) -> str | None:
+    """Obey what the browser or app says of its owner's choices, and record what that changes.
+
+    Raises:
+        InvalidInteractionError: Nobody reads one of the signals.
+    """
+    scope.enrich()
+    readable = {one.signal for one in desk.readers} | {"gpc"}
+    heard = {name: str(text) for name, text in texts.items() if name in readable}
+    kept = {name: text[:MAX_SIGNAL_CHARS] for name, text in heard.items() if name != "gpc"}
+    scope.signals = {**scope.signals, **kept}
+    if heard.get("gpc") == "1" and not scope.gpc:
+        scope.gpc = True
+        _obey(desk, scope)
+    choices = said(heard, desk.readers, honoured=scope.policy.signals)
+    held = {purpose: choice for purpose, (choice, _) in scope.choices.items()}
+    news = {purpose: choice for purpose, choice in choices.items() if held.get(purpose) != choice}
+    id = choose(desk, scope, news, method="api") if news else None
+    if unread := texts.keys() - readable:
+        fix = nearest(min(unread)[:64], readable)
+        raise InvalidInteractionError("nobody reads a signal of that name", fix=fix, code="CX3128")
+    return id
 
 
 def consented(reading: Reading, keyring: Keyring, command: Interaction) -> None:
@@ -80,45 +138,82 @@ def consented(reading: Reading, keyring: Keyring, command: Interaction) -> None:
         StoreError: It cannot be read now.
         ValueError: It is no choice.
     """
-    properties = cast("Mapping[str, Any]", command.properties)
-    record = Consent(
-        id=command.id,
-        choices=properties["choices"],
-        decided_at=command.occurred_at,
-        method=properties["method"],
-        channel=command.channel,
-        policy=properties["policy"],
-    )
-    grants = "granted" in record.choices.values()
-    keys = [
-        key
-        for key, one in keys_of(keyring, command.identity).items()
-        if not grants or one.evidence in ("cookie", "login")
-    ]
-    names = [consent_doc(key) for key in alive(reading, keys, command.occurred_at)]
-    bodies = reading.get(names)
-    for name in names:
+    choices = cast("Mapping[str, Choice]", command.properties["choices"])
+    denied: dict[str, Choice] = {purpose: choice for purpose, choice in choices.items() if choice == "denied"}
+    vouched = {key: one.evidence in ("cookie", "login") for key, one in keys_of(keyring, command.identity).items()}
+    lawful = {key: choices if proven else denied for key, proven in vouched.items()}
+    keys = alive(reading, [key for key in vouched if lawful[key]], command.occurred_at)
+    bodies = reading.get(map(consent_doc, keys))
+    for key in keys:
+        name = consent_doc(key)
         records = cast("list[Any]", bodies.get(name, {}).get("records", []))
         if not any(one["id"] == command.id for one in records):
-            reading.put(name, {"records": [*records, written(record)]})
+            reading.put(name, {"records": [*records, written(_record(command, lawful[key]))]})
 
 
-def _recognise(scope: Scope) -> None:
+def _record(command: Interaction, choices: Mapping[str, Choice]) -> Consent:
+    properties = cast("Mapping[str, Any]", command.properties)
+    notice = properties.get("notice")
+    return record(
+        choices,
+        policy=policy_named(properties["policy"]),
+        decided_at=command.occurred_at,
+        id=command.id,
+        method=properties["method"],
+        touchpoint=properties.get("touchpoint"),
+        channel=command.channel,
+        notice=None if notice is None else msgspec.convert(notice, Notice),
+        jurisdiction=properties.get("jurisdiction"),
+        jurisdiction_from=properties.get("jurisdiction_from", "unknown"),
+        signals=properties.get("signals", {}),
+    )
+
+
+def _told(scope: Scope, choices: Mapping[str, Choice], *, method: str, notice: Notice | None) -> dict[str, JSON]:
+    """What a choice says of itself: all that a record of it needs, and nothing of who made it."""
+    told: dict[str, JSON] = {"choices": dict(choices), "method": method, "policy": scope.policy.name}
+    if scope.context.page is not None and scope.context.page.route is not None:
+        told["touchpoint"] = scope.context.page.route
+    if notice is not None:
+        told["notice"] = {key: value for key, value in attrs.asdict(notice).items() if value is not None}
+    if scope.jurisdiction.inferred_from != "unknown":
+        told["jurisdiction"] = scope.jurisdiction.region
+        told["jurisdiction_from"] = scope.jurisdiction.inferred_from
+    signals = {**scope.signals, **({"gpc": "1"} if scope.gpc else {})}
+    if signals:
+        told["signals"] = dict(signals)
+    return told
+
+
+def _is_sound(notice: object) -> bool:
+    texts = attrs.astuple(notice) if isinstance(notice, Notice) and notice.id else (0,)
+    return all(text is None or (isinstance(text, str) and len(text) <= _MAX_WORD_CHARS) for text in texts)
+
+
+def _obey(desk: Desk, scope: Scope) -> None:
+    """Let the scope be what its person allows now: its policy and choices, who they are, and what waits."""
+    desk.govern(scope)
+    _recognise(desk, scope)
+    if scope.held:
+        desk.intake.settle(scope)
+
+
+def _recognise(desk: Desk, scope: Scope) -> None:
     """Give a visitor who may now be recognised an identifier, or take it from one who may no longer be."""
     if not scope.allowed.recognise:
         scope.change(identity=without(scope.identity, ["visitor"]))
         scope.aside = None
         return
     signed_in = any(one.evidence == "login" for one in scope.identity.identifiers)
-    if signed_in and STITCHING not in scope.allowed.granted:
+    if signed_in and (desk.identifying.kiosk or STITCHING not in scope.allowed.granted):
         return
     visitor = scope.identity.get("visitor") or scope.aside or (scope.issue_visitor and scope.issue_visitor())
     scope.aside = None
     if visitor:
-        scope.change(identity=join(scope.identity, [visitor]))
+        scope.change(identity=join(scope.identity, [visitor], types=desk.identifying.types))
 
 
-def _known(purposes: Iterable[str]) -> tuple[list[str], InvalidInteractionError | None]:
+def _known(purposes: Iterable[str], *, needed: bool) -> tuple[list[str], InvalidInteractionError | None]:
     """The purposes that there are, and what is wrong with the rest; raised where there is nothing else."""
     named = [purposes] if isinstance(purposes, str) else list(purposes)
     known = [one for one in named if one in PURPOSES]
@@ -126,9 +221,9 @@ def _known(purposes: Iterable[str]) -> tuple[list[str], InvalidInteractionError 
     if len(known) < len(named):
         wrong = str(next(one for one in named if one not in PURPOSES))[:64]
         error = InvalidInteractionError(f'"{wrong}" is not a purpose', fix=nearest(wrong, PURPOSES), code="CX3121")
-    elif not known:
+    elif not known and needed:
         fix = 'name each, e.g. withdraw("advertising")'
         error = InvalidInteractionError("a choice names no purpose", fix=fix, code="CX3122")
-    if error is not None and not known:
+    if error is not None and not known and needed:
         raise error
     return known, error

@@ -11,7 +11,7 @@ from cxkit.capture.scope import Scope
 from cxkit.codec.wire import occurrence
 from cxkit.flows.desk import Desk
 from cxkit.flows.known import Known
-from cxkit.model import JSON, Decision, ExperienceSpec, TouchpointSpec
+from cxkit.model import JSON, Blocked, Decision, ExperienceSpec, TouchpointSpec
 from cxkit.rules.experience import choose, depth_cap
 
 __all__ = ["SHOWN", "decide", "show"]
@@ -34,6 +34,9 @@ def decide(desk: Desk, scope: Scope, spec: ExperienceSpec, *, patience_s: float)
         contested=known is not None and known.contested,
         ceiling=_ceiling(scope),
     )
+    if cap.by == "consent" and any(one.depth > cap.depth for one in spec.variants):
+        purpose = "profiling" if cap.depth > 1 else "personalization"
+        desk.intake.block(Blocked(gate="decision", purpose=purpose, reason="not_allowed", destination=spec.name))
     attributes = _attributes(scope, known or Known(), desk.intake.stamper.now())
     for decider in desk.deciders:
         try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import partial
-from typing import Protocol, TypeVar
+from functools import cached_property, partial
+from typing import Final, Protocol, TypeVar
 
 import attrs
 import msgspec
@@ -16,18 +16,23 @@ from cxkit.capture.interruption import let_through
 from cxkit.capture.scope import Scope
 from cxkit.capture.stamp import moment
 from cxkit.codec import NOBODY
+from cxkit.codec.frame import INTERACTION
 from cxkit.flows.documents import keys_of
 from cxkit.flows.known import Known, later
 from cxkit.flows.view import View
 from cxkit.keyring import Keyring
-from cxkit.model import JSON, Identity, TouchpointSpec
-from cxkit.roles import Decider, Store
-from cxkit.rules.consent import Policy, allowed, unexpired, unobjected
+from cxkit.model import JSON, PURPOSES, Context, Identity, TouchpointSpec, purpose_bits
+from cxkit.roles import Decider, SignalReader, Store
+from cxkit.rules.consent import Home, Jurisdiction, Policy, allowed, governing, unexpired, unobjected
+from cxkit.rules.identity import Identifying
 from cxkit.rules.preferences import Sending
 
-__all__ = ["Desk", "Shows"]
+__all__ = ["GOVERNING", "Desk", "Shows", "code_of"]
 
 T = TypeVar("T")
+
+GOVERNING: Final = frozenset({"residence", "minor"})
+"""Traits that decide which policy holds."""
 
 
 class Shows(Protocol):
@@ -42,21 +47,39 @@ class Desk:
 
     source: str
     policy: Policy
+    """What holds everywhere, or where it is not known whose law does."""
     keyring: Keyring
     intake: Intake
     view: View
     deciders: tuple[Decider, ...] = ()
     sending: Sending = attrs.field(factory=Sending)
+    regional: bool = False
+    """Whether the policy is that of the person's region."""
+    readers: tuple[SignalReader, ...] = ()
+    identifying: Identifying = attrs.field(factory=Identifying)
+    tried: set[frozenset[str]] = attrs.field(factory=set)
+    """Keys of several people that this process has seen together, and let the graph judge."""
 
     def subject(self, identity: Identity) -> bytes:
         """The key of the strongest identifier, under which a record's owner is found."""
         return next(map(bytes.fromhex, keys_of(self.keyring, identity)), NOBODY)
 
     def govern(self, scope: Scope) -> None:
-        """Resolve the scope's choices again, and make a new version of it."""
-        both = unexpired(later(scope.choices, scope.recalled), policy=self.policy, now=self.intake.stamper.now())
+        """Resolve the scope's policy and choices again, and make a new version of it."""
+        home = scope.home
+        if self.regional or home.minor or home.account_minor:
+            configured = None if self.regional else self.policy
+            policy, scope.jurisdiction = governing(configured, home, geo=code_of(scope.context))
+        else:
+            policy, scope.jurisdiction = self._everywhere
+        both = unexpired(later(scope.choices, scope.recalled), policy=policy, now=self.intake.stamper.now())
         choices = {purpose: choice for purpose, (choice, _) in both.items()}
-        scope.change(allowed=allowed(self.policy, choices, gpc=scope.gpc, despite_gpc=scope.despite_gpc))
+        scope.policy = policy
+        scope.change(allowed=allowed(policy, choices, gpc=scope.gpc, despite_gpc=scope.despite_gpc))
+
+    @cached_property
+    def _everywhere(self) -> tuple[Policy, Jurisdiction]:
+        return governing(self.policy, Home(), geo=None)
 
     def known(self, scope: Scope, *, patience_s: float) -> Known | None:
         """What is known of the scope's person; None if it cannot be known now."""
@@ -83,10 +106,28 @@ class Desk:
         known = self.known(scope, patience_s=patience_s)
         scope.pending = known is None or known.stale
         recalled = {} if known is None else dict(unobjected(known.choices) if scope.gpc else known.choices)
-        if recalled != scope.recalled:
-            scope.recalled = recalled
+        home = self._home(scope, known)
+        if recalled != scope.recalled or home != scope.home:
+            scope.recalled, scope.home = recalled, home
             self.govern(scope)
+            if scope.held:
+                self.intake.settle(scope)
         return known
+
+    def _home(self, scope: Scope, known: Known | None) -> Home:
+        """Where the scope's person is at home, as far as their account says."""
+        told = {} if known is None or not known.traits.held else known.values(self.intake.stamper.now())
+        if not (told or self.regional or scope.home.account_minor):
+            return scope.home
+        residence = told.get("residence") if self.regional else None
+        proven = any(one.evidence in ("cookie", "login") for one in scope.identity.identifiers)
+        return attrs.evolve(
+            scope.home,
+            account=None if residence is None else str(residence),
+            proven=residence is None or (proven and not (known is not None and known.contested)),
+            account_minor=bool(told.get("minor")),
+            known=not (self.regional and scope.pending),
+        )
 
     def command(
         self,
@@ -128,3 +169,31 @@ class Desk:
         if taken is None:
             self.view.forgets(keys, id)
         return taken
+
+    def note(
+        self,
+        spec: TouchpointSpec,
+        scope: Scope,
+        properties: Mapping[str, JSON],
+        *,
+        stamp: tuple[str, int] | None = None,
+        occurrence: bytes = b"",
+    ) -> None:
+        """Capture something that says of nobody who they are, so that no purpose keeps it from an exporter."""
+        if scope.muted:
+            return
+        everyone = purpose_bits(PURPOSES)
+        nobody = Identity()
+        prepared = prepare_command(
+            spec, scope, identity=nobody, purposes=everyone, subject=NOBODY, source=self.source
+        )._replace(type=INTERACTION)
+        id, us = stamp or self.intake.stamper.stamp()
+        self.intake.put((prepared, id, us, occurrence, msgspec.json.encode(dict(properties))))
+
+
+def code_of(context: Context) -> str | None:
+    """Where somebody seems to be, as an ISO 3166 code."""
+    place = context.place
+    if place is None or place.country is None:
+        return None
+    return f"{place.country}-{place.region}" if place.region else place.country

@@ -24,7 +24,7 @@ import msgspec
 
 from cxkit.keyring import Keyring
 from cxkit.model import JSON, Consent, Identifier, Identity
-from cxkit.rules.identity import CONTACTS, Merge, Owned, Person, Tombstone
+from cxkit.rules.identity import Merge, Owned, Person, Tombstone
 from cxkit.rules.profile import Traits
 
 __all__ = [
@@ -100,7 +100,7 @@ def key_of(keyring: Keyring, identifier: Identifier) -> str:
     Raises:
         ValueError: It is none.
     """
-    if identifier.type in CONTACTS:
+    if identifier.type in keyring.contacts:
         return bytes.fromhex(identifier.value).hex()
     return keyring.identifier_key(identifier.type, identifier.value).hex()
 
@@ -120,7 +120,7 @@ class Life:
 
 @attrs.frozen(kw_only=True)
 class Ledger:
-    """A merge, and what the people that were absorbed had of their own: ``ledger/COMMAND``."""
+    """A merge, and what each had of their own before it: ``ledger/COMMAND``. Once undone, only that it was."""
 
     merge: Merge
     traits: Mapping[str, Traits] = attrs.field(factory=dict)

@@ -11,7 +11,7 @@ import msgspec
 from cxkit.capture.interruption import let_through
 from cxkit.capture.scope import Scope
 from cxkit.errors import InvalidInteractionError
-from cxkit.flows.desk import Desk
+from cxkit.flows.desk import GOVERNING, Desk
 from cxkit.flows.documents import (
     Ledger,
     identifier_doc,
@@ -22,18 +22,36 @@ from cxkit.flows.documents import (
     tombstone_doc,
     tombstone_in,
 )
+from cxkit.flows.known import Known
 from cxkit.flows.people import read_lives, write_resolution
 from cxkit.flows.reading import Reading
 from cxkit.flows.telling import clean_traits, told, traits_in
 from cxkit.keyring import Keyring
-from cxkit.model import JSON, Evidence, Identifier, Identity, Interaction, TouchpointSpec, Trait, purpose_bits
-from cxkit.rules.identity import CONTACTS, UNIQUE, Resolution, join, normalise, people_of, resolve, without
+from cxkit.model import JSON, Blocked, Evidence, Identifier, Identity, Interaction, TouchpointSpec, Trait, purpose_bits
+from cxkit.rules.identity import (
+    TYPES,
+    Identifying,
+    Resolution,
+    Types,
+    join,
+    normalise,
+    people_of,
+    resolve,
+    type_of,
+    unfit,
+    without,
+)
 
-__all__ = ["IDENTIFIED", "STITCHING", "identified", "identifiers_of", "identify"]
+__all__ = ["IDENTIFIED", "IGNORED", "STITCHING", "identified", "identifiers_of", "identify", "linkable", "usable"]
 
 IDENTIFIED = TouchpointSpec(name="identity.identified", kind="identity", purpose="necessary", priority="critical")
+IGNORED = TouchpointSpec(name="identity.ignored", kind="identity", purpose="necessary", priority="low")
+"""An identifier that identifies nobody was left out: its type, and why."""
 
 STITCHING = "identity_stitching"
+_MOST: Final = 10**256
+_TRIED: Final = 10_000
+_NOT_STITCHED: Final = Blocked(gate="identity", purpose=STITCHING, reason="not_allowed")
 _TYPE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -47,23 +65,35 @@ def identify(
     aside: nothing captured carries both. A login of somebody else ends the earlier one.
 
     Raises:
-        InvalidInteractionError: An identifier identifies nobody ("null", "0", ...).
+        InvalidInteractionError: An identifier identifies nobody ("null", "0", ...). The others count all the same.
     """
-    proven = identifiers_of(desk.keyring, identifiers, evidence="login")
-    known = scope.identity
-    if _somebody_else(known, proven):
+    proven, wrong = usable(desk, scope, identifiers, evidence="login")
+    id = None
+    if proven or wrong is None:
+        id = _identify(desk, scope, proven, clean_traits(traits), patience_s=patience_s)
+    if wrong is not None:
+        raise wrong
+    return id
+
+
+def _identify(
+    desk: Desk, scope: Scope, proven: list[Identifier], told_of: dict[str, Trait], *, patience_s: float
+) -> str | None:
+    types = desk.identifying.types
+    known = linkable(desk, scope.identity)
+    if _somebody_else(known, proven, types):
         known = Identity(identifiers=tuple(one for one in known.identifiers if one.evidence != "login"))
     visitor = known.get("visitor")
     if visitor is not None and STITCHING not in scope.allowed.granted:
         scope.aside = visitor
+        desk.intake.block(_NOT_STITCHED)
         known = without(known, ["visitor"])
-    scope.change(identity=join(known, proven))
+    scope.change(identity=linkable(desk, join(known, proven, types=types)))
     desk.recall(scope, patience_s=patience_s)
-    told_of = clean_traits(traits)
     if _nothing_new(desk, scope.identity, told_of, patience_s=patience_s):
         return None
     joined = frozenset(keys_of(desk.keyring, scope.identity))
-    return desk.command(
+    command = desk.command(
         IDENTIFIED,
         scope,
         identity=scope.identity,
@@ -71,9 +101,12 @@ def identify(
         purposes=purpose_bits(scope.allowed.granted),
         shows=lambda known, /, *, id, at: known.told(told_of, joined, id=id, at=at),
     )
+    if not told_of.keys().isdisjoint(GOVERNING):
+        desk.recall(scope, patience_s=patience_s)
+    return command
 
 
-def identified(reading: Reading, keyring: Keyring, command: Interaction) -> Resolution:
+def identified(reading: Reading, keyring: Keyring, command: Interaction, *, types: Types = TYPES) -> Resolution:
     """What the command makes of the graph and of the person's traits.
 
     Raises:
@@ -92,20 +125,22 @@ def identified(reading: Reading, keyring: Keyring, command: Interaction) -> Reso
         people={id: life.graph for id, life in lives.items()},
         at=command.occurred_at,
         command=command.id,
+        types=types,
         row=None if row is None else read(row, Ledger).merge,
         tombstones={key: tombstone_in(bodies[name]) for key in seen if (name := tombstone_doc(key)) in bodies},
         stitching=command.consent.get(STITCHING, False),
     )
-    if found.person is not None and found.dropped is None:
-        types = {key: type for key, (type, _) in seen.items()}
-        write_resolution(reading, found, lives, types=types, command=command, traits=traits)
+    nobody = found.person is None or (found.person.id == command.id and not found.person.links)
+    if found.dropped is None and not nobody:
+        named = {key: type for key, (type, _) in seen.items()}
+        write_resolution(reading, found, lives, types=named, command=command, traits=traits)
     return found
 
 
-def _somebody_else(known: Identity, proven: list[Identifier]) -> bool:
+def _somebody_else(known: Identity, proven: list[Identifier], types: Types) -> bool:
     """Whether a login of another person came before in this scope: one type, two values."""
     before = {one.type: one.value for one in known.identifiers if one.evidence == "login"}
-    return any(before.get(one.type, one.value) != one.value for one in proven if one.type in UNIQUE)
+    return any(before.get(one.type, one.value) != one.value for one in proven if type_of(one.type, types).unique)
 
 
 def _nothing_new(desk: Desk, identity: Identity, traits: Mapping[str, Trait], *, patience_s: float) -> bool:
@@ -119,8 +154,21 @@ def _nothing_new(desk: Desk, identity: Identity, traits: Mapping[str, Trait], *,
     known = [one for one in held if one is not None and (one.person is not None or one.joined.issuperset(keys))]
     if not known or len(known) < len(held) or any(one != Trait(value=one.value) for one in traits.values()):
         return False
+    if _never_met(desk, known, frozenset(keys)):
+        return False
     values = known[0].values(desk.intake.stamper.now())
     return all(name in values and _same(values[name], one.value) for name, one in traits.items())
+
+
+def _never_met(desk: Desk, known: list[Known], keys: frozenset[str]) -> bool:
+    """Whether several people own what is now seen together: they may be one. What was refused is not tried again."""
+    people = {one.person for one in known if one.person and not (one.owned and one.owned.contested)}
+    if len(people) < 2 or keys in desk.tried:
+        return False
+    if len(desk.tried) >= _TRIED:
+        desk.tried.clear()
+    desk.tried.add(keys)
+    return True
 
 
 def _same(one: JSON, other: JSON) -> bool:
@@ -128,7 +176,38 @@ def _same(one: JSON, other: JSON) -> bool:
     return msgspec.json.encode(one, order="sorted") == msgspec.json.encode(other, order="sorted")
 
 
-def identifiers_of(keyring: Keyring, values: Mapping[str, str | int], *, evidence: Evidence) -> list[Identifier]:
+def linkable(desk: Desk, identity: Identity) -> Identity:
+    """The identity as it may be joined to a login: where everybody uses the device, without it."""
+    if not desk.identifying.kiosk:
+        return identity
+    types = desk.identifying.types
+    return without(identity, {one.type for one in identity.identifiers if type_of(one.type, types).kind == "device"})
+
+
+def usable(
+    desk: Desk, scope: Scope, values: Mapping[str, str | int], *, evidence: Evidence
+) -> tuple[list[Identifier], InvalidInteractionError | None]:
+    """Those that may identify somebody, and what is wrong with the rest, which is captured as ignored."""
+    found: list[Identifier] = []
+    wrong = None
+    for type, value in values.items():
+        try:
+            found += identifiers_of(desk.keyring, {type: value}, evidence=evidence, declared=desk.identifying)
+        except InvalidInteractionError as error:
+            wrong = error
+            if error.code == "CX3120":
+                reason = unfit(type, _text(value), blocked=desk.identifying.blocked) or "illegal_id"
+                desk.note(IGNORED, scope, {"type": type, "reason": reason})
+    return found, wrong
+
+
+def identifiers_of(
+    keyring: Keyring,
+    values: Mapping[str, str | int],
+    *,
+    evidence: Evidence,
+    declared: Identifying = Identifying(),
+) -> list[Identifier]:
     """Identifiers in the one form in which they are kept; of a contact, its keyed hash.
 
     Raises:
@@ -146,13 +225,20 @@ def identifiers_of(keyring: Keyring, values: Mapping[str, str | int], *, evidenc
             raise InvalidInteractionError(
                 "a visitor is known by a cookie, never by a login", fix="leave the visitor out", code="CX3125"
             )
-        text = normalise(type, str(value)) if value.__class__ in (str, int) else None
+        text = normalise(type, _text(value), blocked=declared.blocked)
         if text is None:
             raise InvalidInteractionError(
                 f'the value given as "{type}" identifies nobody',
                 fix="identify with a real, stable id as text, and not at all when there is none",
                 code="CX3120",
             )
-        kept = keyring.identifier_key(type, text).hex() if type in CONTACTS else text
+        kept = keyring.identifier_key(type, text).hex() if type in keyring.contacts else text
         found.append(Identifier(type=type, value=kept, evidence=evidence))
     return found
+
+
+def _text(value: object) -> str:
+    """A value as text; of what is none, and of a number that nobody has, the text that identifies nobody."""
+    if type(value) is int and abs(value) < _MOST:
+        return str(value)
+    return str(value) if isinstance(value, str) else ""

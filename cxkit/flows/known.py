@@ -42,6 +42,10 @@ class Known:
     """Of all their identifiers."""
     documents: frozenset[str] = frozenset()
     """What it was read from."""
+    ended: frozenset[str] = frozenset()
+    """Purposes that they had allowed until a day that has come; without an answer since that means no."""
+    until: Mapping[str, datetime] = attrs.field(factory=dict)
+    """Purpose to when their grant ends; then all of this is to be read again."""
     stale: bool = False
     """Whether the store has been out of reach for so long that only refusals are remembered."""
 
@@ -71,13 +75,15 @@ class Known:
             joined=known.joined | other.joined,
             keys=tuple(dict.fromkeys((*known.keys, *other.keys))),
             documents=known.documents | other.documents,
+            ended=(known.ended | other.ended) - known.choices.keys() - other.choices.keys(),
+            until={**known.until, **other.until},
             contested=known.contested or other.contested,
             stale=known.stale or other.stale,
         )
 
     def chose(self, choices: Choices) -> Known:
         """After these choices."""
-        return attrs.evolve(self, choices=later(self.choices, choices))
+        return attrs.evolve(self, choices=later(self.choices, choices), ended=self.ended - choices.keys())
 
     def told(self, traits: Mapping[str, Trait], joined: frozenset[str], *, id: str, at: datetime) -> Known:
         """After a command that joined these identifiers and told these traits."""

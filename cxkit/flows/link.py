@@ -9,7 +9,7 @@ from cxkit.codec.wire import occurrence
 from cxkit.errors import StateError
 from cxkit.flows.desk import Desk
 from cxkit.flows.documents import keys_of
-from cxkit.flows.identify import identifiers_of
+from cxkit.flows.identify import linkable, usable
 from cxkit.flows.known import Known
 from cxkit.model import Identity, TouchpointSpec, purpose_bits
 from cxkit.rules.identity import join
@@ -26,10 +26,11 @@ def link(desk: Desk, scope: Scope, *, identifiers: Mapping[str, str | int], pati
     One that is somebody else's stays there, unless nothing speaks against the two being one.
 
     Raises:
-        InvalidInteractionError: An identifier identifies nobody ("null", "0", ...).
+        InvalidInteractionError: An identifier identifies nobody ("null", "0", ...). The others count all the same.
         StateError: The customer of the scope is not known by a cookie or a login: there is nobody to link to.
     """
-    evidence = max((one.rank, one.evidence) for one in scope.identity.identifiers)[1] if scope.identity else "claim"
+    held = linkable(desk, scope.identity)
+    evidence = max((one.rank, one.evidence) for one in held.identifiers)[1] if held else "claim"
     if evidence not in ("cookie", "login"):
         raise StateError(
             "there is nobody to link to: nobody in this scope is known by a cookie or a login",
@@ -37,17 +38,23 @@ def link(desk: Desk, scope: Scope, *, identifiers: Mapping[str, str | int], pati
             code="CX7009",
         )
     mine = desk.known(scope, patience_s=patience_s) or Known()
-    scope.change(identity=join(scope.identity, identifiers_of(desk.keyring, identifiers, evidence=evidence)))
-    desk.recall(scope, patience_s=patience_s)
-    joined = frozenset(keys_of(desk.keyring, scope.identity))
-    return desk.command(
-        LINKED,
-        scope,
-        identity=scope.identity,
-        properties={},
-        purposes=purpose_bits(scope.allowed.granted),
-        shows=lambda known, /, *, id, at: known.with_more(mine).told({}, joined, id=id, at=at),
-    )
+    found, wrong = usable(desk, scope, identifiers, evidence=evidence)
+    id = None
+    if found or wrong is None:
+        scope.change(identity=linkable(desk, join(held, found, types=desk.identifying.types)))
+        desk.recall(scope, patience_s=patience_s)
+        joined = frozenset(keys_of(desk.keyring, scope.identity))
+        id = desk.command(
+            LINKED,
+            scope,
+            identity=scope.identity,
+            properties={},
+            purposes=purpose_bits(scope.allowed.granted),
+            shows=lambda known, /, *, id, at: known.with_more(mine).told({}, joined, id=id, at=at),
+        )
+    if wrong is not None:
+        raise wrong
+    return id
 
 
 def logout(desk: Desk, scope: Scope) -> None:

@@ -12,20 +12,23 @@ from cxkit.flows.documents import (
     consent_doc,
     consents_in,
     identifier_doc,
+    keys_of,
     ledger_doc,
     life_in,
+    owned_in,
     person_doc,
     tombstone_doc,
     tombstone_in,
     written,
 )
 from cxkit.flows.reading import Reading
+from cxkit.keyring import Keyring
 from cxkit.model import JSON, Interaction, Trait
 from cxkit.rules.consent import merged
-from cxkit.rules.identity import Person, Resolution
+from cxkit.rules.identity import Person, Resolution, people_of
 from cxkit.rules.profile import Traits, merge_traits, with_traits
 
-__all__ = ["alive", "read_lives", "write_resolution"]
+__all__ = ["alive", "read_ahead", "read_lives", "write_resolution"]
 
 
 def alive(reading: Reading, keys: Iterable[str], at: datetime) -> list[str]:
@@ -38,6 +41,26 @@ def alive(reading: Reading, keys: Iterable[str], at: datetime) -> list[str]:
         if at <= grave.erased_at or (grave.suppress and (grave.until is None or at < grave.until))
     }
     return [key for key in names.values() if key not in gone]
+
+
+def read_ahead(reading: Reading, keyring: Keyring, commands: Iterable[Interaction]) -> None:
+    """What these commands will ask for, in two questions however many they are.
+
+    Raises:
+        StoreError: It cannot be read now.
+        ValueError: A command names nobody.
+    """
+    names: dict[str, None] = {}
+    keys: dict[str, None] = {}
+    for command in commands:
+        theirs = keys_of(keyring, command.identity)
+        keys.update(dict.fromkeys(theirs))
+        own = (ledger_doc, person_doc) if command.kind == "identity" else ()
+        names.update(dict.fromkeys(name(command.id) for name in own))
+        names.update(dict.fromkeys(map(consent_doc, theirs if command.kind == "consent" else ())))
+    bodies = reading.get([*names, *(name(key) for key in keys for name in (identifier_doc, tombstone_doc))])
+    owned = {key: owned_in(body) for key in keys if (body := bodies.get(identifier_doc(key))) is not None}
+    reading.get(map(person_doc, people_of(owned)))
 
 
 def read_lives(reading: Reading, people: Iterable[str]) -> dict[str, Life]:
@@ -99,7 +122,8 @@ def _write_merge(reading: Reading, found: Resolution, lives: Mapping[str, Life],
     assert person is not None, "by somebody"
     name = ledger_doc(row.command)
     reading.get([name])
-    reading.put(name, written(Ledger(merge=row, traits={one.id: lives[one.id].traits for one in row.absorbed})))
+    whole = (row.survivor, *(one.id for one in row.absorbed))
+    reading.put(name, written(Ledger(merge=row, traits={id: lives[id].traits for id in whole})))
     theirs = {link.key for one in row.absorbed for link in one.links}
     mine = [link.key for link in person.links if link.key not in theirs and link not in found.linked]
     if not mine or not theirs:

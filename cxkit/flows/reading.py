@@ -17,6 +17,7 @@ class Reading:
         self._store = store
         self._bodies: dict[str, Body | None] = {}
         self._versions: dict[str, int] = {}
+        self._turn: set[str] = set()
         self.puts: dict[str, Put] = {}
 
     def get(self, names: Iterable[str]) -> dict[str, Body]:
@@ -39,15 +40,19 @@ class Reading:
         """It shall be so; None: it shall not be. For what was read before."""
         if self._bodies[name] != body:
             self.puts[name] = Put(body=body)
+            self._turn.add(name)
             self._bodies[name] = body
 
-    def commit(self) -> frozenset[str]:
-        """Write it, all or nothing; the names of what was written.
+    def turn(self) -> frozenset[str]:
+        """The names of what was put since this was last asked: one reading may serve several commands."""
+        put, self._turn = frozenset(self._turn), set()
+        return put
+
+    def commit(self) -> dict[str, int]:
+        """Write it, all or nothing; the name of each document that was written, and its version now.
 
         Raises:
             ConflictError: Something that was read has changed.
             StoreError: Nothing was written.
         """
-        if self.puts:
-            self._store.commit(self.puts, expected=self._versions)
-        return frozenset(self.puts)
+        return self._store.commit(self.puts, expected=self._versions) if self.puts else {}

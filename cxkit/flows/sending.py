@@ -123,7 +123,7 @@ def may_send(
         nobody = _blocked(found.kind, "nobody", channel)
         answer = _asked(desk, scope, found, channel, timezone, patience_s) if scope.identity else nobody
     if isinstance(answer, Blocked):
-        desk.intake.noted[str(answer)] += 1
+        desk.intake.block(answer)
     return answer
 
 

@@ -4,7 +4,7 @@ It answers from memory. What it does not hold is read from the store: at once wh
 by a thread of its own (`cxkit.flows.watching`) where it is remote, for then nobody on a request's
 path waits longer than they may. Commands of this process show in it at once, before they are
 committed; changes by other processes within half a second of being asked for, or as soon as a
-remote store announces them.
+remote store announces them. Where spools are kept (`View.watch`) they are heard of even by who is idle.
 
 A store that cannot be reached is trusted for a minute. After that only refusals are remembered:
 what somebody granted may have been withdrawn meanwhile.
@@ -40,8 +40,8 @@ from cxkit.flows.known import Known
 from cxkit.flows.watching import Watcher
 from cxkit.model import Consent, Identifier
 from cxkit.roles import Store
-from cxkit.rules.consent import choices_of, refused
-from cxkit.rules.identity import Owned, anonymous, people_of, whose
+from cxkit.rules.consent import choices_of, ends, refused
+from cxkit.rules.identity import TYPES, Owned, Types, anonymous, people_of, whose
 from cxkit.rules.profile import Traits
 
 __all__ = ["View"]
@@ -50,6 +50,7 @@ T = TypeVar("T")
 
 _HELD: Final = 10_000
 _POLL_S: Final = 0.5
+_LOOK_BACK: Final = 1000
 _TRUSTED_S: Final = 60.0
 _TOMBSTONE: Final = tombstone_doc("")
 
@@ -58,7 +59,8 @@ class View:
     """Known people by the keys of their identifiers. For all threads.
 
     Args:
-        erased: Told of keys that were erased, here or elsewhere; must not block.
+        erased: Told of keys that were erased, here or elsewhere, and up to when; must not block.
+        types: What identifiers are worth.
     """
 
     def __init__(
@@ -66,10 +68,14 @@ class View:
         store: Callable[[], Store],
         *,
         clock: Callable[[], float] = time.monotonic,
-        erased: Callable[[frozenset[str]], None] = lambda keys: None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        erased: Callable[[frozenset[str], datetime], None] = lambda keys, until: None,
+        types: Types = TYPES,
     ) -> None:
         self._store = store
+        self._types = types
         self._clock = clock
+        self._now = now
         self._erased = erased
         self.reset()
 
@@ -86,6 +92,10 @@ class View:
         self._deaf: Exception | None = None
         """What the store said when it was asked for changes in vain."""
         self._watcher = Watcher(self._store, read=self._read_ahead, catch_up=self._listen, token=lambda: self._token)
+
+    def watch(self) -> None:
+        """Hear of what others change from now on even if nobody asks: of who was erased, nothing must be kept here."""
+        self._watcher.watch()
 
     def close(self) -> None:
         """End the threads."""
@@ -114,7 +124,7 @@ class View:
         owned = {key: one.owned for key, one in found.items() if one.owned is not None}
         both = [known for one in found.values() for known in (one, one.alone) if known is not None]
         people = {known.graph.id: known.graph for known in both if known.graph is not None}
-        person = whose(seen, owned=owned, people=people)
+        person = whose(seen, owned=owned, people=people, types=self._types)
         theirs = [of for key, one in found.items() if (of := _of(key, one, person)) is not None]
         return reduce(Known.with_more, theirs or [Known()])
 
@@ -134,7 +144,7 @@ class View:
         return self._watcher.answer(question, patience_s)
 
     def standing(self, subject: bytes, purposes: Iterable[str]) -> tuple[bool | None, datetime | None]:
-        """Whether a person has denied one of these purposes, and up to when they are erased.
+        """Whether a person has denied one of these purposes or no longer allows it, and up to when they are erased.
 
         None instead of the former: that is not known for sure.
         """
@@ -142,11 +152,11 @@ class View:
             known = self.under(subject.hex())
         except Exception:  # noqa: BLE001 - whatever a store raises, not knowing is the safe answer
             return None, None
+        erased_at = known.tombstone.erased_at if known and known.tombstone else None
         if known is None or self._deaf is not None:
-            return None, None
+            return None, erased_at
         choices = {purpose: choice for purpose, (choice, _) in known.choices.items()}
-        erased_at = known.tombstone.erased_at if known.tombstone else None
-        return not refused(choices).isdisjoint(purposes), erased_at
+        return not (refused(choices) | known.ended).isdisjoint(purposes), erased_at
 
     def remembers(self, keys: Iterable[str], command: str, change: Callable[[Known], Known]) -> None:
         """Show a command's effect before it is committed."""
@@ -172,7 +182,9 @@ class View:
         """Forget what was read of the documents that changed. Subscribed to the bus."""
         with self._guard:
             self._forget(event.documents)
-        self._bury(event.documents)
+        keys = _graves(event.documents)
+        if keys:
+            self._erased(frozenset(keys.values()), event.command.occurred_at)
         # Only now: in between, a command must be seen twice rather than not at all.
         self.forgets(event.keys, event.command.id)
 
@@ -183,7 +195,7 @@ class View:
         if here:
             self._poll()
         found, mine, forgets = self._look(keys)
-        missing = [key for key in keys if key not in found]
+        missing = [key for key in keys if key not in found or found[key].stale]
         if missing and here:
             if self._deaf is not None:
                 fix = "see the error that caused this one"
@@ -200,13 +212,14 @@ class View:
         return {key: reduce(lambda known, change: change(known), mine.get(key, ()), found[key]) for key in keys}
 
     def _look(self, keys: Iterable[str]) -> tuple[dict[str, Known], dict[str, list[Callable[[Known], Known]]], int]:
+        now = self._now()
         with self._guard:
-            found = {key: self._known[key] for key in keys if key in self._known}
+            held = {key: self._known[key] for key in keys if key in self._known}
             mine = {key: list(self._uncommitted[key].values()) for key in keys if key in self._uncommitted}
-            return found, mine, self._forgets
+            return {key: known for key, known in held.items() if not _over(known, now)}, mine, self._forgets
 
     def _fetch(self, keys: Sequence[str], forgets: int) -> dict[str, Known]:
-        read = _read(self._store(), keys, datetime.now(UTC))
+        read = _read(self._store(), keys, self._now())
         with self._guard:
             if forgets == self._forgets:  # else it may be out of date already
                 for key, known in read.items():
@@ -227,15 +240,14 @@ class View:
 
     def _poll(self) -> None:
         """Forget what others have changed: the store is asked every half second, if anybody asks us."""
-        now = self._clock()
-        if now - self._polled_at >= _POLL_S:
-            self._polled_at = now
+        if self._clock() - self._polled_at >= _POLL_S:
             try:
                 self._listen()
             except Exception as error:  # noqa: BLE001 - whatever a store raises: who finds nothing here is told
                 let_through(error)
 
     def _listen(self) -> None:
+        self._polled_at = self._clock()
         try:
             with self._catching_up:
                 try:
@@ -259,12 +271,12 @@ class View:
             self._token = None
 
     def _catch_up(self, store: Store) -> None:
-        if self._token is None:
-            self._token = _newest(store)
+        if self._token is None:  # and who was erased just before: what this process found may be about them
+            self._token = max(0, _newest(store) - _LOOK_BACK)
         while changes := store.changes_since(self._token):
             with self._guard:  # first: what interrupts us in between must not leave a change unseen
                 self._forget({change.key for change in changes})
-            self._bury(change.key for change in changes)
+            self._bury(store, [change.key for change in changes])
             self._token = changes[-1].token
 
     def _keep(self, key: str, known: Known) -> None:
@@ -277,14 +289,19 @@ class View:
 
     def _forget(self, documents: Iterable[str]) -> None:
         self._forgets += 1
-        for document in documents:
-            for key in list(self._readers.get(document, ())):
-                self._drop(key)
+        again = {key for document in documents for key in self._readers.get(document, ())}
+        for key in again:  # until it is read again, what was refused is remembered
+            self._keep(key, self._known[key].refusals_only())
+        if again and self._store().remote:  # at once: whoever asks next may not wait
+            self._watcher.ask([*again], 0.0)
 
-    def _bury(self, documents: Iterable[str]) -> None:
-        keys = frozenset(name.removeprefix(_TOMBSTONE) for name in documents if name.startswith(_TOMBSTONE))
-        if keys:
-            self._erased(keys)
+    def _bury(self, store: Store, documents: Iterable[str]) -> None:
+        graves = _graves(documents)
+        by_time: dict[datetime, set[str]] = {}
+        for name, one in (store.get_many(graves) if graves else {}).items():
+            by_time.setdefault(tombstone_in(one.body).erased_at, set()).add(graves[name])
+        for erased_at, keys in by_time.items():
+            self._erased(frozenset(keys), erased_at)
 
     def _drop(self, key: str) -> None:
         known = self._known.pop(key, Known())
@@ -292,6 +309,12 @@ class View:
             self._readers[document].discard(key)
             if not self._readers[document]:
                 del self._readers[document]
+
+
+def _over(known: Known, now: datetime) -> bool:
+    """Whether a choice in it has ended since it was read."""
+    both = [known] if known.alone is None else [known, known.alone]
+    return any(end <= now for one in both for end in one.until.values())
 
 
 def _of(key: str, known: Known, person: str | None) -> Known | None:
@@ -327,11 +350,14 @@ def _known(
         names = [name for one in keys for name in (identifier_doc(one), consent_doc(one))]
         chosen = [made for one in keys for made in _chosen(one, bodies, theirs=theirs)]
         documents = [tombstone_doc(key), *names, *([person_doc(person)] if person else [])]
+        ended, until = ends(chosen, now=now)
         return Known(
             graph=life.graph if life else None,
             owned=owned,
             traits=life.traits if life else Traits(),
             choices=choices_of(chosen, now=now),
+            ended=ended,
+            until=until,
             alone=alone,
             contested=owned is not None and owned.contested is not None and person != owned.person,
             tombstone=None if grave is None else tombstone_in(grave),
@@ -350,6 +376,11 @@ def _chosen(key: str, bodies: Mapping[str, Body], *, theirs: bool) -> list[Conse
     made = consents_in([consent]) if consent is not None else []
     contested = owned_in(own).contested if own is not None and theirs else None
     return [one for one in made if contested is None or one.id < contested]
+
+
+def _graves(documents: Iterable[str]) -> dict[str, str]:
+    """Of these documents the tombstones, and whose they are."""
+    return {name: name.removeprefix(_TOMBSTONE) for name in documents if name.startswith(_TOMBSTONE)}
 
 
 def _newest(store: Store) -> int:

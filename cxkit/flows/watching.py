@@ -1,14 +1,15 @@
-"""Watching a remote store: two threads, so that nobody on a request's path waits for it longer than they may.
+"""Watching a store: two threads, so that nobody on a request's path waits for a remote one longer than they may.
 
-One reads what is asked for, all of it that has come together at once. The other hears of changes:
-a store that announces them (`cxkit.roles.Announcing`) is waited for, any other asked four times a second.
+One reads what is asked for, all of it that has come together at once; a store that is a file is read
+without it. The other hears of changes: a store that announces them (`cxkit.roles.Announcing`) is waited
+for, any other that is remote asked four times a second, and a file once.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, TypeVar
 
@@ -21,6 +22,7 @@ __all__ = ["Watcher"]
 T = TypeVar("T")
 
 _ASK_EVERY_S: Final = 0.25
+_ASK_FILE_EVERY_S: Final = 1.0
 _LISTEN_S: Final = 5.0
 _TRY_AGAIN_S: Final = 0.5
 
@@ -59,7 +61,7 @@ class Watcher:
         self._wake = threading.Event()
         self._ended = threading.Event()
         self._starting = threading.Lock()
-        self._threads: list[threading.Thread] = []
+        self._threads: dict[str, threading.Thread] = {}
 
     def ask(self, keys: Sequence[str], patience_s: float) -> None:
         """Let these be read, and wait for it so long."""
@@ -71,6 +73,10 @@ class Watcher:
         self._await(_Asked(work=lambda: answers.append(question(self._store()))), patience_s)
         return answers[0] if answers else None
 
+    def watch(self) -> None:
+        """Hear of changes, whether anybody asks or not."""
+        self._start({"cxkit-changes": self._listening})
+
     def end(self) -> None:
         """Let the threads end; what is asked from now on is never read."""
         self._ended.set()
@@ -79,20 +85,21 @@ class Watcher:
     def _await(self, asked: _Asked, patience_s: float) -> None:
         self._asked.append(asked)
         self._wake.set()
-        if self._start() and patience_s > 0:
+        if self._start({"cxkit-reads": self._reading, "cxkit-changes": self._listening}) and patience_s > 0:
             asked.done.wait(patience_s)
 
-    def _start(self) -> bool:
-        """Whether there are threads."""
-        if self._threads or not self._starting.acquire(blocking=False):
+    def _start(self, wanted: Mapping[str, Callable[[], None]]) -> bool:
+        """Whether there are these threads, or the first of them at least."""
+        if wanted.keys() <= self._threads.keys() or not self._starting.acquire(blocking=False):
             return True
         try:
-            for work, name in ((self._reading, "cxkit-reads"), (self._listening, "cxkit-changes")):
-                thread = threading.Thread(target=work, name=name, daemon=True)
-                thread.start()
-                self._threads.append(thread)
+            for name, work in wanted.items():
+                if name not in self._threads:
+                    thread = threading.Thread(target=work, name=name, daemon=True)
+                    thread.start()
+                    self._threads[name] = thread
         except RuntimeError:  # none can be started (any more): nothing is known
-            return bool(self._threads)
+            return next(iter(wanted)) in self._threads
         finally:
             self._starting.release()
         return True
@@ -120,6 +127,6 @@ class Watcher:
                 if isinstance(store, Announcing) and token is not None:
                     store.await_change(token, timeout_s=_LISTEN_S)
                 else:
-                    self._ended.wait(_ASK_EVERY_S)
+                    self._ended.wait(_ASK_EVERY_S if store.remote else _ASK_FILE_EVERY_S)
             except Exception:  # noqa: BLE001 - whatever a store raises, it is asked again
                 self._ended.wait(_TRY_AGAIN_S)

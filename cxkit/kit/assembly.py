@@ -13,6 +13,7 @@ import attrs
 
 from cxkit.capture.interruption import let_through
 from cxkit.delivery.dead import DeadLetters
+from cxkit.delivery.engine import SpoolLimits
 from cxkit.delivery.judging import ForExporter, ForStore, Verdict
 from cxkit.delivery.lane import Lane, LaneLimits
 from cxkit.errors import ConfigurationError, CXError, PluginError, nearest
@@ -20,8 +21,9 @@ from cxkit.keyring import Keyring
 from cxkit.model import ExperienceSpec, Topic, purpose_bits
 from cxkit.registry import Registry, build
 from cxkit.roles import Exporter, Factory, Store
-from cxkit.rules.consent import STRICT, Policy
+from cxkit.rules.consent import POLICIES, REGIONAL, STRICT, Policy
 from cxkit.rules.experience import check
+from cxkit.rules.identity import TYPES, IdentifierType, Identifying
 from cxkit.rules.preferences import FrequencyCap, QuietHours, Sending
 from cxkit.settings import ExporterTable, RawTable, Settings, StoreTable, structure
 
@@ -36,10 +38,12 @@ __all__ = [
     "claim_tables",
     "claimed_tables",
     "exporter_options",
+    "identifying_of",
     "open_keyring",
     "policy_of",
     "refusals",
     "sending_of",
+    "spool_limits",
     "store_options",
 ]
 
@@ -47,26 +51,46 @@ T = TypeVar("T")
 STORE_LANE: Final = "_store"
 """The lane of commands; no exporter's name can start like this."""
 
-_POLICIES: Final = {"strict": STRICT}
-
 Routes = Mapping[str, tuple[Exporter, ExporterTable]]
 """Exporters by name, each with what is set for its lane."""
 
 
 def policy_of(settings: Settings) -> Policy:
-    """The consent policy that is configured.
+    """The consent policy that is configured; where the region decides, the one that holds where that is unknown.
 
     Raises:
         ConfigurationError: There is none of that name.
     """
-    policy = _POLICIES.get(settings.consent.policy)
+    policies = {**POLICIES, REGIONAL: STRICT}
+    policy = policies.get(settings.consent.policy)
     if policy is None:
         raise ConfigurationError(
             f'consent.policy "{settings.consent.policy}" is not known',
-            fix=nearest(settings.consent.policy, _POLICIES),
+            fix=nearest(settings.consent.policy, policies),
             code="CX1031",
         )
     return policy
+
+
+def identifying_of(settings: Settings) -> Identifying:
+    """Which identifiers there are, and which identify nobody, as it is configured.
+
+    Raises:
+        ConfigurationError: A type that reaches a person would no longer be one: its values would be kept.
+    """
+    types = dict(TYPES)
+    for name, table in settings.identity.types.items():
+        held, given = types.get(name, IdentifierType(name=name)), attrs.asdict(table)
+        if name in TYPES and given["kind"] not in (None, held.kind):
+            fix = f'leave it out: "{name}" is of the kind "{held.kind}"'
+            error = ConfigurationError(f'"identity.types.{name}.kind" cannot be another', fix=fix, code="CX1033")
+            error.setting = f"identity.types.{name}.kind"
+            raise error
+        type = attrs.evolve(held, **{key: value for key, value in given.items() if value is not None})
+        if type.unique:
+            type = attrs.evolve(type, most=1, within_s=0)
+        types[name] = attrs.evolve(type, within_s=type.within_s or None)
+    return Identifying(types=types, blocked=frozenset(settings.identity.blocked), kiosk=settings.identity.kiosk)
 
 
 def sending_of(settings: Settings) -> Sending:
@@ -78,6 +102,11 @@ def sending_of(settings: Settings) -> Sending:
         caps=tuple(FrequencyCap(**attrs.asdict(one)) for one in settings.frequency_caps.values()),
         quiet=QuietHours(start=start, end=end, zone=_zone(hours.zone)) if start and end else None,
     )
+
+
+def spool_limits(settings: Settings) -> SpoolLimits:
+    """What the spool keeps to, as it is configured."""
+    return SpoolLimits(**{one.name: getattr(settings.spool, one.name) for one in attrs.fields(SpoolLimits)})
 
 
 def _zone(name: str | None) -> tzinfo | None:
@@ -95,14 +124,16 @@ def open_keyring(settings: Settings, *, in_memory: bool, shared: bool) -> Keyrin
     Raises:
         ConfigurationError: Keys are missing, or cannot be kept.
     """
+    contacts = identifying_of(settings).contacts
     if in_memory:
-        return Keyring(signing=[os.urandom(32)], identifier=os.urandom(32), generated=True)
+        return Keyring(signing=[os.urandom(32)], identifier=os.urandom(32), generated=True, contacts=contacts)
     keys = settings.keys
     _check_keys(settings, shared=shared)
     return Keyring.open(
         settings.directory.absolute(),
         signing=[one.reveal() for one in keys.signing],
         identifier=keys.identifier.reveal() if keys.identifier else None,
+        contacts=contacts,
     )
 
 
@@ -165,7 +196,11 @@ def build_store(registry: Registry, settings: Settings, *, in_memory: bool) -> S
 def exporter_options(settings: Settings, name: str) -> RawTable:
     """What the configuration says to a kind of exporter; a local one has its file in cxkit's directory."""
     table = settings.exporters[name]
-    return _located(table.options, settings, "local.db") if table.type == "local" else table.options
+    if table.type != "local":
+        return table.options
+    types = {name: attrs.asdict(one) for name, one in identifying_of(settings).types.items()}
+    options = RawTable({"types": types, **table.options}, origins=table.options.origins, also=table.options.also)
+    return _located(options, settings, "local.db")
 
 
 def store_options(settings: Settings) -> RawTable:
@@ -212,7 +247,7 @@ def claim_tables(registry: Registry, settings: Settings) -> dict[str, Any]:
 def claimed_tables(registry: Registry) -> dict[str, type]:
     """The tables that belong to plugins, each with the class of its values."""
     claimed: dict[str, type] = {**registry.tables()}
-    for role in (registry.enrichers(), registry.deciders(), registry.channels()):
+    for role in (registry.enrichers(), registry.deciders(), registry.channels(), registry.signals()):
         claimed.update({name: factory.settings for name, factory in role.items()})
     return claimed
 
@@ -254,13 +289,14 @@ def refusals(registry: Registry, settings: Settings) -> Iterator[CXError]:
     What a stranger's code raises is a `PluginError` here.
     """
     claimed = claimed_tables(registry)
-    plugins: dict[str, Factory[Any]] = {**registry.enrichers(), **registry.deciders()}
+    plugins: dict[str, Factory[Any]] = {**registry.enrichers(), **registry.deciders(), **registry.signals()}
 
     def build_table(name: str, kind: type) -> None:
         table = _build_table(settings, name, kind)
         build_plugins(registry, {name: plugins[name]} if name in plugins else {}, {name: table})
 
     attempts: dict[str, Callable[[], object]] = {
+        "identity.types": partial(identifying_of, settings),
         "consent.policy": partial(policy_of, settings),
         **{f"exporters.{name}": partial(_build_and_close, registry, settings, name) for name in settings.exporters},
         "store": partial(_build_store_and_close, registry, settings),

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 from cxkit.capture.enrich import Enrichment
 from cxkit.capture.gate import Prepared, prepare
@@ -28,7 +28,7 @@ from cxkit.capture.scope import Scope, enter
 from cxkit.capture.stamp import Stamper, clock_text
 from cxkit.codec.frame import Record
 from cxkit.delivery.account import Account, read_account
-from cxkit.delivery.engine import Engine, Flushed, SpoolLimits
+from cxkit.delivery.engine import Engine, Flushed
 from cxkit.delivery.judging import Answer
 from cxkit.delivery.lane import Lane
 from cxkit.delivery.losses import Cause
@@ -36,6 +36,7 @@ from cxkit.delivery.spool import Spool
 from cxkit.flows.apply import Applier
 from cxkit.flows.bus import Bus, Committed
 from cxkit.flows.desk import Desk
+from cxkit.flows.refusals import tells_refusals
 from cxkit.flows.view import View
 from cxkit.kit.assembly import (
     STORE_LANE,
@@ -45,23 +46,26 @@ from cxkit.kit.assembly import (
     build_plugins,
     build_store,
     claim_tables,
+    identifying_of,
     open_keyring,
     policy_of,
     sending_of,
+    spool_limits,
 )
+from cxkit.kit.beside import beside
+from cxkit.kit.ends import abandoned, close_at_exit, kits
 from cxkit.kit.report import loss_properties, loss_report
 from cxkit.kit.starter import Starter
 from cxkit.model import PURPOSES, Context, Facts, TouchpointSpec, purpose_bits
 from cxkit.registry import Registry
 from cxkit.roles import Exporter, Store
-from cxkit.rules.consent import allowed
+from cxkit.rules.consent import REGIONAL, allowed
 from cxkit.settings import Settings, load
 
+if TYPE_CHECKING:
+    from cxkit.kit.privacy import Premises
+
 __all__ = ["Kit"]
-
-T = TypeVar("T")
-
-_kits: weakref.WeakSet[Kit] = weakref.WeakSet()
 
 
 class Kit:
@@ -116,7 +120,9 @@ class Kit:
             max_bytes=settings.queue.max_bytes,
             strict=settings.strict,
         )
-        view = View(self._open_store, erased=self._erase_spooled)
+        identifying = identifying_of(settings)
+        now = self.intake.stamper.now
+        view = View(self._open_store, now=now, erased=self._erase_kept, types=identifying.types)
         self.bus.subscribe(view.committed)
         self.desk = Desk(
             source=f"/{settings.service}",
@@ -126,16 +132,21 @@ class Kit:
             view=view,
             deciders=tuple(build_plugins(self.registry, self.registry.deciders(), self.tables).values()),
             sending=sending_of(settings),
+            regional=settings.consent.policy == REGIONAL,
+            readers=tuple(build_plugins(self.registry, self.registry.signals(), self.tables).values()),
+            identifying=identifying,
         )
         enrichers = build_plugins(self.registry, self.registry.enrichers(), self.tables)
         self.enrich = Enrichment(enrichers, count=self._note) if enrichers else None
         self.root_scope = self.open_scope(Context())
-        self._exit = partial(_close_at_exit, weakref.ref(self))
-        self._starter = Starter(self._make_engine, self.intake.not_started, at_end=self._exit)
+        self.bus.subscribe(tells_refusals(self.desk, self.root_scope))
+        self._exit = partial(close_at_exit, weakref.ref(self))
+        watch = (lambda: None) if in_memory else view.watch
+        self._starter = Starter(self._make_engine, self.intake.not_started, at_end=self._exit, started=watch)
         self._closed = False
         self._left = Flushed(complete=True, pending={})
         """What the last engine that ended had not delivered."""
-        _kits.add(self)
+        kits.add(self)
         atexit.register(self._exit)
 
     # --- scopes ---
@@ -151,6 +162,7 @@ class Kit:
             facts=facts,
             gpc=gpc,
             parent=parent,
+            policy=self.desk.policy,
             allowed=allowed(self.desk.policy, {}, gpc=gpc),
         )
         if self.enrich is not None:
@@ -181,11 +193,11 @@ class Kit:
 
     async def aflush(self, *, timeout_s: float = 5.0) -> Flushed:
         """`flush`, without holding up the event loop."""
-        return await _beside(self.flush, timeout_s=timeout_s)
+        return await beside(self.flush, timeout_s=timeout_s)
 
     async def settled(self, *, timeout_s: float = 1.0) -> bool:
         """Wait until the store holds what was just identified or chosen; whether it does."""
-        return await _beside(self._settle, timeout_s)
+        return await beside(self._settle, timeout_s)
 
     def stop(self, *, timeout_s: float | None = None) -> Flushed:
         """Deliver what can be delivered in time and end the threads; the next capture starts them anew.
@@ -211,7 +223,7 @@ class Kit:
 
     async def astop(self, *, timeout_s: float | None = None) -> Flushed:
         """`stop`, without holding up the event loop."""
-        return await _beside(self.stop, timeout_s=timeout_s)
+        return await beside(self.stop, timeout_s=timeout_s)
 
     def close(self, *, timeout_s: float | None = None) -> Flushed:
         """`stop`, for good: what is captured from now on is dropped, and counted. Idempotent."""
@@ -233,7 +245,7 @@ class Kit:
 
     async def aclose(self, *, timeout_s: float | None = None) -> Flushed:
         """`close`, without holding up the event loop."""
-        return await _beside(self.close, timeout_s=timeout_s)
+        return await beside(self.close, timeout_s=timeout_s)
 
     # --- what it knows ---
 
@@ -245,8 +257,23 @@ class Kit:
         return read_account(self._root, dropped=dict(intake.dropped), queued=intake.queued)
 
     def subscribe(self, listener: Callable[[Committed], None]) -> Callable[[], None]:
-        """Be told of every identification and consent that is committed; returns what ends it."""
+        """Be told of all that this process commits to the store, see `Committed`; returns what ends it."""
         return self.bus.subscribe(listener)
+
+    @property
+    def premises(self) -> Premises:
+        """All places in which it keeps something of people, for `cxkit.kit.privacy`."""
+        from cxkit.kit.privacy import Premises  # most processes do without
+
+        return Premises(
+            desk=self.desk,
+            settings=self.settings,
+            root=self._root,
+            store=self._open_store,
+            start=self._starter.start,
+            engine=self._starter.awaited,
+            scope=self.root_scope,
+        )
 
     # --- inside: building ---
 
@@ -266,12 +293,12 @@ class Kit:
     def _prepare(self, spec: TouchpointSpec, scope: Scope) -> Prepared:
         if scope.muted:
             return Prepared(refusal="own_thread", spec=spec)
+        before = self.settings.consent.before_choice  # nobody ever chooses in the scope that never ends
         return prepare(
             spec,
             scope,
             source=self.desk.source,
-            policy=self.desk.policy,
-            before_choice=self.settings.consent.before_choice,
+            before_choice="drop" if scope is self.root_scope and before == "hold" else before,
             subject=self.desk.subject,
         )
 
@@ -289,17 +316,10 @@ class Kit:
         if os.getpid() != self._pid:  # inherited connections are the parent's
             self._pid = os.getpid()
             self._routes = build_exporters(self.registry, self.settings, self._given)
-        spool = self.settings.spool
         return Engine(
             self.intake,
             root=self._root,
-            limits=SpoolLimits(
-                max_bytes=spool.max_bytes,
-                max_records=spool.max_records,
-                max_age_s=spool.max_age_s,
-                segment_bytes=spool.segment_bytes,
-                sync_interval_s=spool.sync_interval_s,
-            ),
+            limits=spool_limits(self.settings),
             lanes=self._make_lanes,
             synced=self.settings.durability == "sync",
             muted=self._muted,
@@ -323,7 +343,10 @@ class Kit:
             now_text=lambda: clock_text(self.intake.stamper.stamp()[1]),
             muted=self._muted,
         )
-        applier = Applier(self._open_store, self.desk.keyring, self.bus, refused=self.desk.view.forgets)
+        desk = self.desk
+        applier = Applier(
+            self._open_store, desk.keyring, self.bus, refused=desk.view.forgets, types=desk.identifying.types
+        )
         dead = self._root and self._root / "dead"
         return build_lanes(make, self._routes, (applier, self._remembered), dead, token, self._verdict)
 
@@ -332,11 +355,11 @@ class Kit:
         """Bits of the purposes for which contacts are remembered."""
         return purpose_bits(["personalization"] if self.settings.profile.remember else [])
 
-    def _erase_spooled(self, keys: frozenset[str]) -> None:
-        """What this process has spooled of somebody goes, soon."""
+    def _erase_kept(self, keys: frozenset[str], until: datetime) -> None:
+        """What this process has spooled of somebody goes, soon, and so do dead letters."""
         engine = self._starter.engine
         if engine is not None:
-            engine.erase(frozenset(map(bytes.fromhex, keys)), 0.0)
+            engine.erase(frozenset(map(bytes.fromhex, keys)), 0.0, until=until)
 
     def _verdict(self, subject: bytes, purposes: int) -> tuple[Answer, datetime | None]:
         named = [purpose for place, purpose in enumerate(PURPOSES) if purposes >> place & 1]
@@ -363,7 +386,7 @@ class Kit:
 
     def _forget_parent(self) -> None:
         if self._starter.engine is not None:
-            _abandoned.append(self._starter.engine)
+            abandoned.append(self._starter.engine)
         self._starter.reset()
         self._left = Flushed(complete=True, pending={})
         self._store_guard = threading.Lock()
@@ -371,28 +394,3 @@ class Kit:
         self.intake.reset()
         self.intake.stamper.reseed()
         self.desk.view.reset()
-
-
-async def _beside(work: Callable[..., T], *args: object, **kwargs: object) -> T:
-    """Do it in a thread; asyncio is imported only where it is used."""
-    import asyncio
-
-    return await asyncio.to_thread(work, *args, **kwargs)
-
-
-_abandoned: list[Engine[Captured]] = []
-"""What a child inherited: kept, so that no finaliser closes what is the parent's."""
-
-
-def _after_fork_in_child() -> None:
-    for kit in list(_kits):
-        kit._forget_parent()
-
-
-def _close_at_exit(reference: weakref.ref[Kit]) -> None:
-    kit = reference()
-    if kit is not None:
-        kit.close()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -125,7 +125,7 @@ class Consent:
     signals: Mapping[str, str] = attrs.field(factory=dict)
     """What the browser or app said, as it came: ``{"gpc": "1"}``; later also TC and GPP strings."""
     supersedes: str | None = None
-    """The id of the record it was made in place of."""
+    """The id of the record it was made in place of, where several are read together; it is not kept."""
     conflicts: tuple[str, ...] = ()
     """Purposes it denies only because two persons who are one had chosen differently."""
 

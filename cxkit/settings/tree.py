@@ -21,6 +21,8 @@ __all__ = [
     "CapTable",
     "Consent",
     "ExporterTable",
+    "IdentifierTable",
+    "Identity",
     "Keys",
     "Plugins",
     "Profile",
@@ -150,7 +152,8 @@ class Consent:
     """What holds until a person chooses."""
 
     policy: str = "strict"
-    before_choice: Literal["anonymise", "drop"] = "anonymise"
+    """A policy's name, or ``regional``: the one of the person's region."""
+    before_choice: Literal["hold", "anonymise", "drop"] = "anonymise"
 
 
 @attrs.frozen(kw_only=True)
@@ -260,6 +263,7 @@ class QuietHours:
             )
 
 
+_OF_IDENTIFIERS: Final = ("identifiers", "[a-z][a-z0-9_]{0,63}", "up to 64 lower-case letters, digits and _")
 _OF_EXPORTERS: Final = ("exporters", "[a-z][a-z0-9]*(_[a-z0-9]+)*", "lower-case letters, digits and single _")
 _OF_TOPICS: Final = ("topics", "[a-z][a-z0-9_-]{0,31}", "up to 32 lower-case letters, digits, _ and -")
 
@@ -290,6 +294,27 @@ def _refused_at(setting: str, what: str, fix: str) -> ConfigurationError:
 
 
 @attrs.frozen(kw_only=True)
+class IdentifierTable:
+    """``[identity.types.NAME]``: what identifiers of a type are worth. None: as it is without being set."""
+
+    kind: Literal["strong", "contact", "device"] | None = None
+    unique: bool | None = None
+    most: int | None = attrs.field(default=None, validator=attrs.validators.optional(_between(1, 50)))
+    within_s: float | None = attrs.field(default=None, validator=attrs.validators.optional(_seconds))
+    """0: ever."""
+    priority: int | None = attrs.field(default=None, validator=attrs.validators.optional(_between(0, 100)))
+
+
+@attrs.frozen(kw_only=True)
+class Identity:
+    """Which identifiers there are, and which identify nobody."""
+
+    blocked: tuple[str, ...] = ()
+    kiosk: bool = False
+    types: Mapping[str, IdentifierTable] = attrs.field(factory=dict, validator=_names(*_OF_IDENTIFIERS))
+
+
+@attrs.frozen(kw_only=True)
 class Settings:
     """All settings, checked as far as the core knows them. Made by `load`.
 
@@ -312,6 +337,7 @@ class Settings:
     spool: Spool = Spool()
     keys: Keys = Keys()
     consent: Consent = Consent()
+    identity: Identity = Identity()
     profile: Profile = Profile()
     web: Web = Web()
     redact: Redact = Redact()

@@ -158,3 +158,17 @@ def test_what_waits_for_long_is_told_with_its_time() -> None:
     assert told["since"] > record.stat().st_mtime
     since = f"{datetime.fromtimestamp(told['since'], UTC).astimezone():%Y-%m-%d %H:%M:%S}"
     assert f"   the oldest waits since {since}   not in the configuration\n" in run().output
+
+
+def test_what_consent_stops_is_told_by_gate(tmp_path: Path) -> None:
+    Path("cxkit.toml").write_text('[consent]\nbefore_choice = "hold"\n')
+    capture(SEEN, SEEN, ADVERTISED)
+    assert (
+        "stopped by consent and preferences (gate:purpose:reason:destination):\n"
+        "  capture:advertising:undecided 1\n"
+        "  capture:analytics:undecided 2\n"
+    ) in run().output
+    assert json.loads(run("--json").stdout)["blocked"] == {
+        "capture:advertising:undecided:": 1,
+        "capture:analytics:undecided:": 2,
+    }

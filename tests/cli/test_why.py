@@ -40,7 +40,7 @@ def test_it_explains_what_stays_contested(visited: Path) -> None:
 
 def test_it_tells_each_choice_with_its_time_method_and_source(visited: Path) -> None:
     text = told(visited, "nancy")
-    assert re.fullmatch(r"granted  \d{4}-\d\d-\d\d [\d:]{8}  accept  /app \(web\)", row(text, "analytics"))
+    assert re.fullmatch(r"granted  \d{4}-\d\d-\d\d [\d:]{8}  accept  /app \(web\)  until \d{4}-\d\d-\d\d [\d:]{8}", row(text, "analytics"))
     assert re.fullmatch(r"denied  \d{4}-\d\d-\d\d [\d:]{8}  reject  /app \(web\)", row(text, "profiling"))
 
 
@@ -113,3 +113,21 @@ def test_what_was_chosen_elsewhere_comes_from_the_store(visited: Path, tmp_path:
     )
     subprocess.run([sys.executable, "-c", later], cwd=tmp_path, env=environment(), check=True, timeout=60)
     assert re.fullmatch(r"denied  \S+ \S+", row(told(tmp_path, "nancy"), "analytics"))
+
+
+def test_how_long_a_choice_holds_and_under_whose_law(visited: Path, tmp_path: Path) -> None:
+    shutil.copytree(visited / ".cxkit", tmp_path / ".cxkit")
+    (tmp_path / "cxkit.toml").write_text('[consent]\npolicy = "regional"\n[exporters.here]\ntype = "local"\n'
+                                         'purposes = ["analytics"]\n')  # fmt: skip
+    later = (
+        "import cxkit\nwith cxkit.scope(user_id='nancy', evidence='login'):\n"
+        "    cxkit.identify(user_id='nancy', traits={'residence': 'US-NY'})\n"
+        "    cxkit.grant('analytics')\nassert cxkit.flush(timeout_s=30).complete\n"
+    )
+    subprocess.run([sys.executable, "-c", later], cwd=tmp_path, env=environment(), check=True, timeout=60)
+    text = told(tmp_path, "nancy")
+    assert "consent: policy us/1\n  their region: us (by their account)\n" in text
+    assert re.fullmatch(r"granted  \S+ \S+ .* until \d{4}-\d\d-\d\d [\d:]{8}", row(text, "analytics"))
+    assert row(text, "functional") == "needs no choice"
+    nobody = told(tmp_path, "email:nancy@example.org")
+    assert "consent: policy strict/1\n  their region: unknown (not known)\n" in nobody

@@ -382,7 +382,7 @@ def test_an_orphan_is_adopted_while_it_lives(tmp_path: Path, records: Make) -> N
         with process(tmp_path, start=False, sink=refusing()) as other:
             other.queue.put(*records(5, first=1))
             other.engine.flush(0)
-        one.engine._keep_house_at = 0.0  # the time for it has come
+        one.engine._house.due_at = 0.0  # the time for it has come
         for first in (6, 7):  # the worker does that between two writes
             one.queue.put(*records(1, first=first))
             assert one.engine.flush(10).complete
@@ -445,7 +445,7 @@ def test_a_thread_that_could_not_be_started_is_started_later(
     """F40: at the limit of threads; the worker is there, a lane is not."""
     sink = RecordingExporter()
     with process(tmp_path, start=False, sink=sink) as one:
-        lane = one.engine.lanes[0]
+        lane = next(iter(one.engine.lanes))
         start, refusals = lane.thread.start, [RuntimeError("can't start new thread")]
 
         def starting() -> None:
@@ -458,7 +458,7 @@ def test_a_thread_that_could_not_be_started_is_started_later(
         one.queue.put(*records(3))
         assert one.engine.flush(0.2).pending == {"sink": 3}
         assert "no thread can be started for exporter sink" in caplog.text
-        one.engine._keep_house_at = 0.0
+        one.engine._house.due_at = 0.0
         assert one.engine.flush(10).complete
         assert len(sink.interactions) == 3
 
@@ -575,7 +575,7 @@ def test_a_report_of_losses_takes_the_room_of_something_else(tmp_path: Path, rec
         one.queue.put(*records(10))
         assert gate.asked.wait(10)
         one.queue.dropped["queue_full"] = 1
-        one.engine._losses._report_at = one.engine._keep_house_at = 0.0  # the time for it has come
+        one.engine._house._losses._report_at = one.engine._house.due_at = 0.0  # the time for it has come
         one.queue.nudge()
         eventually(lambda: sum(spool.next_sequence for spool in one.engine._shelf.own_spools) == 11)
         eventually(lambda: sum(spool.records_held for spool in one.engine._shelf.own_spools) <= 10)

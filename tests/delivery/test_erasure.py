@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from cxkit.codec.frame import COMMAND, ERASED, NOBODY, Record, erased, pack, unpack
 from cxkit.delivery.cursor import Progress
-from cxkit.delivery.erasure import erase_abandoned
+from cxkit.delivery.erasure import Meant
+from cxkit.delivery.kept import erase_kept
 from cxkit.delivery.lane import Lane
 from cxkit.delivery.spool import Spool
 from cxkit.roles import Outcome
@@ -50,8 +51,8 @@ def test_what_is_left_takes_the_same_room_and_says_nothing(payload: bytes, seque
 def test_all_that_is_about_somebody_goes_delivered_or_not(spool: Spool, drain: Drain) -> None:
     for number in range(30):
         spool.append([about(NANCY, number, type=COMMAND if number % 7 == 0 else 1), about(MARY, number)])
-    assert spool.erase(frozenset([NANCY])) == 30
-    assert spool.erase(frozenset([NANCY])) == 0
+    assert spool.erase(Meant.about(frozenset([NANCY]))) == 30
+    assert spool.erase(Meant.about(frozenset([NANCY]))) == 0
     found, progress = drain(spool, Progress())
     assert [one.payload for one in found if one.type != ERASED] == [about(MARY, n).payload for n in range(30)]
     assert [one.sequence for one in found] == list(range(60))
@@ -63,7 +64,7 @@ def test_all_that_is_about_somebody_goes_delivered_or_not(spool: Spool, drain: D
 
 def test_what_is_about_nobody_stays(spool: Spool) -> None:
     spool.append([Record(b"{}"), about(MARY, 1)])
-    assert spool.erase(frozenset([NOBODY, NANCY])) == 0
+    assert spool.erase(Meant.about(frozenset([NOBODY, NANCY]))) == 0
 
 
 def test_an_exporter_counts_what_it_did_not_get(
@@ -71,7 +72,7 @@ def test_an_exporter_counts_what_it_did_not_get(
 ) -> None:
     exporter = RecordingExporter(outcomes=[Outcome.delivered()])
     spool.append([about(NANCY, 1), about(MARY, 1), about(NANCY, 2)])
-    spool.erase(frozenset([NANCY]))
+    spool.erase(Meant.about(frozenset([NANCY])))
     lane = lane_for(exporter, spool)
     work(lane)
     assert [payload for batch in exporter.batches for payload in batch.payloads] == [about(MARY, 1).payload]
@@ -94,7 +95,7 @@ def test_readers_see_a_record_as_it_was_or_erased_and_never_half_of_it(tmp_path:
     reader = threading.Thread(target=read)
     reader.start()
     assert begun.wait(30)
-    assert spool.erase(frozenset([NANCY])) == 2000
+    assert spool.erase(Meant.about(frozenset([NANCY]))) == 2000
     done.set()
     reader.join()
     assert not torn
@@ -107,11 +108,11 @@ def test_in_the_spools_of_those_who_are_gone_it_is_done_and_the_living_are_named
         one.append([about(NANCY, 1), about(MARY, 1)])
     clean.append([about(MARY, 2)])
     gone.close()
-    found = erase_abandoned(root, frozenset([NANCY]))
+    found = erase_kept(root, frozenset([NANCY]))
     assert (found.erased, found.held, found.unread) == (1, (lives.name,), ())
     assert gone.path is not None
     assert NANCY not in everything(gone.path)
-    lives.erase(frozenset([NANCY]))
-    assert erase_abandoned(root, frozenset([NANCY])).held == ()
+    lives.erase(Meant.about(frozenset([NANCY])))
+    assert erase_kept(root, frozenset([NANCY])).held == ()
     (root / "spool" / "0123456789abcdef").symlink_to(gone.path)
-    assert erase_abandoned(root, frozenset([MARY])).erased == 1
+    assert erase_kept(root, frozenset([MARY])).erased == 1

@@ -75,7 +75,7 @@ def test_every_hook_says_when_it_fires_and_is_implemented_in_code_that_runs(refe
 
 # --- roles ----------------------------------------------------------------------------------------
 
-ROLES = {name: getattr(roles, name) for name in ("Exporter", "Store", "Enricher", "Channel", "Decider")}
+ROLES = {name: getattr(roles, name) for name in ("Exporter", "Store", "Enricher", "Channel", "Decider", "SignalReader")}
 
 
 @reads("roles")

@@ -64,7 +64,8 @@ def test_a_choice_is_kept_under_every_identifier(store: Faulty) -> None:
     found = held(store, "consent")
     assert found.keys() == {key("user_id", "nancy"), key("visitor", "v1")}
     for body in found.values():
-        assert [one["choices"] for one in body["records"]] == [{"analytics": "granted"}, {"analytics": "denied"}]
+        by_id = {one["id"]: one["choices"] for one in body["records"]}
+        assert by_id == {"01": {"analytics": "granted"}, "02": {"analytics": "denied"}}
 
 
 def test_applying_again_changes_nothing(store: Faulty) -> None:
@@ -174,8 +175,27 @@ def test_when_the_store_breaks_half_way_the_rest_waits() -> None:
     broken_after_first = Bus()
     broken_after_first.subscribe(lambda event: setattr(store, "broken", True))
     applier = Applier(lambda: store, KEYS, broken_after_first)
+    store.conflicts = 1  # or all of them would be one commit
     outcome = applier.export(batch(*(identified(NANCY, id=f"0{n}", n=n) for n in (1, 2, 3))), deadline_s=5.0)
     assert (outcome.verdict, outcome.again, outcome.rejected) == ("reject", {1, 2}, {})
+
+
+def test_what_comes_together_is_one_commit_and_each_command_is_told_of() -> None:
+    desk = Desk(Faulty(MemoryStore()))
+    otto = identity(user_id="otto")
+    desk.apply(identified(NANCY, id="01"), identified(otto, id="02"), chose(otto, id="03", analytics="denied"))
+    assert (desk.store.asked["commit"], desk.store.asked["get_many"]) == (1, 1)
+    told = {one.command.id: {name.partition("/")[0] for name in one.documents} for one in desk.announced}
+    assert told == {"01": {"identifier", "person"}, "02": {"identifier", "person"}, "03": {"consent"}}
+    assert [one.command.id for one in desk.announced] == ["03", "01", "02"]
+
+
+def test_one_that_cannot_be_followed_costs_none_of_those_with_it() -> None:
+    desk = Desk(Faulty(MemoryStore()))
+    wrong = command("consent.changed", NANCY, {"choices": 7}, id="02")
+    outcome = desk.apply(identified(NANCY, id="01"), wrong, identified(identity(user_id="otto"), id="03"))
+    assert (outcome.verdict, outcome.rejected.keys()) == ("reject", {1})
+    assert lives(desk.store).keys() == {"01", "03"}
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_a_choice_is_obeyed_at_once_and_lands_in_the_store(kit: Kit, store: Faul
         assert asyncio.run(kit.settled(timeout_s=30))
         assert cxkit.current().profile.choices == {"analytics": "denied", "personalization": "granted"}
     (consents,) = held(store, "consent").values()
-    assert [one["choices"] for one in consents["records"]] == [
+    assert [one["choices"] for one in sorted(consents["records"], key=lambda one: one["id"])] == [
         {"analytics": "granted", "personalization": "granted"},
         {"analytics": "denied"},
     ]

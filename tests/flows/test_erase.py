@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 import cxkit
+from cxkit.flows.apply import Applier
+from cxkit.flows.bus import Bus
 from cxkit.flows.erase import erase
 from cxkit.flows.identify import identifiers_of
 from cxkit.kit import Kit
-from cxkit.model import Identity
+from cxkit.model import Identity, Interaction
 from cxkit.roles import Outcome
+from cxkit.rules.profile import values
 from cxkit.settings import Settings
 from cxkit.testing import RecordingExporter
 from tests.flows.world import Faulty, batch, eventually, held, lives
@@ -91,13 +94,44 @@ def test_what_arrives_late_brings_nobody_back(kit: Kit, store: Faulty, away: Rec
     late = [one for one in away.interactions if one.name in ("identity.identified", "consent.changed")]
     erased(kit, user_id="nancy")
     before = {kind: held(store, kind) for kind in ("person", "identifier", "consent", "history", "ledger")}
-    from cxkit.flows.apply import Applier
-    from cxkit.flows.bus import Bus
-
     outcome = Applier(lambda: store, kit.desk.keyring, Bus()).export(batch(*late), deadline_s=5)
     assert late
     assert outcome == Outcome.delivered()
     assert {kind: held(store, kind) for kind in before} == before
+
+
+@pytest.mark.parametrize("later_first", [False, True])
+def test_of_two_erasures_at_once_the_later_holds_for_all_of_theirs(kit: Kit, store: Faulty, later_first: bool) -> None:
+    nancy(kit)
+    keys, ring = sorted(held(store, "identifier")), kit.desk.keyring
+    earlier, later = (
+        Interaction(
+            id=id, occurred_at=datetime(2026, 11, 23, 10, minute, tzinfo=UTC), name="privacy.erased", source="/app",
+            identity=Identity(identifiers=tuple(identifiers_of(ring, {type: value}, evidence="claim"))),
+            properties={"suppress": suppress, "until": None, "keys": list(keys)}, kind="identity",
+        )
+        for id, minute, type, value, suppress in (
+            ("01", 1, "user_id", "nancy", False), ("02", 2, "email", "nancy@example.org", True),
+        )
+    )  # fmt: skip
+    for command in (later, earlier) if later_first else (earlier, later):
+        assert Applier(lambda: store, ring, Bus()).export(batch(command), deadline_s=5) == Outcome.delivered()
+    graves = held(store, "tombstone")
+    assert sorted(graves) == keys
+    assert {(one["erased_at"], one["suppress"]) for one in graves.values()} == {("2026-11-23T10:02:00Z", True)}
+
+
+def test_what_became_somebody_elses_meanwhile_stays(kit: Kit, store: Faulty) -> None:
+    nancy(kit)
+    with cxkit.scope(kit=kit, user_id="mary", evidence="login"):
+        cxkit.identify(traits={"plan": "basic"})
+    settled(kit)
+    told = sorted(held(store, "identifier"))
+    identity = Identity(identifiers=tuple(identifiers_of(kit.desk.keyring, {"user_id": "nancy"}, evidence="claim")))
+    erase(kit.desk, kit.root_scope, identity=identity, suppress=False, until=None, keys=told)
+    settled(kit)
+    assert [values(life.traits, now=datetime.now(UTC)) for life in lives(store).values()] == [{"plan": "basic"}]
+    assert len(held(store, "tombstone")) == 3
 
 
 def test_who_comes_back_is_somebody_new(kit: Kit, store: Faulty) -> None:
@@ -110,6 +144,23 @@ def test_who_comes_back_is_somebody_new(kit: Kit, store: Faulty) -> None:
     settled(kit)
     (second,) = lives(store)
     assert second != first
+
+
+def test_an_erasure_that_comes_again_does_not_mean_who_has_come_back(
+    kit: Kit, store: Faulty, away: RecordingExporter
+) -> None:
+    nancy(kit)
+    away._outcomes.clear()
+    erased(kit, user_id="nancy")
+    assert kit.flush(timeout_s=30).complete
+    (command,) = [one for one in away.interactions if one.name == "privacy.erased"]
+    with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
+        cxkit.identify(traits={"plan": "new"})
+    settled(kit)
+    before = {one.key: one.body for one in store.scan("")}
+    assert Applier(lambda: store, kit.desk.keyring, Bus()).export(batch(command), deadline_s=5) == Outcome.delivered()
+    assert {one.key: one.body for one in store.scan("")} == before
+    assert len(lives(store)) == 1
 
 
 def test_unless_they_may_not(kit: Kit, store: Faulty) -> None:

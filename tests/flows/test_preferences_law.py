@@ -39,6 +39,23 @@ other_acts = (
     | st.builds(lambda told: lambda **at: identified(NANCY, **at, **told), traits)
     | st.builds(lambda told: lambda **at: command("identity.linked", NANCY, told, **at), traits)
     | st.builds(
+        lambda force: (
+            lambda **at: command(
+                "identity.merged",
+                NANCY,
+                {"with": {"type": "user_id", "value": "otto"}, "actor": "desk", "reason": "called", "force": force},
+                **at,
+            )
+        ),
+        st.booleans(),
+    )
+    | st.builds(
+        lambda merge: (
+            lambda **at: command("identity.unmerged", NANCY, {"merge": merge, "actor": "desk", "reason": "no"}, **at)
+        ),
+        st.sampled_from(["00", "01", "02"]),
+    )
+    | st.builds(
         lambda purpose, choice: lambda **at: chose(NANCY, **at, **{purpose: choice}),
         st.sampled_from(["advertising", "analytics", "personalization", "sale_share"]),
         answers,
@@ -109,7 +126,7 @@ def test_nothing_that_an_app_can_call_writes_one_unasked(called: list[Any]) -> N
 def test_no_other_command_can_even_be_added_without_being_tried_here() -> None:
     assert set(COMMANDS) - {"privacy.erased"} == {  # which only takes away
         "identity.identified", "identity.linked", "consent.changed", "preference.changed", "preference.stopped",
-        "contact.suppressed", "message.counted",
+        "contact.suppressed", "message.counted", "identity.merged", "identity.unmerged",
     }  # fmt: skip
 
 

@@ -218,7 +218,7 @@ def test_each_case_that_is_blocked_is_counted_under_its_text(kit: Kit) -> None:
             cxkit.may_send("news", "email")
         cxkit.may_send("news", "push")
         cxkit.may_send("news", "sms")
-    assert {one: count for one, count in kit.intake.noted.items() if one.startswith("send:")} == {
+    assert {one: count for one, count in kit.account().blocked.items() if one.startswith("send:")} == {
         "send:marketing:opted_out:email": 3,
         "send:marketing:not_granted:push": 1,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 
@@ -15,7 +16,7 @@ from cxkit.flows.known import Known
 from cxkit.flows.view import View
 from cxkit.model import Identity
 from cxkit.stores.memory import MemoryStore
-from tests.flows.world import KEYS, Faulty, batch, chose, eventually, identity
+from tests.flows.world import KEYS, Faulty, Ticking, batch, chose, command, eventually, identity, key
 
 NANCY = identity(user_id="nancy")
 
@@ -67,9 +68,9 @@ def known(view: View, *, patience_s: float, who: Identity = NANCY) -> Known | No
     return view.of(keys_of(KEYS, who), patience_s=patience_s)
 
 
-def commit(store: Remote, analytics: str) -> None:
+def commit(store: Remote, analytics: str, *, id: str = "01") -> None:
     """As another process would."""
-    Applier(lambda: store.inner, KEYS, Bus()).export(batch(chose(NANCY, id="01", analytics=analytics)), deadline_s=5)
+    Applier(lambda: store.inner, KEYS, Bus()).export(batch(chose(NANCY, id=id, analytics=analytics)), deadline_s=5)
     if isinstance(store, Announcing):
         store.changed.set()
 
@@ -103,6 +104,20 @@ def test_many_who_ask_at_once_are_one_question(store: Remote, view: View) -> Non
     store.answers.set()
     eventually(lambda: all(known(view, patience_s=0.0, who=one) is not None for one in people))
     assert store.asked["get_many"] <= 3
+
+
+def test_until_it_is_read_again_what_was_refused_is_remembered_and_nobody_need_ask(store: Remote, view: View) -> None:
+    commit(store, "denied")
+    assert known(view, patience_s=30.0) is not None
+    store.answers.clear()
+    asked = store.asked["get_many"]
+    commit(store, "granted", id="02")
+    eventually(lambda: store.asked["get_many"] > asked)
+    found = known(view, patience_s=0.0)
+    assert found is not None
+    assert (found.stale, found.choices["analytics"][0]) == (True, "denied")
+    store.answers.set()
+    eventually(lambda: (again := known(view, patience_s=0.0)) is not None and not again.stale)
 
 
 def test_what_others_change_is_heard_of_by_who_may_not_wait(store: Remote, view: View) -> None:
@@ -140,3 +155,88 @@ def test_its_threads_end() -> None:
     for one in theirs:
         one.join(10)
     assert not any(one.is_alive() for one in theirs)
+
+
+# --- who was erased, in a process where nobody asks ---
+
+
+@pytest.fixture(params=[Faulty, Remote, Announcing])
+def any_store(request: pytest.FixtureRequest) -> Faulty:
+    made: Faulty = Faulty(MemoryStore()) if request.param is Faulty else request.param()
+    return made
+
+
+class Told:
+    """Whose erasure a view was told of."""
+
+    def __init__(self, store: Faulty) -> None:
+        self.of: list[tuple[str, datetime]] = []
+        self.view = View(lambda: store, erased=lambda keys, until: self.of.extend((key, until) for key in keys))
+
+    def __enter__(self) -> Told:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.view.close()
+
+
+def bury(store: Faulty, who: str, *, id: str, minute: int = 0) -> tuple[str, datetime]:
+    """As another process would; what others are to be told."""
+    one = command(
+        "privacy.erased", identity(user_id=who), {"suppress": False, "until": None, "keys": []}, id=id, minute=minute
+    )
+    Applier(lambda: store.inner, KEYS, Bus()).export(batch(one), deadline_s=5)
+    if isinstance(store, Announcing):
+        store.changed.set()
+    return key("user_id", who), one.occurred_at
+
+
+def test_an_erasure_is_heard_of_where_nobody_asks(any_store: Faulty) -> None:
+    with Told(any_store) as told:
+        told.view.watch()
+        eventually(lambda: any_store.asked["changes_since"])
+        first = bury(any_store, "nancy", id="01")
+        eventually(lambda: first in told.of)
+        second = bury(any_store, "mary", id="02", minute=1)
+        eventually(lambda: second in told.of)
+
+
+def test_also_of_one_just_before(any_store: Faulty) -> None:
+    """What this process has found in spools of others may be about them."""
+    first = bury(any_store, "nancy", id="01")
+    with Told(any_store) as told:
+        told.view.watch()
+        eventually(lambda: told.of == [first])
+
+
+def test_a_store_that_fails_costs_no_erasure(any_store: Faulty) -> None:
+    with Told(any_store) as told:
+        any_store.broken = True
+        told.view.watch()
+        first = bury(any_store, "nancy", id="01")
+        eventually(lambda: any_store.asked["changes_since"] > 1)
+        assert told.of == []
+        any_store.broken = False
+        eventually(lambda: first in told.of)
+
+
+def test_a_file_is_asked_rarely_and_by_one_thread() -> None:
+    store, before = Faulty(MemoryStore()), threading.enumerate()
+    with Told(store) as told:
+        for _ in range(3):
+            told.view.watch()
+        eventually(lambda: store.asked["changes_since"])
+        asked = store.asked["changes_since"]
+        known(told.view, patience_s=30.0)
+        assert store.asked["changes_since"] == asked, "who watches need not be asked to look"
+        assert [one.name for one in threading.enumerate() if one not in before] == ["cxkit-changes"]
+
+
+def test_that_somebody_was_erased_holds_while_the_store_fails() -> None:
+    store, clock = Faulty(MemoryStore()), Ticking()
+    where, erased_at = bury(store, "nancy", id="01")
+    view = View(lambda: store, clock=clock)
+    assert view.standing(bytes.fromhex(where), ["analytics"]) == (False, erased_at)
+    store.broken = True
+    clock.now_s += 1
+    assert view.standing(bytes.fromhex(where), ["analytics"]) == (None, erased_at)

@@ -51,9 +51,11 @@ def test_named_fates(choice: Choice | None, age_s: float, ended: bool, end: str)
     assert fate(found, "analytics", age_s=age_s, ttl_s=TTL_S, ended=ended, otherwise="anonymise") == end
 
 
-@given(st.integers(0, 50), st.integers(0, 50))
-def test_there_is_room_for_so_many(arrived: int, most: int) -> None:
+@given(st.lists(st.integers(0, 50)), st.integers(0, 200))
+def test_law_what_is_held_never_takes_more_than_it_may(sizes: list[int], most: int) -> None:
     held = 0
-    for _ in range(arrived):
-        held += has_room(held=held, most=most)
-    assert held == min(arrived, most)
+    for size in sizes:
+        takes = has_room(held_bytes=held, more_bytes=size, max_bytes=most)
+        assert takes == (held + size <= most)
+        held += size * takes
+    assert held <= most

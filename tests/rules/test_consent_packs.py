@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,11 +16,14 @@ from cxkit.rules.consent import (
     POLICIES,
     STRICT,
     UNIVERSAL_OPT_OUT,
+    Home,
     Jurisdiction,
     Policy,
     allowed,
+    governing,
     jurisdiction,
     pack_of,
+    policy_named,
     region_of,
     strictest,
 )
@@ -130,3 +134,58 @@ def test_the_order_of_policies_does_not_matter(data: st.DataObject, several: lis
 def test_of_one_the_strictest_is_that_one() -> None:
     assert all(strictest([pack, pack]) == pack for pack in PACKS.values())
     assert strictest([]) is STRICT
+
+
+# --- who is governed by what ---
+
+places = st.none() | codes
+homes = st.builds(
+    Home,
+    declared=places,
+    account=places,
+    proven=st.booleans(),
+    minor=st.booleans(),
+    account_minor=st.booleans(),
+    brought=st.builds(Jurisdiction, region=st.sampled_from([*PACKS]), inferred_from=st.just("geo")),
+    known=st.booleans(),
+)
+
+
+@given(homes, places)
+def test_law_nothing_is_granted_that_the_deciding_place_does_not_grant(home: Home, geo: str | None) -> None:
+    policy, where = governing(None, home, geo=geo)
+    assert policy.granted <= pack_of(where.region).granted
+    if home.minor or home.account_minor or not home.known:
+        assert policy.granted == {"necessary"}
+
+
+@given(homes, places, places)
+def test_law_a_mere_claim_loosens_nothing(home: Home, geo: str | None, account: str | None) -> None:
+    claimed = attrs.evolve(home, account=account, proven=False)
+    nobody = attrs.evolve(claimed, account=None)
+    with_claim, without = governing(None, claimed, geo=geo)[0], governing(None, nobody, geo=geo)[0]
+    assert with_claim.granted <= without.granted
+    assert with_claim.anonymous <= without.anonymous
+
+
+@given(homes, places, places)
+def test_law_where_it_was_declared_nothing_else_counts(home: Home, geo: str | None, other: str | None) -> None:
+    home = attrs.evolve(home, declared="FR", proven=True)
+    assert governing(None, home, geo=geo) == governing(None, attrs.evolve(home, account=other), geo=other)
+
+
+@given(packs, homes, places)
+def test_law_a_fixed_policy_holds_everywhere_but_for_children(policy: Policy, home: Home, geo: str | None) -> None:
+    minor = home.minor or home.account_minor
+    assert governing(policy, home, geo=geo)[0] is (PACKS["minor"] if minor else policy)
+
+
+@given(st.lists(packs, min_size=1))
+def test_law_a_record_s_policy_is_found_by_its_name(several: list[Policy]) -> None:
+    policy = strictest(several)
+    assert policy_named(policy.name) == policy
+
+
+def test_a_policy_of_a_later_version_holds_for_as_short_as_the_strictest() -> None:
+    later = policy_named("us/9")
+    assert (later.name, later.granted, later.grant_days) == ("us/9", STRICT.granted, STRICT.grant_days)

@@ -16,7 +16,9 @@ from cxkit.rules.consent import (
     STRICT,
     all_named,
     allowed,
+    chained,
     choices_of,
+    ends,
     merged,
     record,
     refused,
@@ -231,3 +233,36 @@ def test_of_a_refusal_and_a_conflict_at_one_moment_the_refusal_stands() -> None:
     for several in ([said, conflict], [conflict, said]):
         found = standing(several, "analytics", now=NOON + DAY)
         assert (found.status, found.may_ask) == ("refused", False)
+
+
+# --- ends, and what came before ---
+
+
+@given(records, later)
+def test_law_a_grant_holds_or_has_ended_and_never_both(made: list[Consent], now: datetime) -> None:
+    ended, until = ends(made, now=now)
+    held = choices_of(made, now=now)
+    assert ended.isdisjoint(held)
+    assert all(held[purpose][0] == "granted" and end > now for purpose, end in until.items())
+    assert all(choices_of(made, now=end).get(purpose) is None for purpose, end in until.items()), "then it is none"
+
+
+@given(records, later)
+def test_law_only_an_answer_to_an_opt_in_ends_as_a_no(made: list[Consent], now: datetime) -> None:
+    opted_out = [attrs.evolve(one, mechanism="opt_out") for one in made]
+    assert ends(opted_out, now=now)[0] == frozenset()
+
+
+@given(st.data())
+def test_law_what_supersedes_what_does_not_depend_on_what_came_first(data: st.DataObject) -> None:
+    made = data.draw(records)
+    unique = list({one.id: one for one in made}.values())
+    shuffled = data.draw(st.permutations([*unique, *unique]))
+    chain = chained(unique)
+    assert chain == chained(shuffled)
+    assert [one.id for one in chain] == sorted(one.id for one in unique)
+    for one in chain:
+        if one.supersedes is not None:
+            before = next(other for other in chain if other.id == one.supersedes)
+            assert before.id < one.id
+            assert not before.choices.keys().isdisjoint(one.choices)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxkit.model import PURPOSES, Choice
-from cxkit.rules.consent import SignalReader, said
+from cxkit.roles import SignalReader
+from cxkit.rules.consent import said
 from tests import strategies as some
 
 

@@ -27,7 +27,7 @@ def meaning_of(reason: str) -> Meaning:
             say("nothing: this is their choice"),
         ),
         "consent_undecided": Meaning(
-            say("the customer had not chosen, and consent.before_choice is \"drop\": it was not even kept"),
+            say("the customer had not chosen, and consent.before_choice is \"drop\" or \"hold\": it was not even kept"),
             say("ask for consent"),
         ),
         "consent": Meaning(

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from cxkit.flows.documents import keys_of
+import attrs
+
+from cxkit.flows.documents import Ledger, keys_of, ledger_doc, read
 from cxkit.flows.known import Known
 from cxkit.flows.view import View
 from cxkit.keyring import GENERATED
-from cxkit.kit.assembly import build_store, open_keyring, store_options
+from cxkit.kit.assembly import build_store, identifying_of, open_keyring, store_options
 from cxkit.model import Identifier, Identity
 from cxkit.registry import Registry
 from cxkit.roles import Store
+from cxkit.rules.identity import Merge
 from cxkit.settings import Settings
 
-__all__ = ["known_now"]
+__all__ = ["Stored", "known_now"]
 
 
-def known_now(settings: Settings, identifiers: Sequence[Identifier]) -> Known | None:
+@attrs.frozen(kw_only=True)
+class Stored:
+    """What the store has of somebody."""
+
+    known: Known
+    merges: tuple[Merge, ...]
+    """Those that made them who they are, the latest last."""
+    names: Mapping[str, str]
+    """Key to ``type:value``, of the identifiers that were asked for."""
+
+
+def known_now(settings: Settings, identifiers: Sequence[Identifier]) -> Stored | None:
     """What is known of whoever these identifiers, the best known first, belong to.
 
     None: the store is not there yet, is in another process's memory, or cannot be read.
@@ -29,9 +43,18 @@ def known_now(settings: Settings, identifiers: Sequence[Identifier]) -> Known | 
             if store is None:
                 return None
             keyring = open_keyring(settings, in_memory=False, shared=store.remote)
-            return View(lambda: store).of(keys_of(keyring, Identity(identifiers=tuple(identifiers))))
+            keys = keys_of(keyring, Identity(identifiers=tuple(identifiers)))
+            known = View(lambda: store, types=identifying_of(settings).types).of(keys) or Known()
+            names = {key: f"{one.type}:{one.value}" for key, one in keys.items()}
+            return Stored(known=known, merges=_merges(store, known), names=names)
     except Exception:  # noqa: BLE001 - whatever a store raises, nothing is known from it
         return None
+
+
+def _merges(store: Store, known: Known) -> tuple[Merge, ...]:
+    names = [ledger_doc(command) for command in known.graph.merges] if known.graph else []
+    found = store.get_many(names) if names else {}
+    return tuple(read(found[name].body, Ledger).merge for name in names if name in found)
 
 
 @contextmanager

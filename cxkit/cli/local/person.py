@@ -26,6 +26,10 @@ WHERE i.person = $person ORDER BY i.at_ms, i.id"""
 
 _OWNERS: Final = "SELECT subject, person FROM identifiers WHERE subject IN (SELECT value FROM json_each($subjects))"
 
+_REFUSED: Final = """
+SELECT r.rowid, r.* FROM interactions AS c JOIN interactions AS r ON r.cause = c.id
+WHERE c.person = $person AND c.kind = 'identity' AND r.name = 'identity.merge_refused' ORDER BY r.at_ms, r.id"""
+
 _OTHERS: Final = "SELECT rowid, * FROM interactions WHERE kind = 'identity' AND person <> $person"
 
 
@@ -74,6 +78,8 @@ class Person:
     """The best evidence first."""
     others: int
     """How many other people signed in with one of their identifiers."""
+    refusals: tuple[Seen, ...] = ()
+    """What the graph refused of what was known of them."""
 
     @property
     def contested(self) -> tuple[KnownBy, ...]:
@@ -126,6 +132,7 @@ def read_person(connection: sqlite3.Connection, text: str, settings: Settings) -
         seen=seen,
         sessions=tuple(row["session_id"] for row in rows),
         known_by=known_by,
+        refusals=tuple(map(seen_of, connection.execute(_REFUSED, {"person": id}))),
         others=_others(connection, id, {one.subject for one in known_by if one.owner == id}),
     )
 

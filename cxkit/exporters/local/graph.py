@@ -25,6 +25,7 @@ ORDER BY linked_ms, subject"""
 _ABSORBED: Final = "SELECT id FROM people WHERE part_of = ? ORDER BY rowid"
 _MERGES: Final = """
 SELECT id FROM merges WHERE undone_by IS NULL AND survivor IN (SELECT value FROM json_each(?)) ORDER BY rowid"""
+_WHOSE: Final = "SELECT person FROM interactions WHERE id = ? AND person IS NOT NULL"
 _APART: Final = "SELECT other, parted_by FROM parted WHERE person = ?"
 _MERGE: Final = """
 SELECT id, at_ms, survivor, absorbed, rule, actor, reason, forced, undone_by FROM merges WHERE id = ?"""
@@ -88,6 +89,17 @@ class Graph:
             forced=bool(forced),
             undone_by=undone_by,
         )
+
+    def latest_merge(self, command: str) -> str | None:
+        """The merge that undoes what a command merged in the store: that person's latest, for it came another way here.
+
+        Commands come at least once, and in any order: here a merge may be due to an interaction beside them.
+        """
+        if self.merge(command) is not None:
+            return command
+        found = self._connection.execute(_WHOSE, (command,)).fetchone()
+        person = self.person(found[0]) if found else None
+        return person.merges[-1] if person and person.merges else None
 
     def write(self, found: Resolution, person: Person, *, command: str) -> None:
         """What a resolution changes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from typing import Final
 
 import attrs
@@ -10,9 +11,9 @@ import msgspec
 
 from cxkit.codec import decode
 from cxkit.exporters.local.graph import Graph, moment
-from cxkit.exporters.local.rows import Row, Seen, seen_in
+from cxkit.exporters.local.rows import OPERATED, Row, Seen, seen_in
 from cxkit.exporters.local.sessions import Sessions
-from cxkit.rules.identity import Owned, Person, Resolution, resolve, unmerge, whose
+from cxkit.rules.identity import TYPES, Owned, Person, Resolution, Types, merge, resolve, unmerge, whose
 
 __all__ = ["People"]
 
@@ -38,10 +39,12 @@ class People:
     Args:
         connection: In a transaction.
         sessions: Told of what moves from one person to another.
+        types: What identifiers are worth.
     """
 
-    def __init__(self, connection: sqlite3.Connection, sessions: Sessions) -> None:
+    def __init__(self, connection: sqlite3.Connection, sessions: Sessions, *, types: Types = TYPES) -> None:
         self._connection = connection
+        self._types = types
         self._sessions = sessions
         self._graph = Graph(connection)
         self._met: set[frozenset[tuple[str, str]]] = set()
@@ -59,7 +62,7 @@ class People:
         then = {
             key: Owned(held.person) if held.contested and held.contested >= id else held for key, held in owned.items()
         }
-        found = whose(seen, owned=then, people=self._graph.people(then))
+        found = whose(seen, owned=then, people=self._graph.people(then), types=self._types)
         return found or next((key for key in seen if key not in owned), next(iter(seen)))
 
     def meet(self, row: Row) -> None:
@@ -68,7 +71,10 @@ class People:
         Not from commands alone: what a person is known by is not recorded again, and this file may be
         younger than that.
         """
-        if row.ambiguous:
+        if row.columns["name"] in OPERATED:
+            self._operate(row)
+            return
+        if row.ambiguous(self._types):
             self._connection.executemany(_TOGETHER, [(key, row.id) for key in row.seen])
         as_known = frozenset((key, evidence) for key, (_, evidence) in row.seen.items())
         if as_known in self._met or not row.teaches:
@@ -81,12 +87,39 @@ class People:
             people=people,
             at=moment(row.place[0]),
             command=row.id,
+            types=self._types,
             row=self._graph.merge(row.id),
             stitching=row.stitching,
         )
         if not found.refused:
             self._met.add(as_known)
         self._follow(found, people.get(found.person.id) if found.person else None, command=row.id)
+
+    def _operate(self, row: Row) -> None:
+        """Do as an operator said, as far as this file knows the same people."""
+        if row.columns["name"] == OPERATED[1]:
+            done = self._graph.latest_merge(str(row.said.get("merge")))
+            if done is not None:
+                self.unmerge(done, command=row.id)
+            return
+        other = row.said.get("with")
+        named = f"{other.get('type')}:{other.get('value')}" if isinstance(other, Mapping) else ""
+        keys = [next(iter(row.seen), ""), named]
+        people = [self._graph.person(held.person) for held in self._graph.owned(keys).values()]
+        if len(people) == len(keys) and None not in people:
+            one, two = (person for person in people if person is not None)
+            found = merge(
+                one,
+                two,
+                at=moment(row.place[0]),
+                command=row.id,
+                actor=str(row.said.get("actor")),
+                reason=str(row.said.get("reason")),
+                force=row.said.get("force") is True,
+                row=self._graph.merge(row.id),
+                types=self._types,
+            )
+            self._follow(found, one, command=row.id)
 
     def unmerge(self, merge: str, *, command: str) -> str | None:
         """Undo what one interaction merged, if it was the latest merge of that person.

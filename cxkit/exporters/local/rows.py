@@ -9,9 +9,9 @@ from typing import Any, Final
 import attrs
 
 from cxkit.model import Context, Evidence, Interaction
-from cxkit.rules.identity import UNIQUE
+from cxkit.rules.identity import Types, type_of
 
-__all__ = ["INSERT", "Row", "Seen", "row_of", "seen_in"]
+__all__ = ["INSERT", "OPERATED", "Row", "Seen", "row_of", "seen_in"]
 
 Seen = Mapping[str, tuple[str, Evidence]]
 """The identifiers in an interaction: key to type and evidence, the strongest first."""
@@ -30,6 +30,8 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 _INTEGERS: Final = range(-(2**63), 2**63)
 """Those that the file can hold."""
 _LINKED: Final = "identity.linked"
+OPERATED: Final = ("identity.merged", "identity.unmerged")
+"""What operators do to the graph."""
 _STITCHING: Final = "identity_stitching"
 _PLAIN: Final = frozenset({str, float, type(None)})
 
@@ -43,6 +45,8 @@ class Row:
     seen: Seen
     stitching: bool
     """Whether the customer let what recognises them be joined to what names them, as far as it says."""
+    said: Mapping[str, Any]
+    """What an operator said in it; nothing, in what is none of theirs."""
 
     @property
     def id(self) -> str:
@@ -60,13 +64,12 @@ class Row:
         logins = any(evidence == "login" for _, evidence in self.seen.values())
         return logins or self.columns["name"] == _LINKED
 
-    @property
-    def ambiguous(self) -> bool:
+    def ambiguous(self, types: Types) -> bool:
         """Whether several identifiers decide whose it is: a login of which a person has one does so alone."""
         if len(self.seen) < 2:
             return False
         type, evidence = next(iter(self.seen.values()))
-        return evidence != "login" or type not in UNIQUE
+        return evidence != "login" or not type_of(type, types).unique
 
     @property
     def place(self) -> tuple[int, str]:
@@ -99,7 +102,8 @@ def row_of(interaction: Interaction, payload: bytes, zone: tzinfo) -> Row:
     for one in columns.values():
         if type(one) not in _PLAIN and not (type(one) is int and one in _INTEGERS):
             raise ValueError("a value is neither text nor a number of 64 bits")
-    return Row(columns, seen_in(interaction), interaction.consent.get(_STITCHING, True))
+    said = interaction.properties if interaction.name in OPERATED else {}
+    return Row(columns, seen_in(interaction), interaction.consent.get(_STITCHING, True), said)
 
 
 def _declared(one: Interaction) -> dict[str, Any]:

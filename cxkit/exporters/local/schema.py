@@ -100,6 +100,12 @@ CREATE TABLE together (
     PRIMARY KEY (subject, interaction)
 )"""
 
+ERASED: Final = """\
+CREATE TABLE erased (
+    hash BLOB PRIMARY KEY,
+    at_ms BIGINT NOT NULL
+)"""
+
 EVENTS: Final = """\
 CREATE VIEW events AS
 SELECT
@@ -131,7 +137,7 @@ SELECT
     source
 FROM interactions"""
 
-TABLES: Final = (INTERACTIONS, IDENTIFIERS, PEOPLE, MERGES, PARTED, TOGETHER, EVENTS)
+TABLES: Final = (INTERACTIONS, IDENTIFIERS, PEOPLE, MERGES, PARTED, TOGETHER, ERASED, EVENTS)
 
 _BY_PERSON: Final = "CREATE INDEX identifiers_by_person ON identifiers (person)"
 _OF_GRAPH: Final = (
@@ -154,6 +160,7 @@ MIGRATION: Final = (
     MERGES,
     PARTED,
     TOGETHER,
+    ERASED,
     # What it did not write down is what it must have been: only logins and cookies linked anything, and
     # a visitor is never known by a login. It was linked when it was first seen with that person.
     """

@@ -17,9 +17,9 @@ Fate = Literal["held", "replayed", "purged", "anonymise", "drop"]
 anonymise, drop: nobody chose in time, and it is treated as if it had never waited."""
 
 
-def has_room(*, held: int, most: int) -> bool:
+def has_room(*, held_bytes: int, more_bytes: int, max_bytes: int) -> bool:
     """Whether one more may wait. If not, what has just arrived is treated as if nothing could wait."""
-    return held < most
+    return held_bytes + more_bytes <= max_bytes
 
 
 def fate(

@@ -28,10 +28,14 @@ from cxkit.rules.consent.policy import STRICT, BeforeChoice, Policy
 __all__ = [
     "PACKS",
     "POLICIES",
+    "REGIONAL",
     "UNIVERSAL_OPT_OUT",
+    "Home",
     "Jurisdiction",
+    "governing",
     "jurisdiction",
     "pack_of",
+    "policy_named",
     "region_of",
     "strictest",
 ]
@@ -63,8 +67,11 @@ PACKS: Final[Mapping[str, Policy]] = {
 ``us_opt_out``: see `UNIVERSAL_OPT_OUT`; ``us``: the rest of the United States; ``minor``: people under 16, or of
 unknown age where children are addressed; ``unknown``: everywhere else."""
 
+REGIONAL: Final = "regional"
+"""What the setting ``consent.policy`` says where the region decides; it is no policy of its own."""
+
 POLICIES: Final[Mapping[str, Policy]] = {"strict": STRICT, **{name: PACKS[name] for name in PACKS if name != "unknown"}}
-"""What the setting ``consent.policy`` may name."""
+"""What else it may name."""
 
 UNIVERSAL_OPT_OUT: Final[Mapping[str, tuple[str, str]]] = {
     "CA": ("California Consumer Privacy Act as amended, Civil Code 1798.135; 11 CCR 7025", "2023-01-01"),
@@ -180,3 +187,64 @@ def strictest(policies: Iterable[Policy]) -> Policy:
         grant_days=min(one.grant_days for one in several),
         refusal_days=max(one.refusal_days for one in several),
     )
+
+
+def policy_named(name: str) -> Policy:
+    """The policy under which somebody chose; one that this version does not know holds for as short as the strictest.
+
+    Example:
+        >>> policy_named("us/1").mechanism, policy_named("atlantis/7").mechanism
+        ('opt_out', 'opt_in')
+    """
+    known = {one.name: one for one in PACKS.values()}
+    parts = [known.get(part, STRICT) for part in name.split("+")]
+    return attrs.evolve(strictest(parts), name=name)
+
+
+@attrs.frozen(kw_only=True)
+class Home:
+    """What is known of where somebody is at home, and whether they are a child, apart from where they are now."""
+
+    declared: str | None = None
+    """What the app said: an ISO 3166 code, see `jurisdiction`."""
+    account: str | None = None
+    """What their account says."""
+    proven: bool = True
+    """Whether it is known whose account that is: by a login or a signed cookie."""
+    minor: bool = False
+    """Whether the app said that they are a child, or that it may be one whom it addresses."""
+    account_minor: bool = False
+    """Whether their account says so."""
+    brought: Jurisdiction = Jurisdiction()
+    """What was found where they come from: for work that is done for them elsewhere."""
+    known: bool = True
+    """Whether their account could be asked."""
+
+
+def governing(configured: Policy | None, home: Home, *, geo: str | None) -> tuple[Policy, Jurisdiction]:
+    """The policy that holds for somebody, and whose law that is taken to be.
+
+    Of the account of somebody who only claims to be that person, whatever is stricter holds. Where the account
+    cannot be asked, the strictest holds.
+
+    Args:
+        configured: The policy that holds everywhere; None: that of the region.
+        geo: Where they seem to be: an ISO 3166 code.
+
+    Example:
+        >>> policy, whose = governing(None, Home(declared="FR"), geo="US-CA")
+        >>> policy.name, whose.inferred_from
+        ('eea/1', 'declared')
+    """
+    minor = home.minor or home.account_minor
+    if configured is not None:
+        region = configured.name.partition("/")[0]
+        where = Jurisdiction(region=region, inferred_from="declared") if region in PACKS else Jurisdiction()
+        return (PACKS["minor"] if minor else configured), where
+    where = jurisdiction(declared=home.declared, account=home.account if home.proven else None, geo=geo)
+    if where.inferred_from == "unknown":
+        where = home.brought
+    policy = pack_of(where.region, minor=minor)
+    if home.account and not home.proven:
+        policy = strictest([policy, pack_of(region_of(home.account))])
+    return (policy if home.known else STRICT), where

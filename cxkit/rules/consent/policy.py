@@ -12,13 +12,25 @@ import attrs
 from cxkit.model import PURPOSES, Choice
 from cxkit.model.consent import Mechanism
 
-__all__ = ["STRICT", "Allowed", "CaptureMode", "Policy", "allowed", "capture_mode", "refused", "unobjected"]
+__all__ = [
+    "STRICT",
+    "Allowed",
+    "BeforeChoice",
+    "CaptureMode",
+    "Policy",
+    "allowed",
+    "capture_mode",
+    "refused",
+    "unobjected",
+]
 
 OBJECTED_BY_GPC: Final = frozenset({"advertising", "sale_share"})
 _RECOGNISING: Final = frozenset({"analytics", "personalization", "profiling", "advertising"})
 
-CaptureMode = Literal["full", "anonymous", "refused", "undecided"]
 BeforeChoice = Literal["hold", "anonymise", "drop"]
+CaptureMode = Literal["full", "anonymous", "held", "refused", "undecided"]
+
+_UNDECIDED: Final[Mapping[BeforeChoice, CaptureMode]] = {"hold": "held", "anonymise": "anonymous", "drop": "undecided"}
 
 
 @attrs.frozen(kw_only=True)
@@ -117,10 +129,10 @@ def allowed(policy: Policy, choices: Mapping[str, Choice], *, gpc: bool = False,
     return Allowed(granted=(policy.granted | chosen) - denied, denied=denied)
 
 
-def capture_mode(allowed: Allowed, purpose: str, *, before_choice: Literal["anonymise", "drop"]) -> CaptureMode:
-    """How an interaction of that purpose may be kept: with identity, without, or not at all."""
+def capture_mode(allowed: Allowed, purpose: str, *, before_choice: BeforeChoice) -> CaptureMode:
+    """How an interaction of that purpose may be kept: with identity, without, not yet, or not at all."""
     if purpose in allowed.granted:
         return "full"
     if purpose in allowed.denied:
         return "refused"
-    return "anonymous" if before_choice == "anonymise" else "undecided"
+    return _UNDECIDED[before_choice]

@@ -12,7 +12,7 @@ from cxkit.model import PURPOSES, Choice, Consent
 from cxkit.model.consent import PERMITTING, ConsentStatus
 from cxkit.rules.consent.policy import Policy
 
-__all__ = ["Standing", "all_named", "choices_of", "merged", "record", "standing", "unexpired"]
+__all__ = ["Standing", "all_named", "chained", "choices_of", "ends", "merged", "record", "standing", "unexpired"]
 
 
 def all_named(choices: Mapping[str, Choice]) -> dict[str, Choice]:
@@ -46,6 +46,28 @@ def record(choices: Mapping[str, Choice], *, policy: Policy, decided_at: datetim
     )
 
 
+def chained(records: Iterable[Consent]) -> list[Consent]:
+    """The records in order, each once and with the last one before it that decides one of the same purposes.
+
+    What supersedes what follows from the records, so it is not kept with them: one may come days late.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
+        >>> yes = Consent(id="01", choices={"analytics": "granted"}, decided_at=noon)
+        >>> [one.supersedes for one in chained([attrs.evolve(yes, id="02"), yes])]
+        [None, '01']
+    """
+    last: dict[str, str] = {}
+    chain = []
+    for id, one in sorted({one.id: one for one in records}.items()):
+        chain.append(
+            attrs.evolve(one, supersedes=max((last[name] for name in one.choices if name in last), default=None))
+        )
+        last.update(dict.fromkeys(one.choices, id))
+    return chain
+
+
 def choices_of(records: Iterable[Consent], *, now: datetime | None = None) -> dict[str, tuple[Choice, datetime]]:
     """The latest explicit choice for each purpose; of two at one moment the denial.
 
@@ -58,6 +80,22 @@ def choices_of(records: Iterable[Consent], *, now: datetime | None = None) -> di
         if now is None or not _ended(one, purpose, now):
             latest[purpose] = (one.choices[purpose], one.decided_at)
     return latest
+
+
+def ends(records: Iterable[Consent], *, now: datetime) -> tuple[frozenset[str], dict[str, datetime]]:
+    """The purposes whose grant has ended, where no answer means no; and until when the other grants hold.
+
+    Where somebody had to object (``opt_out``), an answer that has ended leaves what holds without one.
+    """
+    ended, until = set(), {}
+    for purpose, one in _holding(records).items():
+        if one.choices[purpose] == "denied" or one.expires_at is None:
+            continue
+        if not _ended(one, purpose, now):
+            until[purpose] = one.expires_at
+        elif one.mechanism == "opt_in":
+            ended.add(purpose)
+    return frozenset(ended), until
 
 
 def unexpired(

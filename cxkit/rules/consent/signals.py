@@ -6,33 +6,15 @@ cxkit itself reads ``Sec-GPC``. Readers of the IAB's strings (TC, GPP) come as p
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Protocol
+from typing import Final
 
 from cxkit.model import PURPOSES, Choice
+from cxkit.roles import SignalReader
 
-__all__ = ["SignalReader", "said"]
+__all__ = ["MAX_SIGNAL_CHARS", "said"]
 
-
-class SignalReader(Protocol):
-    """Reads one kind of signal. Pure: no clock, no I/O, bounded in the length of the text."""
-
-    @property
-    def signal(self) -> str:
-        """``tc``, ``gpp``, ...: the key in `Consent.signals` and the word in `Policy.signals`."""
-        ...
-
-    @property
-    def purposes(self) -> frozenset[str]:
-        """All purposes it can speak of."""
-        ...
-
-    def read(self, text: str) -> Mapping[str, Choice]:
-        """What the text says; a purpose it does not speak of is left out.
-
-        Raises:
-            ValueError: The text is not what it should be.
-        """
-        ...
+MAX_SIGNAL_CHARS: Final = 4096
+"""A longer text counts as one that cannot be read."""
 
 
 def said(
@@ -53,7 +35,7 @@ def said(
         if text is None or reader.signal not in honoured:
             continue
         try:
-            one = dict(reader.read(text))
+            one = dict(reader.read(text) if len(text) <= MAX_SIGNAL_CHARS else dict.fromkeys(reader.purposes, "denied"))
         except Exception:  # noqa: BLE001 - a plugin may raise anything, and must not widen anything by it
             one = dict.fromkeys(reader.purposes, "denied")
         for purpose in reader.purposes.intersection(one, PURPOSES) - {"necessary"}:

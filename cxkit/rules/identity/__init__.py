@@ -28,7 +28,17 @@ from cxkit.rules.identity.graph import (
 from cxkit.rules.identity.joining import join, without
 from cxkit.rules.identity.merging import MOST_LINKS, Parting, merge, unmerge
 from cxkit.rules.identity.resolving import resolve, whose
-from cxkit.rules.identity.types import CONTACTS, SESSIONS, TYPES, UNIQUE, IdentifierType, Kind, type_of
+from cxkit.rules.identity.types import (
+    CONTACTS,
+    SESSIONS,
+    TYPES,
+    UNIQUE,
+    IdentifierType,
+    Identifying,
+    Kind,
+    Types,
+    type_of,
+)
 from cxkit.rules.identity.values import normalise, unfit
 
 __all__ = [
@@ -38,6 +48,7 @@ __all__ = [
     "TYPES",
     "UNIQUE",
     "IdentifierType",
+    "Identifying",
     "Kind",
     "Link",
     "Merge",
@@ -48,6 +59,7 @@ __all__ = [
     "Resolution",
     "Rule",
     "Tombstone",
+    "Types",
     "anonymous",
     "join",
     "merge",

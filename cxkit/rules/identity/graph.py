@@ -30,6 +30,7 @@ Reason = Literal[
     "fan_in",
     "unmerged",
     "unexplained",
+    "nobody",
 ]
 """Why an identifier was not linked, or two people not merged."""
 

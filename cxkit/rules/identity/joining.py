@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from cxkit.model import Identifier, Identity
-from cxkit.rules.identity.types import TYPES, IdentifierType, type_of
+from cxkit.rules.identity.types import TYPES, Types, type_of
 
 __all__ = ["join", "without"]
 
 
-def join(identity: Identity, more: Iterable[Identifier], *, types: Mapping[str, IdentifierType] = TYPES) -> Identity:
+def join(identity: Identity, more: Iterable[Identifier], *, types: Types = TYPES) -> Identity:
     """Both together: one of each type, the better evidence winning and the newer among equals.
 
     Example:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 import attrs
 
 from cxkit.rules.identity.graph import Merge, Person, Reason, Resolution, Rule, eldest
-from cxkit.rules.identity.types import TYPES, IdentifierType, type_of
+from cxkit.rules.identity.types import TYPES, IdentifierType, Types, type_of
 
 __all__ = ["MOST_LINKS", "Parting", "crowded", "merge", "objection", "unite", "unmerge"]
 
@@ -28,7 +28,7 @@ def merge(
     reason: str,
     force: bool = False,
     row: Merge | None = None,
-    types: Mapping[str, IdentifierType] = TYPES,
+    types: Types = TYPES,
 ) -> Resolution:
     """Make two people one because an operator says so.
 
@@ -152,7 +152,7 @@ def unite(people: Sequence[Person], *, command: str, at: datetime, rule: Rule) -
 def objection(
     people: Sequence[Person],
     other: Person,
-    types: Mapping[str, IdentifierType],
+    types: Types,
     *,
     stranger: bool = False,
 ) -> Reason | None:
@@ -177,7 +177,7 @@ def objection(
     return "limit_exceeded" if over else None
 
 
-def _two_of_one_kind(people: Iterable[Person], other: Person, types: Mapping[str, IdentifierType]) -> bool:
+def _two_of_one_kind(people: Iterable[Person], other: Person, types: Types) -> bool:
     """Whether together they would have two identifiers of a unique type."""
     held = {link.type: link.key for link in other.links if type_of(link.type, types).unique}
     return bool(held) and any(held.get(link.type, link.key) != link.key for one in people for link in one.links)

@@ -23,7 +23,7 @@ from cxkit.rules.identity.graph import (
     eldest,
 )
 from cxkit.rules.identity.merging import crowded, objection, parted_by, times, unite
-from cxkit.rules.identity.types import SESSIONS, TYPES, IdentifierType, type_of
+from cxkit.rules.identity.types import SESSIONS, TYPES, IdentifierType, Types, type_of
 
 __all__ = ["resolve", "whose"]
 
@@ -40,7 +40,7 @@ def resolve(
     people: Mapping[str, Person],
     at: datetime,
     command: str,
-    types: Mapping[str, IdentifierType] = TYPES,
+    types: Types = TYPES,
     row: Merge | None = None,
     tombstones: Mapping[str, Tombstone] = _NONE,
     barred: Mapping[str, Reason] = _NONE,
@@ -97,7 +97,7 @@ def whose(
     *,
     owned: Mapping[str, Owned],
     people: Mapping[str, Person],
-    types: Mapping[str, IdentifierType] = TYPES,
+    types: Types = TYPES,
 ) -> str | None:
     """Who identifiers seen together belong to now; None if they are nobody's. Changes nothing.
 
@@ -136,7 +136,7 @@ class _Graph:
 
     owned: Mapping[str, Owned]
     people: Mapping[str, Person]
-    types: Mapping[str, IdentifierType]
+    types: Types
     command: str
 
     def owner(self, key: str) -> Person | None:
@@ -305,7 +305,7 @@ def _owners(trusted: Iterable[_Seen], graph: _Graph) -> frozenset[str]:
     return frozenset(owner.id for owner in found if owner)
 
 
-def _ordered(seen: Mapping[str, tuple[str, Evidence]], types: Mapping[str, IdentifierType]) -> list[_Seen]:
+def _ordered(seen: Mapping[str, tuple[str, Evidence]], types: Types) -> list[_Seen]:
     """The strongest first: by evidence, then by the type's priority."""
     order = [_Seen(key, type, evidence, type_of(type, types)) for key, (type, evidence) in seen.items()]
     order.sort(key=lambda one: (-EVIDENCE.index(one.evidence), -one.worth.priority, one.type, one.key))

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Final, Literal
 
 import attrs
 
-__all__ = ["CONTACTS", "SESSIONS", "TYPES", "UNIQUE", "IdentifierType", "Kind", "type_of"]
+__all__ = [
+    "CONTACTS",
+    "SESSIONS",
+    "TYPES",
+    "UNIQUE",
+    "IdentifierType",
+    "Identifying",
+    "Kind",
+    "Types",
+    "type_of",
+]
 
 Kind = Literal["strong", "contact", "device"]
 """Says who a person is; reaches a person; is used by a person, and perhaps by others."""
@@ -37,7 +47,10 @@ class IdentifierType:
     """Among equal evidence the higher one goes first, and the lower one gives way."""
 
 
-TYPES: Final[Mapping[str, IdentifierType]] = {
+Types = Mapping[str, IdentifierType]
+"""Name to what identifiers of that type are worth."""
+
+TYPES: Final[Types] = {
     one.name: one
     for one in (
         IdentifierType(name="user_id", kind="strong", unique=True, most=1, within_s=None, priority=90),
@@ -64,7 +77,7 @@ SESSIONS: Final = frozenset({"session", "session_id", "sessionid", "sid"})
 _OTHER: Final = IdentifierType(name="")
 
 
-def type_of(name: str, types: Mapping[str, IdentifierType] = TYPES) -> IdentifierType:
+def type_of(name: str, types: Types = TYPES) -> IdentifierType:
     """What a type is worth; one that is not declared is a device of the lowest priority.
 
     Example:
@@ -72,3 +85,25 @@ def type_of(name: str, types: Mapping[str, IdentifierType] = TYPES) -> Identifie
         'device'
     """
     return types.get(name, _OTHER)
+
+
+@attrs.frozen(kw_only=True)
+class Identifying:
+    """What an operator declares of identifiers: one value for all who ask.
+
+    Example:
+        >>> card = IdentifierType(name="card", kind="strong")
+        >>> type_of("card", Identifying(types={**TYPES, "card": card}).types).kind
+        'strong'
+    """
+
+    types: Types = TYPES
+    blocked: Container[str] = frozenset()
+    """Values that thousands share, besides those that every shop knows; see `unfit`."""
+    kiosk: bool = False
+    """Whether everybody uses the devices here: they are linked to nobody."""
+
+    @property
+    def contacts(self) -> frozenset[str]:
+        """Types whose values reach a person."""
+        return frozenset(name for name, one in self.types.items() if one.kind == "contact")

@@ -20,6 +20,9 @@ _ILLEGAL: Final = frozenset(
 _BLOCKED: Final = re.compile(r"-1|[0-]*")
 """What a form or an operating system says instead, as Segment has met it: zeroes, dashes, minus one."""
 
+_NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
+"""What is in no text: NUL, and halves of characters."""
+
 
 def normalise(type: str, value: str, *, blocked: Container[str] = ()) -> str | None:
     """The one form of an identifier's value, or None if it identifies nobody: see `unfit`.
@@ -49,7 +52,7 @@ def unfit(type: str, value: str, *, blocked: Container[str] = ()) -> Literal["il
         >>> unfit("email", "till@shop.example", blocked={"till@shop.example"})
         'blocked_value'
     """
-    if type in SESSIONS or len(value) > _MAX_CHARS:
+    if type in SESSIONS or len(value) > _MAX_CHARS or _NO_TEXT.search(value):
         return "illegal_id"
     text = _form(type, value)
     bare = text.strip("\"'`+ ").lower()

@@ -23,7 +23,7 @@ from cxkit.rules.profile.history import (
     recent_of,
     stage_now,
 )
-from cxkit.rules.profile.traits import SEEN_INCREMENTS, Held, Traits, merge_traits, values, with_traits
+from cxkit.rules.profile.traits import SEEN_INCREMENTS, Held, Traits, merge_traits, part_traits, values, with_traits
 
 __all__ = [
     "HISTORY_LENGTH",
@@ -36,6 +36,7 @@ __all__ = [
     "last_seen_at",
     "merge_histories",
     "merge_traits",
+    "part_traits",
     "preferred_channel",
     "profile_of",
     "recent_of",

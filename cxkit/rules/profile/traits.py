@@ -28,7 +28,7 @@ import attrs
 from cxkit.model import JSON
 from cxkit.model.profile import PROVENANCES, Provenance, Trait
 
-__all__ = ["MEMBERS", "SEEN_INCREMENTS", "Held", "Traits", "merge_traits", "values", "with_traits"]
+__all__ = ["MEMBERS", "SEEN_INCREMENTS", "Held", "Traits", "merge_traits", "part_traits", "values", "with_traits"]
 
 SEEN_INCREMENTS: Final = 256
 MEMBERS: Final = 256
@@ -256,3 +256,55 @@ def _added(mine: Counter | None, theirs: Counter | None) -> Counter | None:
     at, id = max(ends, default=(None, ""))
     both = Counter(steps=tuple(sorted(steps.values(), key=_order)), folded=mine.folded + theirs.folded)
     return _counted(attrs.evolve(both, folded_at=at, folded_id=id), ())
+
+
+def part_traits(now: Traits, mine: Traits, theirs: Iterable[Traits], *, at: datetime) -> Traits:
+    """The survivor's traits once a merge is undone: as they were before it, and what came since.
+
+    Args:
+        now: What they have together.
+        mine: What the survivor had before.
+        theirs: What those who were absorbed had, in the order in which they were.
+        at: When they were merged.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
+        >>> ann, nan = (with_traits(Traits(), {"likes": Trait(value=[one], how="union")}, id=one, at=noon)
+        ...             for one in ("tea", "rum"))
+        >>> both = with_traits(merge_traits(ann, nan, at=noon), {"plan": Trait(value="gold")}, id="z", at=noon)
+        >>> values(part_traits(both, ann, [nan], at=noon), now=noon)
+        {'likes': ['tea'], 'plan': 'gold'}
+    """
+    then = mine
+    for whole in theirs:
+        then = merge_traits(then, whole, at=at)
+    held: dict[str, dict[Provenance, Held]] = {}
+    for name, ways in now.held.items():
+        for way, one in ways.items():
+            before, own = then.held.get(name, {}).get(way, Held()), mine.held.get(name, {}).get(way, Held())
+            if (parted := _parted(one, before, own)) != Held():
+                held.setdefault(name, {})[way] = parted
+    return Traits(held=held)
+
+
+def _parted(now: Held, then: Held, own: Held) -> Held:
+    named = {_member(one) for one in own.members}
+    since = [one for one in now.members if one not in then.members or _member(one) in named]
+    return Held(
+        latest=own.latest if now.latest == then.latest else now.latest,
+        earliest=own.earliest if now.earliest == then.earliest else now.earliest,
+        counter=_less(now.counter, then.counter, own.counter),
+        members=_collected([*own.members, *since]),
+    )
+
+
+def _less(now: Counter | None, then: Counter | None, own: Counter | None) -> Counter | None:
+    """What was the survivor's own, and all that was added since."""
+    if now is None or then is None or now == then:
+        return own if then is not None else now
+    old = {one.id for one in then.steps}
+    new = [one for one in now.steps if one.id not in old]
+    known = own or attrs.evolve(then, steps=(), folded=0)
+    folded = now.total() - then.total() - sum(one.by for one in new)
+    return _counted(attrs.evolve(known, folded=known.folded + folded), new)

@@ -71,6 +71,7 @@ def test_the_account_is_reported(tmp_path: Path, reader: InMemoryMetricReader, p
         ("captured",): account.captured,
         ("spooled",): account.spooled,
         ("dropped", "consent_refused"): 1,
+        ("cx.blocked", "capture", "advertising", "refused"): 1,
         ("delivered", "kept"): delivered,
         ("pending", "kept"): 0,
         ("dead", "kept"): 0,

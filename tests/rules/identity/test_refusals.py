@@ -236,4 +236,5 @@ def test_these_are_the_reasons() -> None:
     assert set(get_args(Reason)) == {
         "illegal_id", "blocked_value", "tombstoned", "weak_evidence", "consent_denied", "kiosk", "contested",
         "unique_conflict", "source_already_identified", "limit_exceeded", "fan_in", "unmerged", "unexplained",
+        "nobody",
     }  # fmt: skip

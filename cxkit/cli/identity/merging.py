@@ -1,0 +1,78 @@
+"""``cxkit identity merge``: two people are one."""
+
+from __future__ import annotations
+
+import click
+
+from cxkit.cli.identity.asking import as_json as done_as_json
+from cxkit.cli.identity.asking import conflicts, may, person_as_json, said_by, shown, tell
+from cxkit.cli.language import say
+from cxkit.cli.privacy.subject import named, opened
+from cxkit.cli.terminal import json_option, print_json
+from cxkit.kit import operators
+from cxkit.kit.operators import Merging
+
+__all__ = ["merge"]
+
+
+@click.command()
+@click.argument("subject")
+@click.argument("other")
+@said_by
+@click.option("--force", is_flag=True, help="Merge them whatever speaks against it.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def merge(*, subject: str, other: str, actor: str, reason: str, force: bool, yes: bool, as_json: bool) -> None:
+    """Merge two people who are one; the elder survives, and it can be undone.
+
+    SUBJECT and OTHER are each a user_id, or TYPE:VALUE: nancy, visitor:7f3a, phone:+33123456789. What forbids it
+    to a login forbids it here, too, unless it is forced. Where they chose differently, it is denied until they
+    choose again. Exits with 1 unless it was seen done.
+    """
+    with opened() as kit:
+        one, two = named(kit, subject), named(kit, other)
+        found = operators.would_merge(kit, one, two, actor=actor, reason=reason, force=force)
+        if not as_json:
+            _show(found)
+        if found.found.merge is None:
+            _refuse(found, as_json=as_json)
+        if not may(say("merge them? [y/N]"), yes=yes, quiet=as_json):
+            raise SystemExit(1)
+        done = operators.merge(kit, one, two, actor=actor, reason=reason, force=force)
+    if as_json:
+        print_json({**_as_json(found), **done_as_json(done)})
+    if not as_json or not done.complete:
+        tell(done, say("merged; to undo it: cxkit identity unmerge {command}", command=done.command or ""))
+
+
+def _show(found: Merging) -> None:
+    for person in found.people:
+        click.echo(shown(person))
+    whole = found.found.person
+    if found.found.merge is not None and whole is not None:
+        click.echo(say("they become person {id}", id=whole.id[:13]))
+        if found.conflicts:
+            click.echo(conflicts(found.conflicts))
+
+
+def _refuse(found: Merging, *, as_json: bool) -> None:
+    reason = found.found.dropped
+    if as_json:
+        print_json({**_as_json(found), "command": None, "committed": False, "refused": [reason or "already_one"]})
+    elif reason is None:
+        click.echo(say("they are one person already"), err=True)
+    else:
+        click.echo(say("refused: {reasons}", reasons=reason), err=True)
+        if reason not in ("nobody", "tombstoned", "contested", "unexplained"):
+            click.echo(say("--force merges them all the same"), err=True)
+    raise SystemExit(1)
+
+
+def _as_json(found: Merging) -> dict[str, object]:
+    whole = found.found.person
+    return {
+        "people": [person_as_json(one) for one in found.people],
+        "survivor": whole.id if whole else None,
+        "absorbed": [one.id for one in found.found.absorbed],
+        "conflicts": found.conflicts,
+    }
