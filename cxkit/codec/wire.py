@@ -22,6 +22,7 @@ from typing import Any, Final
 import attrs
 import msgspec
 
+from cxkit.codec.typed import converter
 from cxkit.errors import CodecError, CXError, InvalidInteractionError
 from cxkit.model import (
     Acquisition,
@@ -103,6 +104,8 @@ class _Event(msgspec.Struct, omit_defaults=True, kw_only=True):
 _MALFORMED: Final = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
 _encoder = msgspec.json.Encoder()
 _event_decoder = msgspec.json.Decoder(_Event)
+_identity = converter(Identity)
+_context = converter(Context)
 
 
 def encode(interaction: Interaction) -> bytes:
@@ -187,7 +190,7 @@ def check_context(context: Context) -> None:
     try:
         plain = _plain(context)
         encoded = _encoder.encode(plain)
-        msgspec.convert(plain, Context)
+        _context(plain)
     except (msgspec.MsgspecError, TypeError, ValueError) as error:
         raise _invalid("context", f"holds what it may not ({type(error).__name__})") from error
     if context.channel is not None and not WORD.fullmatch(context.channel):
@@ -325,8 +328,8 @@ def _from_event(event: _Event) -> Interaction:
         promise=data.promise,
         case=data.case,
         plugin=event.cxplugin,
-        identity=msgspec.convert(data.identity or {}, Identity),
-        context=msgspec.convert(data.context or {}, Context),
+        identity=_identity(data.identity or {}),
+        context=_context(data.context or {}),
         consent=data.consent or {},
         outcome=data.outcome,
         error=data.error,

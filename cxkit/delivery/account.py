@@ -105,6 +105,9 @@ class _Sums(msgspec.Struct):
         self.dropped = dict(Counter(self.dropped) + Counter(dropped))
 
 
+_sums: Final = msgspec.json.Decoder(_Sums)
+
+
 class Ledger:
     """The sums of spools that are no more, in ``ledger.json``; shared by all processes of one root."""
 
@@ -169,7 +172,7 @@ class Ledger:
         assert self._root is not None
         path = self._root / _LEDGER
         try:
-            return msgspec.json.decode(read_small(path), type=_Sums)
+            return _sums.decode(read_small(path))
         except FileNotFoundError:
             return _Sums()
         except msgspec.MsgspecError:  # not as we wrote it: begin anew, and let somebody look at it

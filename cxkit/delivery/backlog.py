@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import attrs
 import msgspec
@@ -53,6 +54,9 @@ class Backlog:
 
 class _Timed(msgspec.Struct):
     time: datetime | None = None
+
+
+_timed: Final = msgspec.json.Decoder(_Timed)
 
 
 def read_backlog(root: Path) -> Backlog:
@@ -127,7 +131,7 @@ def _occurred_at(path: Path, segments: list[FileSegment], progress: Progress) ->
     spool = Spool(path, -1, segments, next_sequence=0, segment_bytes=0)
     for record in spool.read(progress, max_records=1, max_bytes=1).records:
         try:
-            time = msgspec.json.decode(record.payload, type=_Timed).time
+            time = _timed.decode(record.payload).time
         except msgspec.MsgspecError:
             continue
         if time is not None and time.tzinfo is not None:

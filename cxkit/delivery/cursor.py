@@ -42,6 +42,9 @@ class Progress:
     ``dropped.REASON``. They sum up to the difference."""
 
 
+_progress: Final = msgspec.json.Decoder(Progress)
+
+
 class Cursor:
     """Keeps a `Progress` in a file, or in memory if there is none.
 
@@ -146,7 +149,7 @@ def _read_slot(data: bytes, start: int) -> Slot:
         length, crc, generation = _HEADER.unpack_from(data, start)
         body = data[start + _HEADER.size : start + _HEADER.size + length]
         if generation and crc == _checksum(generation, body):
-            return Slot(generation, msgspec.json.decode(body, type=Progress))
+            return Slot(generation, _progress.decode(body))
     except (struct.error, msgspec.MsgspecError):
         pass
     return Slot()

@@ -71,6 +71,9 @@ class Letter(msgspec.Struct):
         return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+_letter: Final = msgspec.json.Decoder(Letter)
+
+
 class DeadLetters:
     """The dead letters of one exporter in one process; in a directory, or nowhere if that is None."""
 
@@ -243,7 +246,7 @@ def pieces(descriptor: int, end: int) -> Iterator[Piece]:
 
 def _letter_in(record: Record | None) -> Letter | None:
     try:
-        return msgspec.json.decode(record.payload, type=Letter) if record else None
+        return _letter.decode(record.payload) if record else None
     except msgspec.MsgspecError:
         return None  # whole, and no letter
 

@@ -63,6 +63,9 @@ class _Plan(msgspec.Struct):
     counts: dict[str, int]
 
 
+_plan: Final = msgspec.json.Decoder(_Plan)
+
+
 # --- looking --------------------------------------------------------------------------------------
 
 
@@ -272,7 +275,7 @@ def _finish(root: Path, decided: Path) -> None:
     """Bring about what was decided; as often as it takes."""
     dead, spool, token = root / "dead", root / "spool", decided.name[1 : -len(_DECIDED)]
     try:
-        plan = msgspec.json.decode(read_small(decided / _PLAN), type=_Plan)
+        plan = _plan.decode(read_small(decided / _PLAN))
     except FileNotFoundError:
         pass  # all of it is done, but for the directory
     except msgspec.MsgspecError:  # nobody knows what was decided: rather there twice than lost

@@ -63,6 +63,9 @@ class _Partial(msgspec.Struct):
     retry: list[int] = []
 
 
+_partial: Final = msgspec.json.Decoder(_Partial)
+
+
 class HTTPExporter:
     """Posts batches to a collector.
 
@@ -122,7 +125,7 @@ def _accepted(response: Response, payloads: Sequence[bytes]) -> Outcome:
     if response.status != 207 and not (is_json and response.body):
         return Outcome.delivered()
     try:
-        partial = msgspec.json.decode(response.body, type=_Partial)
+        partial = _partial.decode(response.body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         unread = response.status == 207 or response.truncated
         return Outcome.split("answer_unreadable") if unread else Outcome.delivered()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import secrets
 import socket
 from typing import Final
 
@@ -19,9 +19,9 @@ def free_port() -> int:
         >>> free_port() in range(20_000, 32_000)
         True
     """
-    while True:
+    while True:  # drawn by the system: what tests seed would have them all try the same ones
         try:
-            with socket.create_server(("127.0.0.1", random.choice(_BELOW_CLIENTS))) as listener:
+            with socket.create_server(("127.0.0.1", secrets.choice(_BELOW_CLIENTS))) as listener:
                 port: int = listener.getsockname()[1]
                 return port
         except OSError:

@@ -95,7 +95,7 @@ class Terminal:
         test.globs = self.namespace
         runner, report = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS), io.StringIO()
         if runner.run(test, out=report.write, clear_globs=False).failed:
-            pytest.fail(report.getvalue(), pytrace=False)
+            pytest.fail(report.getvalue() + self.printed(), pytrace=False)
 
     def type(self, command: str, shown: str, where: str, *, status: int) -> None:
         """Run a command to its end; it prints what is shown, if anything is."""
@@ -137,6 +137,14 @@ class Terminal:
             kill(running)
             running.communicate()
             raise
+
+    def printed(self) -> str:
+        """End what runs, and tell what it has printed besides: why a page's own words are not so may be there."""
+        for running in self.running:
+            kill(running)
+        left = [f"$ {running.args}\n{running.communicate()[0]}" for running in self.running]
+        self.running.clear()
+        return "\n".join(left)
 
     def close(self) -> None:
         """Close the terminal: what was started and what the prompt holds ends."""

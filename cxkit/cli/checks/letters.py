@@ -27,6 +27,9 @@ class _Named(msgspec.Struct):
     id: str = ""
 
 
+_named: Final = msgspec.json.Decoder(_Named)
+
+
 @attrs.frozen(kw_only=True)
 class Wanted:
     """Which letters; None is any."""
@@ -157,6 +160,6 @@ def survey(root: Path, wanted: Wanted = Wanted()) -> Survey:
 def id_of(letter: Letter) -> str:
     """The id of its interaction, or nothing."""
     try:
-        return msgspec.json.decode(letter.interaction, type=_Named).id
+        return _named.decode(letter.interaction).id
     except msgspec.MsgspecError:
         return ""

@@ -236,6 +236,9 @@ class _JSONResponse(msgspec.Struct, rename="camel"):
     partial_success: _PartialSuccess | None = None
 
 
+_json_response: Final = msgspec.json.Decoder(_JSONResponse)
+
+
 def _rejected(kind: str, body: bytes) -> int:
     """How many are refused, by an answer in either of the protocol's encodings.
 
@@ -245,7 +248,7 @@ def _rejected(kind: str, body: bytes) -> int:
     if kind == _TYPE:
         return rejected(body)
     if kind == "application/json" and body:
-        partial = msgspec.json.decode(body, type=_JSONResponse).partial_success
+        partial = _json_response.decode(body).partial_success
         return int(partial.rejected_log_records) if partial else 0
     return 0
 
