@@ -52,10 +52,13 @@ class _Timed(msgspec.Struct):
     time: datetime
 
 
+_timed: Final = msgspec.json.Decoder(_Timed)
+
+
 def occurred_by(payload: bytes, until: datetime) -> bool:
     """Whether an interaction occurred by then; of one that does not say when, it is taken for granted."""
     try:
-        return msgspec.json.decode(payload, type=_Timed).time <= until
+        return _timed.decode(payload).time <= until
     except (msgspec.MsgspecError, TypeError):  # no interaction; a time without a zone
         return True
 

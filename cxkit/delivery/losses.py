@@ -4,8 +4,8 @@ A report counts what was lost since the one before, in this process alone: whoev
 it all, but for what is lost after the last. What a customer refused is no loss.
 
 What a gate stopped is counted with its purpose: ``consent_refused:analytics`` before the spool,
-``consent:analytics:refused`` for one exporter. These are the reasons ``consent_refused`` and ``consent``, and a `Blocked`
-each. What was no interaction, ``send:marketing:stopped:email``, is a `Blocked` alone.
+``consent:analytics:refused`` for one exporter. These are the reasons ``consent_refused`` and ``consent``, and a
+`Blocked` each. What was no interaction, ``send:marketing:stopped:email``, is a `Blocked` alone.
 """
 
 from __future__ import annotations

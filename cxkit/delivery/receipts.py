@@ -41,6 +41,9 @@ class _Named(msgspec.Struct):
     id: str
 
 
+_named: Final = msgspec.json.Decoder(_Named)
+
+
 class Fates:
     """How erasures ended at one exporter; the last thousand. Noted by its lane, read by anybody."""
 
@@ -52,7 +55,7 @@ class Fates:
         if record.type != COMMAND or record.subject != NOBODY or record.governed:
             return
         try:
-            id = msgspec.json.decode(record.payload, type=_Named).id
+            id = _named.decode(record.payload).id
         except msgspec.MsgspecError:
             return
         self._ended[id] = refused

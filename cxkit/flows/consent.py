@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast, get_args
 
 import attrs
-import msgspec
 
 from cxkit.capture.scope import Scope
+from cxkit.codec.typed import converter
 from cxkit.errors import InvalidInteractionError, nearest
 from cxkit.flows.desk import Desk
 from cxkit.flows.documents import consent_doc, keys_of, written
@@ -31,6 +31,7 @@ __all__ = ["CONSENT_CHANGED", "answer", "choose", "consented", "declare", "signa
 CONSENT_CHANGED = TouchpointSpec(name="consent.changed", kind="consent", purpose="necessary", priority="critical")
 
 _MAX_WORD_CHARS: Final = 200
+_notice: Final = converter(Notice)
 _PLACE: Final = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 
 
@@ -162,7 +163,7 @@ def _record(command: Interaction, choices: Mapping[str, Choice]) -> Consent:
         method=properties["method"],
         touchpoint=properties.get("touchpoint"),
         channel=command.channel,
-        notice=None if notice is None else msgspec.convert(notice, Notice),
+        notice=None if notice is None else _notice(notice),
         jurisdiction=properties.get("jurisdiction"),
         jurisdiction_from=properties.get("jurisdiction_from", "unknown"),
         signals=properties.get("signals", {}),

@@ -16,16 +16,18 @@ Keys are keyed hashes of identifiers, in hexadecimal; never their values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 import msgspec
 
+from cxkit.codec.typed import converter
 from cxkit.keyring import Keyring
-from cxkit.model import JSON, Consent, Identifier, Identity
+from cxkit.model import JSON, Consent, GlobalStop, Identifier, Identity, Preference, Suppression
 from cxkit.rules.identity import Merge, Owned, Person, Tombstone
-from cxkit.rules.profile import Traits
+from cxkit.rules.preferences import Sent
+from cxkit.rules.profile import History, Traits
 
 __all__ = [
     "Body",
@@ -127,14 +129,21 @@ class Ledger:
     """Person to traits."""
 
 
+_READERS: Final[Mapping[type, Callable[[object], object]]] = {
+    kind: converter(kind)
+    for kind in (Life, Ledger, Tombstone, Consent, Preference, GlobalStop, Suppression, Sent, History)
+}
+
+
 def written(value: object) -> dict[str, JSON]:
     """The body of a document that holds this, as it will be read again."""
     return cast("dict[str, JSON]", msgspec.json.decode(msgspec.json.encode(value)))
 
 
 def read(body: Body, kind: type[T]) -> T:
-    """What a document holds."""
-    return msgspec.convert(body, kind)
+    """What a document, or a part of one, holds: one of those above."""
+    reader = _READERS[kind]
+    return cast("T", reader(body))
 
 
 def owned_in(body: Body) -> Owned:

@@ -14,6 +14,7 @@ import msgspec
 
 from cxkit.capture.redact import Redactor
 from cxkit.capture.sanitise import sanitise
+from cxkit.codec.typed import converter
 from cxkit.model import JSON, Trait
 
 __all__ = ["clean_traits", "told", "traits_in"]
@@ -27,6 +28,9 @@ class _Change(msgspec.Struct, omit_defaults=True):
     how: str = "set"
     provenance: str = "declared"
     expires_in_s: float | None = None
+
+
+_changes: Final = converter(list[_Change])
 
 
 def clean_traits(traits: Mapping[str, Any]) -> dict[str, Trait]:
@@ -54,7 +58,7 @@ def traits_in(properties: Mapping[str, JSON]) -> dict[str, Trait]:
         ValueError: It tells no such thing.
     """
     found = {name: Trait(value=value) for name, value in properties.items() if name != _CHANGES}
-    for one in msgspec.convert(properties.get(_CHANGES, []), list[_Change]):
+    for one in _changes(properties.get(_CHANGES, [])):
         found[one.trait] = Trait(
             value=one.value,
             how=cast("Any", one.how),

@@ -40,7 +40,10 @@ def test_it_explains_what_stays_contested(visited: Path) -> None:
 
 def test_it_tells_each_choice_with_its_time_method_and_source(visited: Path) -> None:
     text = told(visited, "nancy")
-    assert re.fullmatch(r"granted  \d{4}-\d\d-\d\d [\d:]{8}  accept  /app \(web\)  until \d{4}-\d\d-\d\d [\d:]{8}", row(text, "analytics"))
+    assert re.fullmatch(
+        r"granted  \d{4}-\d\d-\d\d [\d:]{8}  accept  /app \(web\)  until \d{4}-\d\d-\d\d [\d:]{8}",
+        row(text, "analytics"),
+    )
     assert re.fullmatch(r"denied  \d{4}-\d\d-\d\d [\d:]{8}  reject  /app \(web\)", row(text, "profiling"))
 
 

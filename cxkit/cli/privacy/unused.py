@@ -191,6 +191,9 @@ class _Event(msgspec.Struct):
     data: _Content
 
 
+_event: Final = msgspec.json.Decoder(_Event)
+
+
 def _since_ms() -> int:
     return time.time_ns() // 1_000_000 - _DAYS * _DAY_MS
 
@@ -210,7 +213,7 @@ def _served(kit: Kit, specs: Mapping[str, ExperienceSpec]) -> Counter[str] | Non
 
 def _looked_at(payload: str, specs: Mapping[str, ExperienceSpec]) -> set[str]:
     try:
-        decision = msgspec.json.decode(payload, type=_Event).data.decision
+        decision = _event.decode(payload).data.decision
     except msgspec.MsgspecError:
         return set()
     if decision is None:

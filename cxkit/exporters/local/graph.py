@@ -14,6 +14,7 @@ from cxkit.rules.identity import Link, Merge, Owned, Parting, Person, Resolution
 
 __all__ = ["Graph", "moment"]
 
+_people: Final = msgspec.json.Decoder(tuple[Person, ...])
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -82,7 +83,7 @@ class Graph:
             command=id,
             at=moment(at_ms),
             survivor=survivor,
-            absorbed=msgspec.json.decode(absorbed, type=tuple[Person, ...]),
+            absorbed=_people.decode(absorbed),
             rule=rule,
             actor=actor,
             reason=reason,
