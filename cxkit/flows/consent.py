@@ -81,11 +81,21 @@ def choose(
     def shows(known: Known, /, *, id: str, at: Any) -> Known:
         return known.chose(made)
 
+    def claimed(known: Known, /, *, id: str, at: Any) -> Known:
+        return known.chose({purpose: one for purpose, one in made.items() if one[0] == "denied"})
+
     told = _told(scope, choices, method=method, notice=notice)
     bits = purpose_bits(granted | scope.allowed.granted)
     ids = [
         desk.command(
-            CONSENT_CHANGED, scope, identity=identity, properties=told, purposes=bits, shows=shows, governed=False
+            CONSENT_CHANGED,
+            scope,
+            identity=identity,
+            properties=told,
+            purposes=bits,
+            shows=shows,
+            claimed=claimed,
+            governed=False,
         )
         for identity in concerned
     ]
@@ -141,7 +151,7 @@ def consented(reading: Reading, keyring: Keyring, command: Interaction) -> None:
     """
     choices = cast("Mapping[str, Choice]", command.properties["choices"])
     denied: dict[str, Choice] = {purpose: choice for purpose, choice in choices.items() if choice == "denied"}
-    vouched = {key: one.evidence in ("cookie", "login") for key, one in keys_of(keyring, command.identity).items()}
+    vouched = {key: one.proven for key, one in keys_of(keyring, command.identity).items()}
     lawful = {key: choices if proven else denied for key, proven in vouched.items()}
     keys = alive(reading, [key for key in vouched if lawful[key]], command.occurred_at)
     bodies = reading.get(map(consent_doc, keys))

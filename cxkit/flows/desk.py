@@ -120,7 +120,7 @@ class Desk:
         if not (told or self.regional or scope.home.account_minor):
             return scope.home
         residence = told.get("residence") if self.regional else None
-        proven = any(one.evidence in ("cookie", "login") for one in scope.identity.identifiers)
+        proven = any(one.proven for one in scope.identity.identifiers)
         return attrs.evolve(
             scope.home,
             account=None if residence is None else str(residence),
@@ -138,6 +138,7 @@ class Desk:
         properties: Mapping[str, JSON],
         purposes: int,
         shows: Shows,
+        claimed: Shows | None = None,
         governed: bool = True,
         traceless: bool = False,
     ) -> str | None:
@@ -146,6 +147,7 @@ class Desk:
         Args:
             purposes: Bits of the purposes an exporter may have it for.
             shows: Its effect, to be seen before it is committed.
+            claimed: The same under identifiers that nothing vouches for, where it is another there.
             governed: Whether delivery asks for the person's consent again.
             traceless: Whether it is spooled as nobody's: what erases somebody is not erased with them.
         """
@@ -164,7 +166,9 @@ class Desk:
         id, us = self.intake.stamper.stamp()
         keys = keys_of(self.keyring, identity)
         # Before it is queued: it may be committed at once.
-        self.view.remembers(keys, id, partial(shows, id=id, at=moment(us)))
+        for key, one in keys.items():
+            effect = shows if claimed is None or one.proven else claimed
+            self.view.remembers([key], id, partial(effect, id=id, at=moment(us)))
         taken = self.intake.put((prepared, id, us, b"", msgspec.json.encode(dict(properties))))
         if taken is None:
             self.view.forgets(keys, id)

@@ -145,7 +145,7 @@ def _somebody_else(known: Identity, proven: list[Identifier], types: Types) -> b
 
 def _nothing_new(desk: Desk, identity: Identity, traits: Mapping[str, Trait], *, patience_s: float) -> bool:
     """Whether each identifier that could be linked has an owner, and the person these traits."""
-    keys = [key for key, one in keys_of(desk.keyring, identity).items() if one.evidence in ("cookie", "login")]
+    keys = [key for key, one in keys_of(desk.keyring, identity).items() if one.proven]
     try:
         held = [desk.view.under(key, patience_s=patience_s) for key in keys]
     except Exception as error:  # noqa: BLE001 - whatever a store raises, it cannot be known, so it is recorded

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import attrs
 
+from cxkit.flows.documents import (
+    Body,
+    Life,
+    consent_doc,
+    consents_in,
+    identifier_doc,
+    life_in,
+    owned_in,
+    person_doc,
+    tombstone_doc,
+    tombstone_in,
+)
 from cxkit.flows.letterbox import Letterbox
-from cxkit.model import JSON, Choice, Trait
-from cxkit.rules.identity import Owned, Person, Tombstone
+from cxkit.model import JSON, Choice, Consent, Trait
+from cxkit.roles import Store
+from cxkit.rules.consent import choices_of, ends
+from cxkit.rules.identity import Owned, Person, Tombstone, anonymous, people_of
 from cxkit.rules.profile import Traits, values, with_traits
 
-__all__ = ["Choices", "Known", "later"]
+__all__ = ["Choices", "Known", "later", "read_known"]
 
 Choices = Mapping[str, tuple[Choice, datetime]]
 """Purpose to choice, and when it was made."""
@@ -109,3 +123,56 @@ def later(one: Choices, other: Choices) -> dict[str, tuple[Choice, datetime]]:
         if held is None or (new[1], new[0] == "denied") >= (held[1], held[0] == "denied"):
             choices[purpose] = new
     return choices
+
+
+def read_known(store: Store, keys: Sequence[str], now: datetime) -> dict[str, Known]:
+    """What the store knows under these keys: three questions, however many they are."""
+    asked = [name for key in keys for name in (identifier_doc(key), consent_doc(key), tombstone_doc(key))]
+    bodies = {name: one.body for name, one in store.get_many(asked).items()}
+    owned = {key: owned_in(body) for key in keys if (body := bodies.get(identifier_doc(key))) is not None}
+    people = [person_doc(id) for id in people_of(owned)]
+    bodies |= {name: one.body for name, one in (store.get_many(people) if people else {}).items()}
+    lives = {name: life for name in people if name in bodies and (life := life_in(bodies[name])) is not None}
+    linked = [link.key for life in lives.values() for link in life.graph.links]
+    more = {name for key in linked for name in (identifier_doc(key), consent_doc(key))} - set(asked)
+    bodies |= {name: one.body for name, one in (store.get_many(more) if more else {}).items()}
+    return {key: _known(key, owned.get(key), lives, bodies, now) for key in keys}
+
+
+def _known(
+    key: str, owned: Owned | None, lives: Mapping[str, Life], bodies: Mapping[str, Body], now: datetime
+) -> Known:
+    grave = bodies.get(tombstone_doc(key))
+
+    def of(person: str | None, *, alone: Known | None = None, theirs: bool = True) -> Known:
+        life = lives.get(person_doc(person)) if person else None
+        keys = list(dict.fromkeys([key, *(link.key for link in life.graph.links)] if life else [key]))
+        names = [name for one in keys for name in (identifier_doc(one), consent_doc(one))]
+        chosen = [made for one in keys for made in _chosen(one, bodies, theirs=theirs)]
+        documents = [tombstone_doc(key), *names, *([person_doc(person)] if person else [])]
+        ended, until = ends(chosen, now=now)
+        return Known(
+            graph=life.graph if life else None,
+            owned=owned,
+            traits=life.traits if life else Traits(),
+            choices=choices_of(chosen, now=now),
+            ended=ended,
+            until=until,
+            alone=alone,
+            contested=owned is not None and owned.contested is not None and person != owned.person,
+            tombstone=None if grave is None else tombstone_in(grave),
+            keys=tuple(keys),
+            documents=frozenset(documents),
+        )
+
+    if owned is None or owned.contested is None:
+        return of(owned.person if owned else None)
+    return of(owned.person, alone=of(anonymous(key, owned.contested), theirs=False))
+
+
+def _chosen(key: str, bodies: Mapping[str, Body], *, theirs: bool) -> list[Consent]:
+    """The choices made under an identifier; if somebody's are asked for, only from before others used it, too."""
+    own, consent = bodies.get(identifier_doc(key)), bodies.get(consent_doc(key))
+    made = consents_in([consent]) if consent is not None else []
+    contested = owned_in(own).contested if own is not None and theirs else None
+    return [one for one in made if contested is None or one.id < contested]

@@ -16,7 +16,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import reduce
 from typing import Final, TypeVar
@@ -25,24 +25,15 @@ from cxkit.capture.interruption import let_through
 from cxkit.errors import RewoundError, StoreError
 from cxkit.flows.bus import Committed
 from cxkit.flows.documents import (
-    Body,
-    Life,
-    consent_doc,
-    consents_in,
-    identifier_doc,
-    life_in,
-    owned_in,
-    person_doc,
     tombstone_doc,
     tombstone_in,
 )
-from cxkit.flows.known import Known
+from cxkit.flows.known import Known, read_known
 from cxkit.flows.watching import Watcher
-from cxkit.model import Consent, Identifier
+from cxkit.model import Identifier
 from cxkit.roles import Store
-from cxkit.rules.consent import choices_of, ends, refused
-from cxkit.rules.identity import TYPES, Owned, Types, anonymous, people_of, whose
-from cxkit.rules.profile import Traits
+from cxkit.rules.consent import refused
+from cxkit.rules.identity import TYPES, Types, anonymous, whose
 
 __all__ = ["View"]
 
@@ -52,6 +43,7 @@ _HELD: Final = 10_000
 _POLL_S: Final = 0.5
 _LOOK_BACK: Final = 1000
 _TRUSTED_S: Final = 60.0
+_EVERYTHING: Final = "*"
 _TOMBSTONE: Final = tombstone_doc("")
 
 
@@ -84,7 +76,8 @@ class View:
         self._guard = threading.Lock()
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._readers: dict[str, set[str]] = {}
-        self._forgets = 0
+        self._readings: dict[object, set[str]] = {}
+        """Each that is under way to the documents that changed meanwhile."""
         self._uncommitted: dict[str, dict[str, Callable[[Known], Known]]] = {}
         self._catching_up = threading.Lock()
         self._token: int | None = None
@@ -194,16 +187,16 @@ class View:
         here = patience_s == math.inf or not self._store().remote
         if here:
             self._poll()
-        found, mine, forgets = self._look(keys)
+        found, mine = self._look(keys)
         missing = [key for key in keys if key not in found or found[key].stale]
         if missing and here:
             if self._deaf is not None:
                 fix = "see the error that caused this one"
                 raise StoreError("the store failed a moment ago", fix=fix, code="CX6021") from self._deaf
-            found.update(self._fetch(missing, forgets))
+            found.update(self._fetch(missing))
         elif missing:
             self._watcher.ask(missing, patience_s)
-            found, mine, _ = self._look(keys)
+            found, mine = self._look(keys)
             if len(found) < len(set(keys)):
                 return None
         distrusted = self._deaf is not None and self._clock() - self._heard_at > _TRUSTED_S
@@ -211,19 +204,25 @@ class View:
             found = {key: one.refusals_only() for key, one in found.items()}
         return {key: reduce(lambda known, change: change(known), mine.get(key, ()), found[key]) for key in keys}
 
-    def _look(self, keys: Iterable[str]) -> tuple[dict[str, Known], dict[str, list[Callable[[Known], Known]]], int]:
+    def _look(self, keys: Iterable[str]) -> tuple[dict[str, Known], dict[str, list[Callable[[Known], Known]]]]:
         now = self._now()
         with self._guard:
             held = {key: self._known[key] for key in keys if key in self._known}
             mine = {key: list(self._uncommitted[key].values()) for key in keys if key in self._uncommitted}
-            return {key: known for key, known in held.items() if not _over(known, now)}, mine, self._forgets
+            return {key: known for key, known in held.items() if not _over(known, now)}, mine
 
-    def _fetch(self, keys: Sequence[str], forgets: int) -> dict[str, Known]:
-        read = _read(self._store(), keys, self._now())
+    def _fetch(self, keys: Sequence[str]) -> dict[str, Known]:
+        reading, changed = object(), set[str]()
         with self._guard:
-            if forgets == self._forgets:  # else it may be out of date already
+            self._readings[reading] = changed
+        try:
+            read = read_known(self._store(), keys, self._now())
+            with self._guard:
                 for key, known in read.items():
-                    self._keep(key, known)
+                    if changed.isdisjoint({_EVERYTHING, *known.all_documents}):  # else it may be out of date already
+                        self._keep(key, known)
+        finally:
+            self._readings.pop(reading, None)
         return read
 
     def _read_ahead(self, keys: Sequence[str]) -> None:
@@ -232,9 +231,7 @@ class View:
             return
         if self._token is None:
             self._listen()
-        with self._guard:
-            forgets = self._forgets
-        self._fetch(keys, forgets)
+        self._fetch(keys)
 
     # --- changes by others ---
 
@@ -265,7 +262,8 @@ class View:
     def _know_nothing(self) -> None:
         """What was read may be gone: begin anew, with the changes that come next."""
         with self._guard:
-            self._forgets += 1
+            for changed in self._readings.values():
+                changed.add(_EVERYTHING)
             self._known.clear()
             self._readers.clear()
             self._token = None
@@ -287,8 +285,9 @@ class View:
         if len(self._known) > _HELD:
             self._drop(next(iter(self._known)))
 
-    def _forget(self, documents: Iterable[str]) -> None:
-        self._forgets += 1
+    def _forget(self, documents: Collection[str]) -> None:
+        for changed in self._readings.values():
+            changed.update(documents)
         again = {key for document in documents for key in self._readers.get(document, ())}
         for key in again:  # until it is read again, what was refused is remembered
             self._keep(key, self._known[key].refusals_only())
@@ -323,59 +322,6 @@ def _of(key: str, known: Known, person: str | None) -> Known | None:
         return known
     contested = known.owned.contested if known.owned else None
     return known.alone if contested is not None and person == anonymous(key, contested) else None
-
-
-def _read(store: Store, keys: Sequence[str], now: datetime) -> dict[str, Known]:
-    """What the store knows under these keys: three questions, however many they are."""
-    asked = [name for key in keys for name in (identifier_doc(key), consent_doc(key), tombstone_doc(key))]
-    bodies = {name: one.body for name, one in store.get_many(asked).items()}
-    owned = {key: owned_in(body) for key in keys if (body := bodies.get(identifier_doc(key))) is not None}
-    people = [person_doc(id) for id in people_of(owned)]
-    bodies |= {name: one.body for name, one in (store.get_many(people) if people else {}).items()}
-    lives = {name: life for name in people if name in bodies and (life := life_in(bodies[name])) is not None}
-    linked = [link.key for life in lives.values() for link in life.graph.links]
-    more = {name for key in linked for name in (identifier_doc(key), consent_doc(key))} - set(asked)
-    bodies |= {name: one.body for name, one in (store.get_many(more) if more else {}).items()}
-    return {key: _known(key, owned.get(key), lives, bodies, now) for key in keys}
-
-
-def _known(
-    key: str, owned: Owned | None, lives: Mapping[str, Life], bodies: Mapping[str, Body], now: datetime
-) -> Known:
-    grave = bodies.get(tombstone_doc(key))
-
-    def of(person: str | None, *, alone: Known | None = None, theirs: bool = True) -> Known:
-        life = lives.get(person_doc(person)) if person else None
-        keys = list(dict.fromkeys([key, *(link.key for link in life.graph.links)] if life else [key]))
-        names = [name for one in keys for name in (identifier_doc(one), consent_doc(one))]
-        chosen = [made for one in keys for made in _chosen(one, bodies, theirs=theirs)]
-        documents = [tombstone_doc(key), *names, *([person_doc(person)] if person else [])]
-        ended, until = ends(chosen, now=now)
-        return Known(
-            graph=life.graph if life else None,
-            owned=owned,
-            traits=life.traits if life else Traits(),
-            choices=choices_of(chosen, now=now),
-            ended=ended,
-            until=until,
-            alone=alone,
-            contested=owned is not None and owned.contested is not None and person != owned.person,
-            tombstone=None if grave is None else tombstone_in(grave),
-            keys=tuple(keys),
-            documents=frozenset(documents),
-        )
-
-    if owned is None or owned.contested is None:
-        return of(owned.person if owned else None)
-    return of(owned.person, alone=of(anonymous(key, owned.contested), theirs=False))
-
-
-def _chosen(key: str, bodies: Mapping[str, Body], *, theirs: bool) -> list[Consent]:
-    """The choices made under an identifier; if somebody's are asked for, only from before others used it, too."""
-    own, consent = bodies.get(identifier_doc(key)), bodies.get(consent_doc(key))
-    made = consents_in([consent]) if consent is not None else []
-    contested = owned_in(own).contested if own is not None and theirs else None
-    return [one for one in made if contested is None or one.id < contested]
 
 
 def _graves(documents: Iterable[str]) -> dict[str, str]:

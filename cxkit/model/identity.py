@@ -35,6 +35,11 @@ class Identifier:
         """0 (claim) to 3 (login)."""
         return EVIDENCE.index(self.evidence)
 
+    @property
+    def proven(self) -> bool:
+        """Whether a signed cookie or a login vouches for it."""
+        return self.evidence in ("cookie", "login")
+
 
 @attrs.frozen(kw_only=True)
 class Identity:
