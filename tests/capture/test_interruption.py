@@ -117,7 +117,7 @@ def test_an_enricher_is_not_to_blame_for_it() -> None:
     [
         lambda: cxkit.identify(user_id="nancy"),
         lambda: cxkit.scope(user_id="nancy").__enter__(),
-        cxkit.profile,
+        lambda: cxkit.current().profile,
         HERO.decide,
     ],
     ids=["identify", "scope", "profile", "decide"],

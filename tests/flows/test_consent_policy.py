@@ -300,6 +300,18 @@ def test_a_claim_refuses_and_grants_nothing_even_in_one_answer(make: Make) -> No
     assert "advertising" not in one["choices"]
 
 
+def test_what_a_claim_grants_shows_nowhere_not_even_before_it_is_committed(make: Make) -> None:
+    kit = make("strict")
+    with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
+        cxkit.withdraw("advertising")
+    with cxkit.scope(kit=kit, user_id="nancy"):
+        cxkit.grant("analytics", "advertising")
+        cxkit.withdraw("personalization")
+    with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
+        assert "analytics" not in cxkit.current().allowed
+        assert cxkit.current().profile.choices == {"advertising": "denied", "personalization": "denied"}
+
+
 # --- what has ended ---
 
 

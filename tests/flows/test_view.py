@@ -311,3 +311,26 @@ def test_after_a_fork_it_knows_nothing(seen: Seen) -> None:
     asked = seen.store.asked["get_many"]
     seen.of(NANCY)
     assert seen.store.asked["get_many"] > asked
+
+
+def test_what_changes_meanwhile_costs_only_those_it_is_about(seen: Seen) -> None:
+    """A store in which something changes all the time is held all the same."""
+    numbers = iter(range(100))
+
+    def others() -> None:
+        seen.here.export(
+            batch(chose(identity(user_id="otto"), id=f"1{next(numbers):02}", analytics="denied")), deadline_s=5
+        )
+
+    seen.store.meanwhile = others
+    seen.of(NANCY)
+    asked = seen.store.asked["get_many"]
+    seen.of(NANCY)
+    assert seen.store.asked["get_many"] == asked
+    seen.store.meanwhile = lambda: (
+        seen.here.export(batch(chose(NANCY, id="99", analytics="denied")), deadline_s=5) and None
+    )
+    seen.view.reset()
+    seen.of(NANCY)
+    seen.store.meanwhile = lambda: None
+    assert choice(seen.of(NANCY)) == "denied", "what changed while it was read is read again"

@@ -62,6 +62,10 @@ def meaning_of(reason: str) -> Meaning:
             say("captured by an exporter, on a thread of cxkit"),
             say("capture nothing in an exporter"),
         ),
+        "erased": Meaning(
+            say("its customer has left"),
+            say("nothing: they asked for it"),
+        ),
         "expired": Meaning(
             say("waited longer than spool.max_age_s"),
             say("mend the exporter: `cxkit export test NAME` says what is wrong"),
