@@ -49,7 +49,7 @@ def settle(intake: Intake, scope: Scope, prepare: Callable[[TouchpointSpec, Scop
             return
         age_s = (now_ns - one.since_ns) / 1e9
         purpose = one.spec.purpose
-        became = fate(scope.allowed, purpose, age_s=age_s, ttl_s=_TTL_S, ended=ended, otherwise="drop")
+        became = fate(scope.allowed, purpose, age_s=age_s, ttl_s=_TTL_S, ended=ended)
         if became == "held":
             held.append(one)
         elif became == "replayed":

@@ -17,7 +17,7 @@ import click
 
 from cxkit.cli.terminal import visible
 
-__all__ = ["agreed", "count", "say", "translate"]
+__all__ = ["agreed", "count", "pair", "say", "translate"]
 
 _DOMAIN: Final = "cxkit"
 _LOCALE: Final = Path(__file__).parent / "locale"
@@ -31,6 +31,11 @@ def say(text: str, /, **values: object) -> str:
 def count(one: str, many: str, number: int, /, **values: object) -> str:
     """One text for one of something, another for many; ``{number}`` is the number."""
     return _catalogue().ngettext(one, many, number).format(number=number, **_visible(values))
+
+
+def pair(name: object, value: object, /) -> str:
+    """What something is called and what it is, with the colon of the operator's language."""
+    return say("{name}: {value}", name=name, value=value)
 
 
 def agreed(question: str) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -10,13 +12,22 @@ from typing import Final
 import attrs
 import click
 
-from cxkit.cli.language import count, say
-from cxkit.cli.local import file_option, open_local, shown
-from cxkit.cli.local.graph import evidence_word, graph_as_json, graph_lines, refusal_lines, refusals_as_json
-from cxkit.cli.local.known import known_now
+from cxkit.cli.language import count, pair, say
+from cxkit.cli.local import file_option, open_local, shown, type_and_value
+from cxkit.cli.local.graph import (
+    Parted,
+    evidence_word,
+    graph_as_json,
+    graph_lines,
+    partings,
+    refusal_lines,
+    refusals_as_json,
+)
+from cxkit.cli.local.known import Stored, known_by_name, known_now
 from cxkit.cli.local.person import Person, read_person, standing
 from cxkit.cli.local.seen import choices_in, clock
 from cxkit.cli.terminal import json_option, print_json, visible
+from cxkit.errors import LocalFileError
 from cxkit.flows.desk import code_of
 from cxkit.flows.known import Known
 from cxkit.kit.assembly import policy_of
@@ -27,6 +38,12 @@ from cxkit.settings import Settings, load
 __all__ = ["why"]
 
 _DECISIONS: Final = 5
+_UNMET: Final = ("CX6105", "CX6108")
+"""The local file does not know them, or holds nothing of them any more."""
+_MERGE: Final = "merge"
+"""How a choice came about that nobody made: two people became one, and did not agree."""
+_OVER: Final = re.compile(r"depth (\d+) is over the cap of (\d+) \((\w+)\)")
+_DIFFERS: Final = re.compile(r"(\S+) differs")
 
 
 @attrs.frozen(kw_only=True)
@@ -54,41 +71,69 @@ def why(*, subject: str, traits: bool, as_json: bool, file: Path | None) -> None
     read from the local file, what is known now from the store, where it can be read.
     """
     settings = load()
-    with open_local(file) as connection:
-        person = read_person(connection, subject, settings)
-    stored = known_now(settings, [one.identifier for one in person.known_by if one.owner in (None, person.id)])
-    known = None if stored is None else stored.known
+    person, stored, parted = _asked(file, subject, settings)
     if as_json:
-        graph = {"graph": graph_as_json(stored), "refused": refusals_as_json(person)}
-        print_json({**_as_json(person, known, settings, traits=traits), **graph})
+        graph = {"graph": graph_as_json(stored, parted), "refused": refusals_as_json(person)}
+        print_json({**_as_json(person, stored, settings, traits=traits), **graph})
         return
     for line in (
-        *_recognition(person, known, traits=traits),
-        *graph_lines(stored),
+        *_recognition(person, stored, traits=traits),
+        *graph_lines(stored, parted),
         *refusal_lines(person),
         "",
-        *_consent(person, known, settings),
+        *_consent(person, stored, settings),
         "",
         *_decisions(person),
     ):
         click.echo(line)
 
 
+def _asked(file: Path | None, subject: str, settings: Settings) -> tuple[Person, Stored | None, tuple[Parted, ...]]:
+    """Who it is, as the local file has met them, or else as the store knows them.
+
+    Raises:
+        LocalFileError: Neither knows them.
+    """
+    with ExitStack() as stack:
+        connection = None
+        try:
+            connection = stack.enter_context(open_local(file))
+            person = read_person(connection, subject, settings)
+            names = [one.identifier for one in person.known_by if one.owner in (None, person.id)]
+            stored = known_now(settings, names)
+        except LocalFileError as error:
+            type, value = type_and_value(subject)
+            unmet = error.code in _UNMET or (file is None and error.code == LocalFileError.default_code)
+            stored = known_by_name(settings, type, value) if unmet else None
+            if stored is None or not stored.somebody:
+                raise
+            person = Person(id=next(iter(stored.names.values())), seen=(), sessions=(), known_by=(), others=0)
+        return person, stored, partings(stored, connection)
+
+
 # --- recognition ----------------------------------------------------------------------------------
 
 
-def _recognition(person: Person, known: Known | None, *, traits: bool) -> Iterator[str]:
+def _recognition(person: Person, stored: Stored | None, *, traits: bool) -> Iterator[str]:
+    known, linked = (stored.known, stored.linked) if stored else (None, frozenset[str]())
     yield say("recognised: {who}", who=shown(person.id))
     for one in person.known_by:
-        yield f"  {shown(one.subject)} ({evidence_word(one.evidence)}): {standing(one, person)}"
+        yield "  " + pair(f"{shown(one.subject)} ({evidence_word(one.evidence)})", standing(one, person, linked))
+    if not person.seen:
+        yield "  " + say("the local file has not met them, or holds nothing of them any more")
     if person.others:
         yield "  " + count(
             "{number} other person signed in with one of these: a shared device stays apart",
             "{number} other people signed in with one of these: a shared device stays apart",
             person.others,
         )
+    erased_at = stored.erased_at if stored else None
+    if erased_at is not None:
+        yield "  " + say("erased on {time}", time=clock(erased_at))
     if known is None:
         yield "  " + say("the store cannot be read from here")
+    elif known.person is None and erased_at is not None:
+        yield "  " + say("the store knows nobody by these identifiers now")
     elif known.person is None:
         yield "  " + say("the store knows nobody by these identifiers: they never signed in, or were erased")
     else:
@@ -105,8 +150,9 @@ def _traits(traits: Mapping[str, JSON], *, values: bool) -> list[str]:
 # --- consent --------------------------------------------------------------------------------------
 
 
-def _chosen(person: Person, known: Known | None) -> dict[str, _Chosen]:
+def _chosen(person: Person, stored: Stored | None) -> dict[str, _Chosen]:
     """The choice that holds for each purpose: what the store says, and how it came about from the local file."""
+    known, merged_at = (stored.known, {one.at for one in stored.merges}) if stored else (None, set[datetime]())
     made: dict[str, _Chosen] = {}
     for one in (seen.interaction for seen in person.seen if seen.interaction.kind == "consent"):
         for purpose, choice in choices_in(one).items():
@@ -116,7 +162,7 @@ def _chosen(person: Person, known: Known | None) -> dict[str, _Chosen]:
     for purpose, (choice, decided_at) in (known.choices if known else {}).items():
         told = made.get(purpose)
         if told is None or (told.choice, told.decided_at) != (choice, decided_at):
-            told = _Chosen(choice=choice, decided_at=decided_at)
+            told = _Chosen(choice=choice, decided_at=decided_at, method=_MERGE if decided_at in merged_at else None)
         made[purpose] = attrs.evolve(told, expires_at=known.until.get(purpose) if known else None)
     return {purpose: one for purpose, one in made.items() if known is None or purpose not in known.ended}
 
@@ -130,8 +176,9 @@ def _source(one: Interaction) -> str:
     return f"{one.source} ({one.channel})" if one.channel else one.source
 
 
-def _consent(person: Person, known: Known | None, settings: Settings) -> Iterator[str]:
-    (policy, where), chosen = _policy(person, known, settings), _chosen(person, known)
+def _consent(person: Person, stored: Stored | None, settings: Settings) -> Iterator[str]:
+    known = stored.known if stored else None
+    (policy, where), chosen = _policy(person, known, settings), _chosen(person, stored)
     browser = _in_browser(person)
     yield say("consent: policy {policy}", policy=policy.name)
     if settings.consent.policy == REGIONAL:
@@ -139,7 +186,8 @@ def _consent(person: Person, known: Known | None, settings: Settings) -> Iterato
     for purpose in PURPOSES:
         one = chosen.get(purpose)
         if one is not None:
-            told = visible("  ".join(filter(None, (clock(one.decided_at), one.method, one.source))))
+            method = say("by a merge") if one.method == _MERGE else one.method
+            told = visible("  ".join(filter(None, (clock(one.decided_at), method, one.source))))
             said = say("granted") if one.choice == "granted" else say("denied")
             until = "  " + say("until {when}", when=clock(one.expires_at)) if one.expires_at else ""
             yield f"  {purpose:<19} {said}  {told}{until}"
@@ -204,25 +252,48 @@ def _decisions(person: Person) -> Iterator[str]:
     for one in reversed(shows[-_DECISIONS:]):
         decision = one.decision
         assert decision is not None
-        yield f"  {clock(one.occurred_at)}  {visible(f'{decision.experience}: {decision.variant}')}"
+        yield f"  {clock(one.occurred_at)}  {pair(decision.experience, decision.variant)}"
         if decision.capped_by:
             cap = say(
                 "depth {depth} of at most {cap}, for {by}",
                 depth=decision.depth,
                 cap=decision.cap,
-                by=decision.capped_by,
+                by=_cap_word(decision.capped_by),
             )
         else:
             cap = say("depth {depth}, with no cap", depth=decision.depth)
         yield "    " + cap
-        yield from (f"    {visible(reason)}" for reason in decision.reasons)
+        yield from (f"    {visible(_reason(one))}" for one in decision.reasons)
+
+
+def _cap_word(by: str) -> str:
+    """What set a cap, in the operator's language."""
+    return {
+        "consent": say("consent"),
+        "identity": say("identity"),
+        "pending": say("pending"),
+        "policy": say("policy"),
+    }.get(by, by)
+
+
+def _reason(text: str) -> str:
+    """Why a variant was chosen or not, in the operator's language if it is one of our own reasons."""
+    variant, _, why = text.rpartition(": ")
+    if over := _OVER.fullmatch(why):
+        told = say("depth {depth} is over the cap of {cap} ({by})", depth=over[1], cap=over[2], by=_cap_word(over[3]))
+    elif differs := _DIFFERS.fullmatch(why):
+        told = say("{field} differs", field=differs[1])
+    else:
+        told = {"chosen": say("chosen"), "fallback": say("fallback")}.get(why, why)
+    return pair(variant, told) if variant else text
 
 
 # --- for programs ---------------------------------------------------------------------------------
 
 
-def _as_json(person: Person, known: Known | None, settings: Settings, *, traits: bool) -> dict[str, object]:
-    chosen, browser = _chosen(person, known), _in_browser(person)
+def _as_json(person: Person, stored: Stored | None, settings: Settings, *, traits: bool) -> dict[str, object]:
+    known = stored.known if stored else None
+    chosen, browser = _chosen(person, stored), _in_browser(person)
     policy, where = _policy(person, known, settings)
     modes = {
         purpose: capture_mode(policy.unchosen, purpose, before_choice=settings.consent.before_choice)
@@ -235,6 +306,7 @@ def _as_json(person: Person, known: Known | None, settings: Settings, *, traits:
             for one in person.known_by
         ],
         "others": person.others,
+        "erased_at": stored.erased_at if stored else None,
         "store": None if known is None else _stored(known, traits=traits),
         "policy": policy.name,
         "jurisdiction": attrs.asdict(where),

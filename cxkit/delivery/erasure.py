@@ -16,11 +16,12 @@ from typing import Final, Protocol
 import attrs
 import msgspec
 
-from cxkit.codec.frame import NOBODY, Record, erased, pack
+from cxkit.codec.frame import COMMAND, NOBODY, Record, erased, pack
 from cxkit.delivery.segment import HEADER_BYTES, READ_BYTES, Segment, next_frame
 
-__all__ = ["Erasures", "Meant", "erase_in", "find_in", "occurred_by"]
+__all__ = ["Erasures", "Meant", "erase_in", "find_in", "occurred_by", "tells_of_leaving"]
 
+_LEAVING: Final = "io.cxkit.privacy.erased"
 _HEARD: Final = 10_000
 
 
@@ -61,6 +62,23 @@ def occurred_by(payload: bytes, until: datetime) -> bool:
         return _timed.decode(payload).time <= until
     except (msgspec.MsgspecError, TypeError):  # no interaction; a time without a zone
         return True
+
+
+class _Typed(msgspec.Struct):
+    type: str
+
+
+_typed: Final = msgspec.json.Decoder(_Typed)
+
+
+def tells_of_leaving(record: Record) -> bool:
+    """Whether it is the command that erases somebody: nobody's own, so it goes with nobody, and it names them."""
+    if record.type != COMMAND or record.subject != NOBODY or record.governed:
+        return False
+    try:
+        return _typed.decode(record.payload).type == _LEAVING
+    except msgspec.MsgspecError:
+        return False
 
 
 class Erases(Protocol):

@@ -13,7 +13,7 @@ from typing import Final, Literal, Protocol
 import attrs
 
 from cxkit.codec.frame import COMMAND, ERASED, INTERACTION, NOBODY, Record
-from cxkit.delivery.erasure import occurred_by
+from cxkit.delivery.erasure import occurred_by, tells_of_leaving
 from cxkit.model import PURPOSES
 
 __all__ = ["COUNTED_AS", "Answer", "ForExporter", "ForStore", "Judgment", "Verdict", "counted_as", "is_erased"]
@@ -48,6 +48,8 @@ class ForExporter:
     purposes: int
     """Bits of the purposes of the exporter."""
     verdict: Verdict
+    erases: bool = False
+    """Whether it can do something about somebody who leaves. Who cannot is not told their names."""
 
     def anew(self) -> Callable[[Record], Judgment]:
         """A judge for one attempt: of what is alike it is asked once."""
@@ -56,6 +58,8 @@ class ForExporter:
         def judge(record: Record) -> Judgment:
             if record.type == ERASED:
                 return "erased"
+            if not self.erases and tells_of_leaving(record):
+                return "not_ours"
             wanted = self.purposes | 1 << record.own
             if wanted & ~record.purposes:
                 return "not_allowed"

@@ -28,6 +28,7 @@ import attrs
 from cxkit.codec.frame import COMMAND, REPORT, Record
 from cxkit.delivery.cursor import Progress, added
 from cxkit.delivery.dead import DeadLetters
+from cxkit.delivery.erasure import tells_of_leaving
 from cxkit.delivery.expiry import Expiry
 from cxkit.delivery.judging import COUNTED_AS, ForExporter, ForStore, counted_as, is_erased
 from cxkit.delivery.notices import Notices
@@ -336,6 +337,8 @@ class Lane:
     def _bury(self, record: Record, reason: str) -> str:
         """Keep it as a dead letter, unless its person has left meanwhile; as what it is counted."""
         self._notices.refusal(reason)
+        if tells_of_leaving(record):  # it would keep the names of whoever has left; to ask again is to erase again
+            return "unkept.refused"
         why: str
         try:
             why = self._dead.add(

@@ -1,6 +1,6 @@
 """Receipts: what became of an erasure at each exporter.
 
-A lane notes how the commands ended that are nobody's and need nobody's consent, which erasures alone are.
+A lane notes how the commands ended that tell of somebody's leaving.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from typing import Final, Literal
 import attrs
 import msgspec
 
-from cxkit.codec.frame import COMMAND, NOBODY, Record
+from cxkit.codec.frame import Record
+from cxkit.delivery.erasure import tells_of_leaving
 from cxkit.roles import Erasing, Exporter
 
-__all__ = ["Fates", "Receipt", "receipt"]
+__all__ = ["Fates", "Receipt", "erases", "receipt"]
 
 _REMEMBERED: Final = 1000
 _OUTCOMES: Final = ("done", "requested")
@@ -52,13 +53,9 @@ class Fates:
 
     def note(self, record: Record, refused: str | None) -> None:
         """It was delivered, or refused for that reason; what is no erasure is passed over."""
-        if record.type != COMMAND or record.subject != NOBODY or record.governed:
+        if not tells_of_leaving(record):
             return
-        try:
-            id = _named.decode(record.payload).id
-        except msgspec.MsgspecError:
-            return
-        self._ended[id] = refused
+        self._ended[_named.decode(record.payload).id] = refused
         while len(self._ended) > _REMEMBERED:
             del self._ended[next(iter(self._ended))]
 
@@ -71,14 +68,20 @@ class Fates:
         return self._ended.get(command)
 
 
+def erases(exporter: Exporter) -> Literal["done", "requested"] | None:
+    """What an erasure means to an exporter; None: it cannot erase."""
+    said = exporter.erases if isinstance(exporter, Erasing) else None
+    return said if said in _OUTCOMES else None
+
+
 def receipt(command: str, exporter: Exporter, fates: Fates, *, trouble: str) -> Receipt:
     """The receipt of one exporter.
 
     Args:
         trouble: Why its last attempt failed.
     """
-    outcome = exporter.erases if isinstance(exporter, Erasing) else None
-    if outcome not in _OUTCOMES:
+    outcome = erases(exporter)
+    if outcome is None:
         return Receipt(outcome="not erased", why="stays")
     if not fates.ended(command):
         return Receipt(outcome="not erased", why="not_delivered", detail=trouble)

@@ -16,6 +16,7 @@ import shutil
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -23,7 +24,7 @@ import attrs
 
 from cxkit.codec.frame import COMMAND, NOBODY, PRIORITIES, Record, pack
 from cxkit.delivery.cursor import Cursor, Progress, added
-from cxkit.delivery.erasure import Meant, erase_in, find_in
+from cxkit.delivery.erasure import Meant, erase_in, find_in, tells_of_leaving
 from cxkit.delivery.files import LOCK, check_directory, lock, sync_directory
 from cxkit.delivery.forks import let_go
 from cxkit.delivery.segment import (
@@ -159,6 +160,9 @@ class Spool:
         if any(record.type == COMMAND or record.subject != NOBODY for record in records):
             self._last_for_store = first + len(records) - 1
         self._end = (segment.number, segment.end, self.next_sequence)
+        if any(map(tells_of_leaving, records)):
+            with self._guard, suppress(OSError):  # the one that holds their names can go once all have had it
+                self._open_next()
 
     def sync(self) -> None:
         """Put on disk what was appended.

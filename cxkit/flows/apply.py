@@ -95,7 +95,8 @@ class Applier:
                 again = [*contacts, *(left for left, _ in commands[turn:])]
                 some = len(again) + len(rejected) < len(batch)
                 return Outcome.reject(rejected, again=again) if some else Outcome.retry(error.code)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one holds up no other
+                let_through(error)
                 rejected[place] = type(error).__name__
         try:
             self._remember(contacts.values())

@@ -59,8 +59,8 @@ class Bus:
                 logger.warning("cxkit: a listener of the bus failed (%s)", type(error).__name__)
 
 
-_UNTOLD: frozenset[Reason] = frozenset({"weak_evidence", "kiosk"})
-"""No attempt to link: what is only claimed, or is everybody's, never takes part."""
+_UNTOLD: Reason = "weak_evidence"
+"""No attempt to link: what is only claimed never takes part."""
 
 
 def refusals_in(made: object, types: Mapping[str, str]) -> dict[str, str]:
@@ -76,7 +76,7 @@ def refusals_in(made: object, types: Mapping[str, str]) -> dict[str, str]:
         return {}
     if made.dropped is not None:
         return dict.fromkeys(types.values(), made.dropped)
-    return {types[key]: reason for key, reason in made.refused.items() if key in types and reason not in _UNTOLD}
+    return {types[key]: reason for key, reason in made.refused.items() if key in types and reason != _UNTOLD}
 
 
 def names_of(command: Interaction, made: object, written: Mapping[str, int], *, refused: bool) -> tuple[str, ...]:

@@ -23,12 +23,12 @@ import msgspec
 
 from cxkit.capture.scope import Scope
 from cxkit.errors import TokenError
+from cxkit.flows.consent import visitor_may_stay
 from cxkit.flows.desk import Desk
-from cxkit.flows.identify import STITCHING
 from cxkit.model import Choice, Context, Evidence, Identifier, Identity
 from cxkit.model.consent import InferredFrom
 from cxkit.model.context import Actor
-from cxkit.rules.consent import Home, Jurisdiction
+from cxkit.rules.consent import Home, Jurisdiction, denials
 from cxkit.rules.identity import join, without
 
 __all__ = ["pack", "unpack"]
@@ -125,15 +125,9 @@ def unpack(desk: Desk, scope: Scope, carried: str, *, to: str, patience_s: float
     desk.govern(scope)
     desk.recall(scope, patience_s=patience_s)
     if scope.pending:
-        scope.choices = {purpose: made for purpose, made in scope.choices.items() if made[0] == "denied"}
+        scope.choices = denials(scope.choices)
         desk.govern(scope)
-    _leave_behind(scope)
-
-
-def _leave_behind(scope: Scope) -> None:
-    """The visitor's identifier may go with a message only as far as it may be kept now."""
-    signed_in = any(one.evidence == "login" for one in scope.identity.identifiers)
-    if not scope.allowed.recognise or (signed_in and STITCHING not in scope.allowed.granted):
+    if not visitor_may_stay(desk, scope):
         scope.change(identity=without(scope.identity, ["visitor"]))
 
 

@@ -5,7 +5,6 @@ The rule is ``rules.consent``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast, get_args
 
@@ -15,24 +14,24 @@ from cxkit.capture.scope import Scope
 from cxkit.codec.typed import converter
 from cxkit.errors import InvalidInteractionError, nearest
 from cxkit.flows.desk import Desk
-from cxkit.flows.documents import consent_doc, keys_of, written
+from cxkit.flows.documents import consent_doc, keys_of, with_consent
 from cxkit.flows.identify import STITCHING
-from cxkit.flows.known import Known
+from cxkit.flows.known import Choices, Known
 from cxkit.flows.people import alive
 from cxkit.flows.reading import Reading
+from cxkit.flows.telling import misplaced
 from cxkit.keyring import Keyring
 from cxkit.model import JSON, PURPOSES, Choice, Consent, Identity, Interaction, Notice, TouchpointSpec, purpose_bits
 from cxkit.model.consent import Method
-from cxkit.rules.consent import MAX_SIGNAL_CHARS, all_named, policy_named, record, said, unobjected
+from cxkit.rules.consent import MAX_SIGNAL_CHARS, all_named, denials, policy_named, record, said, unobjected
 from cxkit.rules.identity import join, without
 
-__all__ = ["CONSENT_CHANGED", "answer", "choose", "consented", "declare", "signalled"]
+__all__ = ["CONSENT_CHANGED", "answer", "choose", "consented", "declare", "signalled", "visitor_may_stay"]
 
 CONSENT_CHANGED = TouchpointSpec(name="consent.changed", kind="consent", purpose="necessary", priority="critical")
 
 _MAX_WORD_CHARS: Final = 200
 _notice: Final = converter(Notice)
-_PLACE: Final = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 
 
 def answer(
@@ -74,32 +73,37 @@ def choose(
     scope.choices = {**earlier, **made}
     scope.despite_gpc = scope.gpc
     _obey(desk, scope)
-    concerned = [join(before, scope.identity.identifiers, types=desk.identifying.types)]
-    if aside is not None and aside not in concerned[0].identifiers:
-        concerned.append(Identity(identifiers=(aside,)))  # a command of its own: it must not link the two
+    told = _told(scope, choices, method=method, notice=notice)
+    bits = purpose_bits(granted | scope.allowed.granted)
+    both = join(before, scope.identity.identifiers, types=desk.identifying.types)
+    id = _recorded(desk, scope, both, made, told=told, purposes=bits)
+    if aside is not None and aside not in both.identifiers:  # a command of its own: it must not link the two
+        _recorded(desk, scope, Identity(identifiers=(aside,)), made, told=told, purposes=bits)
+    return id
+
+
+def _recorded(
+    desk: Desk, scope: Scope, identity: Identity, made: Choices, *, told: Mapping[str, JSON], purposes: int
+) -> str | None:
+    """The command that records choices under the identifiers of one identity."""
+    denied = denials(made)
 
     def shows(known: Known, /, *, id: str, at: Any) -> Known:
         return known.chose(made)
 
     def claimed(known: Known, /, *, id: str, at: Any) -> Known:
-        return known.chose({purpose: one for purpose, one in made.items() if one[0] == "denied"})
+        return known.chose(denied)
 
-    told = _told(scope, choices, method=method, notice=notice)
-    bits = purpose_bits(granted | scope.allowed.granted)
-    ids = [
-        desk.command(
-            CONSENT_CHANGED,
-            scope,
-            identity=identity,
-            properties=told,
-            purposes=bits,
-            shows=shows,
-            claimed=claimed,
-            governed=False,
-        )
-        for identity in concerned
-    ]
-    return ids[0]
+    return desk.command(
+        CONSENT_CHANGED,
+        scope,
+        identity=identity,
+        properties=told,
+        purposes=purposes,
+        shows=shows,
+        claimed=claimed,
+        governed=False,
+    )
 
 
 def declare(desk: Desk, scope: Scope, *, residence: str | None, minor: bool) -> None:
@@ -111,9 +115,8 @@ def declare(desk: Desk, scope: Scope, *, residence: str | None, minor: bool) -> 
     code = scope.home.declared if residence is None else str(residence)[:64].strip().upper()
     scope.home = attrs.evolve(scope.home, declared=code, minor=minor or scope.home.minor)
     _obey(desk, scope)
-    if residence is not None and not _PLACE.fullmatch(code or ""):
-        what, fix = "a residence is not an ISO 3166 code", 'name the country, and its part after a dash: "US-CA"'
-        raise InvalidInteractionError(what, fix=fix, code="CX3127")
+    if residence is not None and (wrong := misplaced(code)) is not None:
+        raise wrong
 
 
 def signalled(desk: Desk, scope: Scope, texts: Mapping[str, str]) -> str | None:
@@ -150,16 +153,14 @@ def consented(reading: Reading, keyring: Keyring, command: Interaction) -> None:
         ValueError: It is no choice.
     """
     choices = cast("Mapping[str, Choice]", command.properties["choices"])
-    denied: dict[str, Choice] = {purpose: choice for purpose, choice in choices.items() if choice == "denied"}
+    denied = denials(choices)
     vouched = {key: one.proven for key, one in keys_of(keyring, command.identity).items()}
     lawful = {key: choices if proven else denied for key, proven in vouched.items()}
     keys = alive(reading, [key for key in vouched if lawful[key]], command.occurred_at)
     bodies = reading.get(map(consent_doc, keys))
     for key in keys:
         name = consent_doc(key)
-        records = cast("list[Any]", bodies.get(name, {}).get("records", []))
-        if not any(one["id"] == command.id for one in records):
-            reading.put(name, {"records": [*records, written(_record(command, lawful[key]))]})
+        reading.put(name, with_consent(bodies.get(name), _record(command, lawful[key])))
 
 
 def _record(command: Interaction, choices: Mapping[str, Choice]) -> Consent:
@@ -215,13 +216,18 @@ def _recognise(desk: Desk, scope: Scope) -> None:
         scope.change(identity=without(scope.identity, ["visitor"]))
         scope.aside = None
         return
-    signed_in = any(one.evidence == "login" for one in scope.identity.identifiers)
-    if signed_in and (desk.identifying.kiosk or STITCHING not in scope.allowed.granted):
+    if not visitor_may_stay(desk, scope):
         return
     visitor = scope.identity.get("visitor") or scope.aside or (scope.issue_visitor and scope.issue_visitor())
     scope.aside = None
     if visitor:
         scope.change(identity=join(scope.identity, [visitor], types=desk.identifying.types))
+
+
+def visitor_may_stay(desk: Desk, scope: Scope) -> bool:
+    """Whether a visitor's identifier may be kept, and beside whoever is signed in."""
+    together = not desk.identifying.kiosk and STITCHING in scope.allowed.granted
+    return scope.allowed.recognise and (together or not scope.identity.signed_in)
 
 
 def _known(purposes: Iterable[str], *, needed: bool) -> tuple[list[str], InvalidInteractionError | None]:

@@ -77,7 +77,7 @@ def _attributes(scope: Scope, known: Known, now: datetime) -> dict[str, JSON]:
         "device": context.device.type if context.device else None,
         "route": context.page.route if context.page else None,
         "returning": scope.returning or known.person is not None,
-        "known": any(one.evidence == "login" for one in scope.identity.identifiers),
+        "known": scope.identity.signed_in,
         "traits": known.values(now),
     }
 

@@ -18,12 +18,12 @@ from cxkit.capture.stamp import moment
 from cxkit.codec import NOBODY
 from cxkit.codec.frame import INTERACTION
 from cxkit.flows.documents import keys_of
-from cxkit.flows.known import Known, later
+from cxkit.flows.known import Known
 from cxkit.flows.view import View
 from cxkit.keyring import Keyring
 from cxkit.model import JSON, PURPOSES, Context, Identity, TouchpointSpec, purpose_bits
 from cxkit.roles import Decider, SignalReader, Store
-from cxkit.rules.consent import Home, Jurisdiction, Policy, allowed, governing, unexpired, unobjected
+from cxkit.rules.consent import Home, Jurisdiction, Policy, allowed, governing, later, unexpired, unobjected
 from cxkit.rules.identity import Identifying
 from cxkit.rules.preferences import Sending
 
@@ -57,6 +57,8 @@ class Desk:
     """Whether the policy is that of the person's region."""
     readers: tuple[SignalReader, ...] = ()
     identifying: Identifying = attrs.field(factory=Identifying)
+    undeclared: set[str] = attrs.field(factory=set)
+    """Types of identifiers that a login proved and nobody declared: each is told of once."""
     tried: set[frozenset[str]] = attrs.field(factory=set)
     """Keys of several people that this process has seen together, and let the graph judge."""
 
@@ -113,6 +115,13 @@ class Desk:
             if scope.held:
                 self.intake.settle(scope)
         return known
+
+    def leave_person(self, scope: Scope) -> None:
+        """Let nothing of the person stay in the scope: whoever comes next on this device is a new visitor."""
+        scope.leave_person()
+        self.govern(scope)
+        if scope.allowed.recognise and scope.issue_visitor is not None:
+            scope.change(identity=Identity(identifiers=(scope.issue_visitor(),)))
 
     def _home(self, scope: Scope, known: Known | None) -> Home:
         """Where the scope's person is at home, as far as their account says."""

@@ -7,7 +7,7 @@ that showed, and whoever names that device alone what is from after it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -29,6 +29,7 @@ from cxkit.flows.documents import (
     consents_in,
     history_doc,
     identifier_doc,
+    key_of,
     owned_in,
     preference_doc,
     read,
@@ -38,7 +39,9 @@ from cxkit.flows.documents import (
     tombstone_in,
 )
 from cxkit.flows.erase import keys_of_person, owners_of
+from cxkit.flows.operate import MERGED
 from cxkit.flows.reading import Reading
+from cxkit.keyring import Keyring
 from cxkit.model import JSON, Consent, Evidence, GlobalStop, Identifier, Interaction, Preference, Recent, Suppression
 from cxkit.model.profile import How, Provenance
 from cxkit.rules.consent import chained
@@ -54,6 +57,7 @@ __all__ = [
     "Theirs",
     "dead_letters",
     "disclose",
+    "names_another",
     "spooled",
     "theirs",
 ]
@@ -336,3 +340,12 @@ def _letters(path: Path, who: Theirs) -> Iterator[Refused]:
                 yield Refused(exporter=exporter_of(path), at=piece.letter.at, interaction=one)
     finally:
         os.close(opened[0])
+
+
+def names_another(keys: Collection[str], keyring: Keyring, one: Interaction) -> bool:
+    """Whether it is a merge with somebody who has been parted from them since."""
+    said = one.properties.get("with")
+    if one.name != MERGED.name or not isinstance(said, dict):
+        return False
+    other = Identifier(type=str(said.get("type")), value=str(said.get("value")), evidence="claim")
+    return key_of(keyring, other) not in keys

@@ -35,6 +35,7 @@ __all__ = [
     "Life",
     "consent_doc",
     "consents_in",
+    "consents_written",
     "history_doc",
     "identifier_doc",
     "key_of",
@@ -45,6 +46,7 @@ __all__ = [
     "sent_doc",
     "suppression_doc",
     "tombstone_doc",
+    "with_consent",
 ]
 
 Body = Mapping[str, JSON]
@@ -162,4 +164,20 @@ def tombstone_in(body: Body) -> Tombstone:
 
 def consents_in(bodies: Iterable[Body]) -> list[Consent]:
     """The choices over several consent documents."""
-    return [read(record, Consent) for body in bodies for record in cast("list[Any]", body.get("records", []))]
+    return [read(record, Consent) for body in bodies for record in _records_in(body)]
+
+
+def consents_written(records: Iterable[Consent]) -> Body | None:
+    """The consent document that holds these; None if there are none."""
+    rows: list[JSON] = [written(one) for one in records]
+    return {"records": rows} if rows else None
+
+
+def with_consent(body: Body | None, record: Consent) -> Body:
+    """A consent document with one more; as it was if that is in it."""
+    held = _records_in(body or {})
+    return {"records": held if any(one["id"] == record.id for one in held) else [*held, written(record)]}
+
+
+def _records_in(body: Body) -> list[Any]:
+    return cast("list[Any]", body.get("records", []))

@@ -23,6 +23,7 @@ from cxkit.flows.documents import (
     Life,
     consent_doc,
     consents_in,
+    consents_written,
     history_doc,
     identifier_doc,
     keys_of,
@@ -42,7 +43,8 @@ from cxkit.flows.known import Known
 from cxkit.flows.people import read_lives
 from cxkit.flows.reading import Reading
 from cxkit.keyring import Keyring
-from cxkit.model import PURPOSES, Choice, Identity, Interaction, TouchpointSpec, purpose_bits
+from cxkit.model import PURPOSES, Identity, Interaction, TouchpointSpec, purpose_bits
+from cxkit.rules.consent import denials
 from cxkit.rules.identity import Owned, Tombstone, anonymous
 from cxkit.rules.profile import History
 
@@ -94,10 +96,7 @@ def leave(desk: Desk, scope: Scope | None, keys: Iterable[str]) -> None:
     theirs = frozenset(keys)
     while scope is not None:
         if not theirs.isdisjoint(keys_of(desk.keyring, scope.identity)):
-            scope.leave_person()
-            desk.govern(scope)
-            if scope.allowed.recognise and scope.issue_visitor is not None:
-                scope.change(identity=Identity(identifiers=(scope.issue_visitor(),)))
+            desk.leave_person(scope)
         scope = scope.parent
 
 
@@ -205,13 +204,11 @@ def _nobody_elses(reading: Reading, told: Iterable[str], keys: Iterable[str]) ->
 
 def _refusals(body: Body) -> Body | None:
     """Of the choices the denials that hold, and nothing of where and how they were made."""
-    left = []
-    for one in consents_in([body]):
-        denied: dict[str, Choice] = {name: choice for name, choice in one.choices.items() if choice == "denied"}
-        if denied:
-            plain = attrs.evolve(one, choices=denied, touchpoint=None, channel=None, notice=None, signals={})
-            left.append(written(plain))
-    return {"records": cast("Any", left)} if left else None
+    return consents_written(
+        attrs.evolve(one, choices=denied, touchpoint=None, channel=None, notice=None, signals={})
+        for one in consents_in([body])
+        if (denied := denials(one.choices))
+    )
 
 
 def _refused_topics(body: Body) -> Body | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
+import functools
+import logging
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 import msgspec
 
 from cxkit.capture.interruption import let_through
 from cxkit.capture.scope import Scope
-from cxkit.errors import InvalidInteractionError
+from cxkit.errors import InvalidInteractionError, nearest
 from cxkit.flows.desk import GOVERNING, Desk
 from cxkit.flows.documents import (
     Ledger,
@@ -25,10 +28,12 @@ from cxkit.flows.documents import (
 from cxkit.flows.known import Known
 from cxkit.flows.people import read_lives, write_resolution
 from cxkit.flows.reading import Reading
-from cxkit.flows.telling import clean_traits, told, traits_in
+from cxkit.flows.telling import clean_traits, told, traits_in, untold
 from cxkit.keyring import Keyring
 from cxkit.model import JSON, Blocked, Evidence, Identifier, Identity, Interaction, TouchpointSpec, Trait, purpose_bits
+from cxkit.model.identity import EVIDENCE
 from cxkit.rules.identity import (
+    SESSIONS,
     TYPES,
     Identifying,
     Resolution,
@@ -44,6 +49,8 @@ from cxkit.rules.identity import (
 
 __all__ = ["IDENTIFIED", "IGNORED", "STITCHING", "identified", "identifiers_of", "identify", "linkable", "usable"]
 
+logger = logging.getLogger("cxkit")
+
 IDENTIFIED = TouchpointSpec(name="identity.identified", kind="identity", purpose="necessary", priority="critical")
 IGNORED = TouchpointSpec(name="identity.ignored", kind="identity", purpose="necessary", priority="low")
 """An identifier that identifies nobody was left out: its type, and why."""
@@ -53,10 +60,18 @@ _MOST: Final = 10**256
 _TRIED: Final = 10_000
 _NOT_STITCHED: Final = Blocked(gate="identity", purpose=STITCHING, reason="not_allowed")
 _TYPE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_MISSPELT: Final = 0.81
+"""From this ratio on a type is another one misspelt: ``e_mail`` is, and ``customer_id`` is none of ours."""
+_MOST_TOLD: Final = 64
+_GIVEN: Final[Mapping[str, str]] = {
+    "email": 'give one whole address, like "nancy@example.com", and none when there is none',
+    "phone": 'give the whole number with its country, like "+33 6 39 98 12 34", and none when there is none',
+}
+"""What to give for a type that has a form of its own."""
 
 
 def identify(
-    desk: Desk, scope: Scope, *, identifiers: Mapping[str, str | int], traits: Mapping[str, Any], patience_s: float
+    desk: Desk, scope: Scope, *, identifiers: Mapping[str, str | int], traits: object, patience_s: float
 ) -> str | None:
     """Join what was proven (a login) to the scope, and record it.
 
@@ -64,16 +79,32 @@ def identify(
     recorded again. Without consent to ``identity_stitching`` the visitor's own identifier is set
     aside: nothing captured carries both. A login of somebody else ends the earlier one.
 
+    Args:
+        traits: Their names and values.
+
     Raises:
-        InvalidInteractionError: An identifier identifies nobody ("null", "0", ...). The others count all the same.
+        InvalidInteractionError: An identifier identifies nobody ("null", "0", ...), or has a misspelt type; the traits
+            are none, or the residence among them. The others count all the same.
     """
     proven, wrong = usable(desk, scope, identifiers, evidence="login")
+    _tell_undeclared(desk, proven)
     id = None
+    faulty = untold(traits)
     if proven or wrong is None:
-        id = _identify(desk, scope, proven, clean_traits(traits), patience_s=patience_s)
-    if wrong is not None:
+        told_of = clean_traits(traits if isinstance(traits, Mapping) else {})
+        id = _identify(desk, scope, proven, told_of, patience_s=patience_s)
+    if (wrong := wrong or faulty) is not None:
         raise wrong
     return id
+
+
+def _tell_undeclared(desk: Desk, proven: Iterable[Identifier]) -> None:
+    """Once for each type: it may be a trait that was given as an identifier, and then links whoever shares it."""
+    for type in sorted({one.type for one in proven} - desk.identifying.types.keys() - desk.undeclared):
+        if len(desk.undeclared) < _MOST_TOLD:
+            desk.undeclared.add(type)
+            what = 'cxkit: "%s" is no declared identifier type; did you mean traits={"%s": ...}?'
+            logger.warning(what, type, type)
 
 
 def _identify(
@@ -187,9 +218,16 @@ def linkable(desk: Desk, identity: Identity) -> Identity:
 def usable(
     desk: Desk, scope: Scope, values: Mapping[str, str | int], *, evidence: Evidence
 ) -> tuple[list[Identifier], InvalidInteractionError | None]:
-    """Those that may identify somebody, and what is wrong with the rest, which is captured as ignored."""
+    """Those that may identify somebody, and what is wrong with the rest, which is captured as ignored.
+
+    With an evidence that there is not they are claims: to refuse something needs no more.
+    """
     found: list[Identifier] = []
     wrong = None
+    if evidence not in EVIDENCE:
+        fix = nearest(str(evidence)[:64], EVIDENCE)
+        wrong = InvalidInteractionError("there is no such evidence", fix=fix, code="CX3132")
+        evidence = "claim"
     for type, value in values.items():
         try:
             found += identifiers_of(desk.keyring, {type: value}, evidence=evidence, declared=desk.identifying)
@@ -211,7 +249,8 @@ def identifiers_of(
     """Identifiers in the one form in which they are kept; of a contact, its keyed hash.
 
     Raises:
-        InvalidInteractionError: One identifies nobody, has a type that is no word, or cannot be known in this way.
+        InvalidInteractionError: One identifies nobody, has a type that is no word or a known one misspelt, or cannot
+            be known in this way.
     """
     found = []
     for type, value in values.items():
@@ -225,16 +264,29 @@ def identifiers_of(
             raise InvalidInteractionError(
                 "a visitor is known by a cookie, never by a login", fix="leave the visitor out", code="CX3125"
             )
+        if type not in declared.types and (meant := _meant(type, tuple(declared.types))) is not None:
+            raise InvalidInteractionError(
+                f'"{type}" is no declared type of identifier',
+                fix=f'did you mean "{meant}"? If not, declare it: [identity.types.{type}]',
+                code="CX3129",
+            )
         text = normalise(type, _text(value), blocked=declared.blocked)
         if text is None:
-            raise InvalidInteractionError(
-                f'the value given as "{type}" identifies nobody',
-                fix="identify with a real, stable id as text, and not at all when there is none",
-                code="CX3120",
-            )
+            fix = "identify with a real, stable id as text, and not at all when there is none"
+            what = f'the value given as "{type}" identifies nobody'
+            raise InvalidInteractionError(what, fix=_GIVEN.get(type, fix), code="CX3120")
         kept = keyring.identifier_key(type, text).hex() if type in keyring.contacts else text
         found.append(Identifier(type=type, value=kept, evidence=evidence))
     return found
+
+
+@functools.lru_cache(maxsize=256)
+def _meant(type: str, types: tuple[str, ...]) -> str | None:
+    """The type that is meant by one which is nearly it: a letter more or less, or the same in another order."""
+    if type in SESSIONS:
+        return None
+    shuffled = [one for one in types if sorted(one) == sorted(type)]
+    return next(iter(shuffled or difflib.get_close_matches(type, types, n=1, cutoff=_MISSPELT)), None)
 
 
 def _text(value: object) -> str:

@@ -22,11 +22,11 @@ from cxkit.flows.documents import (
 from cxkit.flows.letterbox import Letterbox
 from cxkit.model import JSON, Choice, Consent, Trait
 from cxkit.roles import Store
-from cxkit.rules.consent import choices_of, ends
+from cxkit.rules.consent import choices_of, denials, ends, later
 from cxkit.rules.identity import Owned, Person, Tombstone, anonymous, people_of
 from cxkit.rules.profile import Traits, values, with_traits
 
-__all__ = ["Choices", "Known", "later", "read_known"]
+__all__ = ["Choices", "Known", "read_known"]
 
 Choices = Mapping[str, tuple[Choice, datetime]]
 """Purpose to choice, and when it was made."""
@@ -110,19 +110,8 @@ class Known:
 
     def refusals_only(self) -> Known:
         """What holds although it may be out of date: whoever granted something may have withdrawn it since."""
-        denied = {purpose: made for purpose, made in self.choices.items() if made[0] == "denied"}
         alone = self.alone and self.alone.refusals_only()
-        return attrs.evolve(self, traits=Traits(), choices=denied, alone=alone, stale=True)
-
-
-def later(one: Choices, other: Choices) -> dict[str, tuple[Choice, datetime]]:
-    """The later choice for each purpose; of two at one moment the denial."""
-    choices = dict(one)
-    for purpose, new in other.items():
-        held = choices.get(purpose)
-        if held is None or (new[1], new[0] == "denied") >= (held[1], held[0] == "denied"):
-            choices[purpose] = new
-    return choices
+        return attrs.evolve(self, traits=Traits(), choices=denials(self.choices), alone=alone, stale=True)
 
 
 def read_known(store: Store, keys: Sequence[str], now: datetime) -> dict[str, Known]:

@@ -11,7 +11,7 @@ from cxkit.flows.desk import Desk
 from cxkit.flows.documents import keys_of
 from cxkit.flows.identify import linkable, usable
 from cxkit.flows.known import Known
-from cxkit.model import Identity, TouchpointSpec, purpose_bits
+from cxkit.model import TouchpointSpec, purpose_bits
 from cxkit.rules.identity import join
 
 __all__ = ["LINKED", "LOGGED_OUT", "link", "logout"]
@@ -63,7 +63,4 @@ def logout(desk: Desk, scope: Scope) -> None:
     What was chosen in this browser, and its objection (``Sec-GPC``), are the device's and hold on.
     """
     desk.intake.capture(scope, LOGGED_OUT, {}, occurrence())
-    scope.leave_person()
-    desk.govern(scope)
-    if scope.allowed.recognise and scope.issue_visitor is not None:
-        scope.change(identity=Identity(identifiers=(scope.issue_visitor(),)))
+    desk.leave_person(scope)

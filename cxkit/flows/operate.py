@@ -16,6 +16,8 @@ from cxkit.flows.documents import (
     Ledger,
     Life,
     consent_doc,
+    consents_in,
+    consents_written,
     identifier_doc,
     key_of,
     keys_of,
@@ -150,10 +152,10 @@ def _settle_consent(reading: Reading, parting: Parting, merge: Merge) -> None:
     """They disagree no longer, for they are two: what the merge left open is closed."""
     people = (parting.survivor, *parting.restored)
     for name, body in reading.get(consent_doc(link.key) for one in people if one for link in one.links).items():
-        records = cast("list[Any]", body.get("records", []))
-        left = [one for one in records if (one["id"], one.get("method")) != (merge.command, "merge")]
-        if left != records:
-            reading.put(name, {"records": left} if left else None)
+        made = consents_in([body])
+        left = [one for one in made if (one.id, one.method) != (merge.command, "merge")]
+        if left != made:
+            reading.put(name, consents_written(left))
 
 
 def _emptied(row: Merge) -> Merge:

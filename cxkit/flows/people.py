@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import cast
 
 from cxkit.flows.documents import (
     Ledger,
@@ -19,6 +18,7 @@ from cxkit.flows.documents import (
     person_doc,
     tombstone_doc,
     tombstone_in,
+    with_consent,
     written,
 )
 from cxkit.flows.reading import Reading
@@ -34,12 +34,8 @@ __all__ = ["alive", "read_ahead", "read_lives", "write_resolution"]
 def alive(reading: Reading, keys: Iterable[str], at: datetime) -> list[str]:
     """Those that were not erased after that moment, nor so that they may not come back."""
     names = {tombstone_doc(key): key for key in keys}
-    graves = {name: tombstone_in(body) for name, body in reading.get(names).items()}
-    gone = {
-        names[name]
-        for name, grave in graves.items()
-        if at <= grave.erased_at or (grave.suppress and (grave.until is None or at < grave.until))
-    }
+    graves = {names[name]: tombstone_in(body) for name, body in reading.get(names).items()}
+    gone = {key for key, grave in graves.items() if grave.covers(at) or grave.bars(at)}
     return [key for key in names.values() if key not in gone]
 
 
@@ -134,5 +130,4 @@ def _write_merge(reading: Reading, found: Resolution, lives: Mapping[str, Life],
     conflict = merged(*sides, id=row.command, at=row.at)
     if conflict is not None:
         name = names[mine[0]]
-        records = cast("list[JSON]", bodies[name]["records"]) if name in bodies else []
-        reading.put(name, {"records": [*records, written(conflict)]})
+        reading.put(name, with_consent(bodies.get(name), conflict))

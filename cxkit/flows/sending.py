@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+import functools
 from collections.abc import Mapping
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, get_args
 
 from cxkit.capture.scope import Scope
@@ -107,10 +109,12 @@ def may_send(
     Where that cannot be known now, it is to be asked again in a minute: ``Deferred`` with the reason ``unknown``.
 
     Args:
-        timezone: The person's; by default the scope's, else the one they told us.
+        timezone: The person's; by default the scope's, else the one they told us. Where there is no such zone, it is
+            not known whether it is night there; what is transactional goes out at any hour.
 
     Raises:
-        InvalidInteractionError: A word is wrong; or, in strict mode, the topic is not declared.
+        InvalidInteractionError: A word is wrong; or, in strict mode, the topic is not declared, or there is no such
+            time zone.
     """
     check_words(topic=topic, channel=channel)
     answer: Clear | Blocked | Deferred
@@ -135,11 +139,13 @@ def _asked(
     desk: Desk, scope: Scope, topic: Topic, channel: str, timezone: str | None, patience_s: float
 ) -> Clear | Blocked | Deferred:
     now = desk.intake.stamper.now()
+    later = Deferred(not_before=now + _ASK_AGAIN, reason="unknown")
     known = desk.known(scope, patience_s=patience_s)
     box = None if known is None or known.stale else _opened(desk, known, scope, patience_s)
     if known is None or box is None:
-        return Deferred(not_before=now + _ASK_AGAIN, reason="unknown")
-    return rule.may_send(
+        return later
+    zone = _named(desk, timezone) if timezone else _zone(desk, scope.context.timezone, known.values(now).get("timezone"))
+    answer = rule.may_send(
         topic=topic,
         channel=channel,
         now=now,
@@ -148,8 +154,10 @@ def _asked(
         sent=box.sent,
         caps=desk.sending.caps,
         quiet=desk.sending.quiet,
-        zone=_zone(timezone, scope.context.timezone, known.values(now).get("timezone")),
+        zone=UTC if timezone and zone is None else zone,
     )
+    nowhere = timezone and zone is None and topic.kind != "transactional"
+    return later if nowhere and not isinstance(answer, Blocked) else answer
 
 
 def _opened(desk: Desk, known: Known, scope: Scope, patience_s: float) -> Letterbox | None:
@@ -178,14 +186,38 @@ def _written_to(type: str) -> bool:
     return type in CONTACTS or type == "push_token" or type not in TYPES
 
 
-def _zone(*names: object) -> tzinfo | None:
-    """The first of these that is one."""
-    for name in names:
-        if isinstance(name, str) and name:
-            from zoneinfo import ZoneInfo  # 4 ms that most do without
+def _named(desk: Desk, timezone: object) -> tzinfo | None:
+    """The zone that the app named; if it is none, that is an error, and no other is taken for it."""
+    zone = _zone_of(timezone)
+    if zone is None:
+        fix = _nearest_zone(str(timezone)[:64])
+        desk.intake.note(InvalidInteractionError("there is no time zone of that name", fix=fix, code="CX3144"))
+    return zone
 
-            try:
-                return ZoneInfo(name)
-            except (ValueError, OSError, KeyError):  # not a zone, or none that this machine knows
-                continue
+
+def _zone(desk: Desk, *names: object) -> tzinfo | None:
+    """The first of these that is one."""
+    for name in filter(None, names):
+        zone = _zone_of(name)
+        if zone is not None:
+            return zone
+        what, fix = "there is no time zone of that name", 'name it like "Europe/Paris"'  # theirs is not told to a log
+        desk.intake.spoilt("a time zone", InvalidInteractionError(what, fix=fix, code="CX3144"))
     return None
+
+
+def _zone_of(name: object) -> tzinfo | None:
+    from zoneinfo import ZoneInfo  # 4 ms that most do without
+
+    try:
+        return ZoneInfo(name) if isinstance(name, str) else None
+    except (ValueError, OSError, KeyError):  # not a zone, or none that this machine knows
+        return None
+
+
+@functools.lru_cache(maxsize=64)
+def _nearest_zone(name: str) -> str:
+    from zoneinfo import available_timezones
+
+    close = difflib.get_close_matches(name, available_timezones(), n=1)
+    return f'did you mean "{close[0]}"?' if close else 'name it like "Europe/Paris"'

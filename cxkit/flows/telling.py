@@ -6,6 +6,7 @@ adds to, collects or only observes stands in the list ``changes``, for nobody mu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
@@ -15,11 +16,13 @@ import msgspec
 from cxkit.capture.redact import Redactor
 from cxkit.capture.sanitise import sanitise
 from cxkit.codec.typed import converter
+from cxkit.errors import InvalidInteractionError
 from cxkit.model import JSON, Trait
 
-__all__ = ["clean_traits", "told", "traits_in"]
+__all__ = ["clean_traits", "misplaced", "told", "traits_in", "untold"]
 
 _CHANGES: Final = "changes"
+_PLACE: Final = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 
 
 class _Change(msgspec.Struct, omit_defaults=True):
@@ -38,6 +41,24 @@ def clean_traits(traits: Mapping[str, Any]) -> dict[str, Trait]:
     given = {name: one if isinstance(one, Trait) else Trait(value=one) for name, one in traits.items()}
     values = sanitise({name: one.value for name, one in given.items()}, redactor=Redactor()).properties
     return {name: attrs.evolve(given[name], value=value) for name, value in values.items() if name in given}
+
+
+def misplaced(residence: object) -> InvalidInteractionError | None:
+    """What is wrong with a residence that is no ISO 3166 code; None if it is one."""
+    if isinstance(residence, str) and _PLACE.fullmatch(residence.strip().upper()):
+        return None
+    what, fix = "a residence is not an ISO 3166 code", 'name the country, and its part after a dash: "US-CA"'
+    return InvalidInteractionError(what, fix=fix, code="CX3127")
+
+
+def untold(traits: object) -> InvalidInteractionError | None:
+    """What is wrong with what the app gives for traits; None if nothing is."""
+    if not isinstance(traits, Mapping):
+        what, fix = "the traits are not names with values", 'give a mapping: traits={"plan": "gold"}'
+        return InvalidInteractionError(what, fix=fix, code="CX3131")
+    residence = traits.get("residence")
+    residence = residence.value if isinstance(residence, Trait) else residence
+    return None if residence is None else misplaced(residence)
 
 
 def told(traits: Mapping[str, Trait]) -> dict[str, JSON]:

@@ -16,6 +16,7 @@ from cxkit.delivery.dead import DeadLetters
 from cxkit.delivery.engine import SpoolLimits
 from cxkit.delivery.judging import ForExporter, ForStore, Verdict
 from cxkit.delivery.lane import Lane, LaneLimits
+from cxkit.delivery.receipts import erases
 from cxkit.errors import ConfigurationError, CXError, PluginError, nearest
 from cxkit.keyring import Keyring
 from cxkit.model import ExperienceSpec, Topic, purpose_bits
@@ -354,6 +355,10 @@ def build_lanes(
             max_records=table.max_batch_records,
             max_bytes=table.max_batch_bytes,
         )
-        judging = ForExporter(purposes=purpose_bits(table.purposes or exporter.purposes), verdict=verdict)
+        judging = ForExporter(
+            purposes=purpose_bits(table.purposes or exporter.purposes),
+            verdict=verdict,
+            erases=erases(exporter) is not None,
+        )
         lanes.append(make(name, exporter, limits=limits, judging=judging, dead=DeadLetters(dead, name, token)))
     return lanes

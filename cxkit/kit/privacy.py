@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,7 @@ from cxkit.delivery.kept import Found, erase_kept, find_kept
 from cxkit.delivery.receipts import Receipt
 from cxkit.errors import InvalidInteractionError, LocalFileError, StoreError
 from cxkit.flows.desk import Desk
-from cxkit.flows.disclose import Disclosure, Refused, Theirs, dead_letters, spooled, theirs
+from cxkit.flows.disclose import Disclosure, Refused, Theirs, dead_letters, names_another, spooled, theirs
 from cxkit.flows.disclose import disclose as disclose_flow
 from cxkit.flows.documents import Body, key_of, keys_of, tombstone_doc, tombstone_in
 from cxkit.flows.erase import erase as erase_flow
@@ -41,6 +42,7 @@ __all__ = ["Erasure", "Holdings", "Premises", "Stage", "disclose", "erase", "fin
 
 _SETTLE_S: Final = 2.0
 """How long at most to wait for what is on its way to the store, before it is asked."""
+_SPOOLED_S: Final = 1.0
 _STEP_S: Final = 0.05
 _LONGEST_STEP_S: Final = 1.0
 
@@ -168,11 +170,12 @@ def disclose(place: Premises, identity: Identity) -> Disclosure:
         values={key: one.value for key, one in names.items() if one.type not in place.desk.keyring.contacts},
         now=place.desk.intake.stamper.now(),
     )
+    others = partial(names_another, subject.who.keys, place.desk.keyring)
     return attrs.evolve(
         told,
-        spooled=tuple(subject.spooled),
-        dead_letters=tuple(subject.letters),
-        local=None if subject.local is None else tuple(subject.local),
+        spooled=tuple(one for one in subject.spooled if not others(one)),
+        dead_letters=tuple(one for one in subject.letters if not others(one.interaction)),
+        local=None if subject.local is None else tuple(one for one in subject.local if not others(one)),
         unread=subject.unread,
     )
 
@@ -314,7 +317,8 @@ def erase(
     settled = engine is not None and command is not None and engine.settle(STORE_LANE, _left(deadline))
     buried_at = _buried_at(place, names, now) if settled else None
     if engine is None or command is None or buried_at is None:
-        return Erasure(committed=False, command=command, held=held, left=_look(place, subject, engine))
+        kept = command if _is_spooled(place) else None
+        return Erasure(committed=False, command=kept, held=held, left=_look(place, subject, engine))
     done = _erased(place, subject, engine, command, deadline, until=buried_at, stage=stage)
     return attrs.evolve(done, held=held)
 
@@ -344,6 +348,14 @@ def _erased(
         receipts=receipts,
         unreached=_unreached(place, receipts),
     )
+
+
+def _is_spooled(place: Premises) -> bool:
+    """Whether all that was captured is written down by now, or in a moment: only then is it sure to follow."""
+    deadline = time.monotonic() + _SPOOLED_S
+    while place.desk.intake.queued and _left(deadline):
+        time.sleep(_STEP_S)
+    return not place.desk.intake.queued
 
 
 def _left(deadline: float) -> float:

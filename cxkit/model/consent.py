@@ -9,13 +9,11 @@ from typing import Final, Literal, get_args
 import attrs
 
 __all__ = [
-    "PERMITTING",
     "PURPOSES",
     "Answer",
     "Blocked",
     "Choice",
     "Consent",
-    "ConsentStatus",
     "GlobalStop",
     "Notice",
     "Preference",
@@ -41,17 +39,6 @@ Method = Literal["accept", "reject", "save", "dismiss", "gpc", "one_click", "imp
 Mechanism = Literal["opt_in", "opt_out", "notice_only"]
 InferredFrom = Literal["declared", "account", "geo", "unknown"]
 Gate = Literal["capture", "identity", "decision", "export", "send"]
-
-ConsentStatus = Literal[
-    "unknown", "requested", "deferred", "given", "renewed", "refused", "withdrawn", "revoked", "expired", "invalidated"
-]
-"""The W3C Data Privacy Vocabulary's states of consent (DPV 2, ConsentStatus).
-
-``rules.consent.standing`` never says requested or deferred: being asked leaves no record, only an answer does.
-"""
-
-PERMITTING: Final[frozenset[ConsentStatus]] = frozenset({"given", "renewed"})
-"""The only two states in which somebody consents."""
 
 
 def purpose_bits(purposes: Iterable[str]) -> int:

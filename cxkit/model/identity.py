@@ -51,5 +51,10 @@ class Identity:
         """The identifier of that type, if there is one."""
         return next((one for one in self.identifiers if one.type == type), None)
 
+    @property
+    def signed_in(self) -> bool:
+        """Whether a login says who it is."""
+        return any(one.evidence == "login" for one in self.identifiers)
+
     def __bool__(self) -> bool:
         return bool(self.identifiers)

@@ -134,14 +134,23 @@ def test_what_comes_with_cxkit_claims_no_more_than_it_does(kind: type, means: st
 def test_erasures_alone_are_noted_and_a_thousand_of_them() -> None:
     fates = Fates()
 
-    def note(number: int, type: int = COMMAND, *, subject: bytes = NOBODY, governed: bool = False) -> None:
-        fates.note(Record(b'{"id":"%d"}' % number, subject, type=type, governed=governed), None)
+    def note(
+        number: int,
+        type: int = COMMAND,
+        *,
+        subject: bytes = NOBODY,
+        governed: bool = False,
+        name: str = "privacy.erased",
+    ) -> None:
+        payload = b'{"id":"%d","type":"io.cxkit.%s"}' % (number, name.encode())
+        fates.note(Record(payload, subject, type=type, governed=governed), None)
 
     note(-1, INTERACTION)
     note(-2, subject=b"n" * 16)
     note(-3, governed=True)
+    note(-4, name="consent.changed")
     fates.note(Record(b"no JSON", type=COMMAND, governed=False), None)
-    assert not any(fates.ended(str(number)) for number in (-1, -2, -3))
+    assert not any(fates.ended(str(number)) for number in (-1, -2, -3, -4))
     for number in range(1001):
         note(number)
     assert not fates.ended("0")

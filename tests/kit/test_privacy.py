@@ -22,7 +22,8 @@ from cxkit.errors import InvalidInteractionError, StoreError
 from cxkit.flows.documents import tombstone_doc, tombstone_in
 from cxkit.flows.erase import stored
 from cxkit.flows.reading import Reading
-from cxkit.kit import Kit, privacy
+from cxkit.kit import Kit, operators, privacy
+from cxkit.model import Identifier, Identity
 from cxkit.roles import Outcome, Store
 from cxkit.settings import ExporterTable, Settings
 from cxkit.settings.tree import CapTable, TopicTable
@@ -228,6 +229,55 @@ def test_dead_letters_go_too(kit: Kit, crm: Obedient, tmp_path: Path) -> None:
     assert done.held.files.dead.keys() == {"crm"}
     assert done.left.files.dead == {}
     assert done.complete, done
+
+
+def test_who_cannot_erase_is_not_told_their_names_and_no_file_keeps_them(store: Faulty, tmp_path: Path) -> None:
+    refused, stranger = Obedient(outcomes=[Outcome.reject({0: "no"})] * 9), RecordingExporter()
+    settings = Settings(strict=True, directory=tmp_path / ".cxkit")
+    kit = Kit(settings, exporters={"refused": refused, "stranger": stranger}, store=store)
+    with cxkit.scope(kit=kit, user_id="nancy-by-name", evidence="login"):
+        cxkit.identify()
+    done = erased(kit, user_id="nancy-by-name")
+    assert done.receipts["refused"].why == "refused"
+    assert done.receipts["stranger"].why == "stays"
+    assert not [one for one in stranger.interactions if one.name == "privacy.erased"]
+    for _ in range(2):  # a cursor has an older slot, and what either needs is kept
+        with cxkit.scope(kit=kit):
+            cxkit.touchpoint("privacy.later", purpose="necessary", priority="critical").capture()
+        kit.flush(timeout_s=30)
+
+    def nowhere() -> bool:
+        files = [one for one in (tmp_path / ".cxkit").rglob("*") if one.is_file()]
+        return not any(b"nancy-by-name" in one.read_bytes() for one in files)
+
+    eventually(nowhere)
+    kit.close(timeout_s=5)
+
+
+def test_a_command_that_is_not_written_down_yet_is_not_promised(
+    store: Faulty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kit = Kit(Settings(directory=tmp_path / ".cxkit"), exporters={}, store=store)
+    kit._starter.start = lambda: None  # type: ignore[method-assign]  # as if the disk hung
+    lost = erased(kit, timeout_s=0.1, user_id="nancy")
+    assert (lost.committed, lost.command) == (False, None)
+    kit.close(timeout_s=1)
+
+
+def test_who_was_parted_is_named_in_nothing_of_the_others(kit: Kit, tmp_path: Path) -> None:
+    for name in ("nancy", "otto"):
+        with cxkit.scope(kit=kit, user_id=name, evidence="login", channel="web"):
+            cxkit.grant("analytics", "personalization", "identity_stitching")
+            cxkit.identify()
+    kit.flush(timeout_s=30)
+    one, other = (
+        Identity(identifiers=(Identifier(type="user_id", value=n, evidence="claim"),)) for n in ("nancy", "otto")
+    )
+    merged = operators.merge(kit, one, other, actor="sam", reason="oops", force=True)
+    assert merged.complete
+    assert merged.command is not None
+    assert operators.unmerge(kit, merged.command, actor="sam", reason="oops").complete
+    assert "otto" not in str(disclosed(kit, user_id="nancy").as_json())
 
 
 def test_an_exporter_of_another_process_is_not_reached(store: Faulty, tmp_path: Path) -> None:

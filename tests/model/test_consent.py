@@ -10,11 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxkit.model.consent import (
-    PERMITTING,
     PURPOSES,
     Blocked,
     Consent,
-    ConsentStatus,
     Gate,
     Suppression,
     purpose_bits,
@@ -48,11 +46,6 @@ def test_what_is_no_blocked_case_is_refused(text: str) -> None:
 
 def test_there_are_five_gates() -> None:
     assert get_args(Gate) == ("capture", "identity", "decision", "export", "send")
-
-
-def test_only_two_of_the_ten_states_permit() -> None:
-    assert len(get_args(ConsentStatus)) == 10
-    assert PERMITTING == {"given", "renewed"} <= set(get_args(ConsentStatus))
 
 
 @given(st.sets(some.purposes))

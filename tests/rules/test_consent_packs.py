@@ -36,7 +36,6 @@ policies = packs | st.builds(
     name=some.words,
     granted=st.frozensets(some.purposes).map(lambda found: found | {"necessary"}),
     anonymous=st.frozensets(some.purposes),
-    before_choice=st.sampled_from(["hold", "anonymise", "drop"]),
     signals=st.frozensets(st.sampled_from(["gpc", "tc", "gpp"])),
     grant_days=st.integers(1, 500),
     refusal_days=st.integers(0, 500),
@@ -122,8 +121,6 @@ def test_the_strictest_allows_nothing_that_one_of_them_does_not(
         assert found.signals >= one.signals
         assert found.grant_days <= one.grant_days
         assert found.refusal_days >= one.refusal_days
-        order = ["drop", "hold", "anonymise"]
-        assert order.index(found.before_choice) <= order.index(one.before_choice)
 
 
 @given(st.data(), st.lists(policies, max_size=4, unique_by=lambda one: one.name))

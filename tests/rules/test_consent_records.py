@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxkit.model import PURPOSES, Choice, Consent
-from cxkit.model.consent import PERMITTING
 from cxkit.rules.consent import (
     PACKS,
     STRICT,
@@ -18,13 +17,14 @@ from cxkit.rules.consent import (
     allowed,
     chained,
     choices_of,
+    denials,
     ends,
     merged,
     record,
     refused,
-    standing,
     unexpired,
 )
+from cxkit.rules.consent import later as later_of
 from tests import strategies as some
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -89,10 +89,8 @@ def test_a_grant_holds_for_a_year_and_a_refusal_for_ever(policy: object) -> None
 def test_nobody_asks_again_for_half_a_year() -> None:
     made = record({"analytics": "denied"}, policy=STRICT, decided_at=NOON, method="reject")
     assert made.expires_at is None
-    again = NOON + 183 * DAY
-    assert not standing([made], "analytics", now=again - timedelta(seconds=1)).may_ask
-    asked = standing([made], "analytics", now=again)
-    assert (asked.may_ask, asked.status) == (True, "refused")
+    assert made.ask_again_at == NOON + 183 * DAY
+    assert record({"analytics": "granted"}, policy=STRICT, decided_at=NOON).ask_again_at is None
 
 
 @some.few
@@ -106,43 +104,19 @@ def test_a_cookie_without_records_ends_as_the_record_does(
     assert unexpired(held, policy=policy, now=now) == choices_of([made], now=now)
 
 
-# --- Standing -------------------------------------------------------------------------------------
-
-
 @some.few
-@given(st.data(), records, some.purposes, moments)
-def test_a_standing_says_what_the_choices_say(
-    data: st.DataObject, several: list[Consent], purpose: str, now: datetime
-) -> None:
-    found = standing(several, purpose, now=now)
-    choice = choices_of(several, now=now).get(purpose, (None,))[0]
-    assert found.permits == (choice == "granted") == (found.status in PERMITTING)
-    assert (found.status in ("refused", "withdrawn", "revoked", "invalidated")) == (choice == "denied")
-    assert (found.status in ("unknown", "expired")) == (choice is None)
-    assert standing([*data.draw(st.permutations(several)), *several], purpose, now=now) == found
+@given(records, records)
+def test_law_choices_joined_are_what_their_records_say_together(one: list[Consent], other: list[Consent]) -> None:
+    joined = later_of(choices_of(one), choices_of(other))
+    assert joined == choices_of([*one, *other]) == later_of(choices_of(other), choices_of(one))
 
 
-@pytest.mark.parametrize(
-    ("made", "status", "may_ask"),
-    [
-        ([], "unknown", True),
-        ([yes(NOON)], "given", False),
-        ([yes(NOON), yes(NOON)], "given", False),
-        ([yes(NOON), yes(NOON + DAY)], "renewed", False),
-        ([yes(NOON, expires_at=NOON + DAY), yes(NOON + 2 * DAY)], "renewed", False),
-        ([yes(NOON, expires_at=NOON + DAY)], "expired", True),
-        ([no(NOON, ask_again_at=NOON + 9 * DAY)], "refused", False),
-        ([no(NOON, ask_again_at=NOON + DAY)], "refused", True),
-        ([yes(NOON), no(NOON + DAY, ask_again_at=NOON + 9 * DAY)], "withdrawn", False),
-        ([yes(NOON), no(NOON + DAY, method="operator")], "revoked", True),
-        ([no(NOON), no(NOON + DAY, ask_again_at=NOON + 9 * DAY)], "refused", False),
-        ([yes(NOON), no(NOON, ask_again_at=NOON + 9 * DAY)], "refused", False),
-        ([yes(NOON), no(NOON + DAY, conflicts=("analytics",), method="merge")], "invalidated", True),
-    ],
-)
-def test_each_status_has_its_story(made: list[Consent], status: str, may_ask: bool) -> None:
-    found = standing(made, "analytics", now=NOON + 3 * DAY)
-    assert (found.status, found.may_ask) == (status, may_ask)
+@given(choice_maps, moments)
+def test_denials_are_told_with_their_moment_or_without(choices: dict[str, Choice], at: datetime) -> None:
+    plain, made = denials(choices), denials({purpose: (choice, at) for purpose, choice in choices.items()})
+    assert plain.keys() == made.keys() == {purpose for purpose, choice in choices.items() if choice == "denied"}
+    assert set(plain.values()) <= {"denied"}
+    assert set(made.values()) <= {("denied", at)}
 
 
 # --- Forms ----------------------------------------------------------------------------------------
@@ -209,30 +183,22 @@ def test_a_later_choice_settles_a_conflict(
     added = merged(mine, theirs, id="m", at=at)
     everything = [*mine, *theirs, *([] if added is None else [added])]
     settled = [*everything, Consent(id="n", choices=choices, decided_at=at + DAY)]
-    for purpose, choice in choices.items():
-        found = standing(settled, purpose, now=at + DAY)
-        assert found.permits == (choice == "granted")
-        assert found.status != "invalidated"
+    found = choices_of(settled, now=at + DAY)
+    assert {purpose: found[purpose] for purpose in choices} == {
+        purpose: (choice, at + DAY) for purpose, choice in choices.items()
+    }
 
 
-def test_a_conflict_is_asked_about_at_once_and_obeyed_until_then() -> None:
+def test_a_conflict_denies_until_it_is_settled() -> None:
     mine, theirs = [yes(NOON, "analytics", "personalization")], [yes(NOON, "analytics"), no(NOON, "personalization")]
     added = merged(mine, theirs, id="m", at=NOON + DAY)
     assert added is not None
     assert (added.conflicts, added.method, added.id) == (("personalization",), "merge", "m")
     records = [*mine, *theirs, added]
-    assert standing(records, "personalization", now=NOON + DAY).may_ask
+    assert added.ask_again_at is None, "they may be asked at once"
     choices = {purpose: choice for purpose, (choice, _) in choices_of(records).items()}
     assert "personalization" in allowed(STRICT, choices).denied
     assert "analytics" in allowed(STRICT, choices).granted
-
-
-def test_of_a_refusal_and_a_conflict_at_one_moment_the_refusal_stands() -> None:
-    said = no(NOON, ask_again_at=NOON + 9 * DAY, id="a")
-    conflict = no(NOON, conflicts=("analytics",), method="merge", id="m")
-    for several in ([said, conflict], [conflict, said]):
-        found = standing(several, "analytics", now=NOON + DAY)
-        assert (found.status, found.may_ask) == ("refused", False)
 
 
 # --- ends, and what came before ---

@@ -76,8 +76,8 @@ def as_json(done: Done) -> dict[str, object]:
 def conflicts(purposes: tuple[str, ...]) -> str:
     """What nobody may do from then on."""
     return count(
-        "{purposes} is denied until they choose again, for they chose differently",
-        "{purposes} are denied until they choose again, for they chose differently",
+        "{purposes} is denied until they choose again, for they chose differently, or one has not chosen",
+        "{purposes} are denied until they choose again, for they chose differently, or one has not chosen",
         len(purposes),
         purposes=", ".join(purposes),
     )

@@ -26,8 +26,8 @@ def merge(*, subject: str, other: str, actor: str, reason: str, force: bool, yes
     """Merge two people who are one; the elder survives, and it can be undone.
 
     SUBJECT and OTHER are each a user_id, or TYPE:VALUE: nancy, visitor:7f3a, phone:+33123456789. What forbids it
-    to a login forbids it here, too, unless it is forced. Where they chose differently, it is denied until they
-    choose again. Exits with 1 unless it was seen done.
+    to a login forbids it here, too, unless it is forced. Where they chose differently, or one has not chosen, it is
+    denied until they choose again. Exits with 1 unless it was seen done.
     """
     with opened() as kit:
         one, two = named(kit, subject), named(kit, other)

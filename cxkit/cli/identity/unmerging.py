@@ -13,6 +13,9 @@ from cxkit.cli.language import say
 from cxkit.cli.local.seen import clock
 from cxkit.cli.privacy.subject import named, opened
 from cxkit.cli.terminal import json_option, print_json
+from cxkit.flows.documents import person_doc
+from cxkit.flows.people import read_lives
+from cxkit.flows.reading import Reading
 from cxkit.kit import Kit, operators
 from cxkit.kit.operators import Unmerging
 
@@ -39,7 +42,7 @@ def unmerge(*, merge: str, actor: str, reason: str, yes: bool, as_json: bool) ->
         if not as_json:
             _show(found)
         if found.parting.row is None:
-            _refuse(found, as_json=as_json)
+            _refuse(found, _later(kit, found), as_json=as_json)
         if not may(say("part them? [y/N]"), yes=yes, quiet=as_json):
             raise SystemExit(1)
         done = operators.unmerge(kit, command, actor=actor, reason=reason)
@@ -53,6 +56,17 @@ def _latest(kit: Kit, subject: str) -> str:
     return operators.latest_merge(kit, named(kit, subject)) or ""
 
 
+def _later(kit: Kit, found: Unmerging) -> str | None:
+    """The merge that is the latest of whoever the merge made."""
+    if found.merge is None or found.parting.refused != "superseded":
+        return None
+    reading = Reading(kit.premises.store())
+    body = reading.get([person_doc(found.merge.survivor)]).get(person_doc(found.merge.survivor), {})
+    whole = str(body.get("part_of", found.merge.survivor))
+    life = read_lives(reading, [whole]).get(whole)
+    return life.graph.merges[-1] if life and life.graph.merges else None
+
+
 def _show(found: Unmerging) -> None:
     merge, survivor = found.merge, found.parting.survivor
     if merge is not None:
@@ -64,10 +78,12 @@ def _show(found: Unmerging) -> None:
             click.echo(f"  {shown(person)}")
 
 
-def _refuse(found: Unmerging, *, as_json: bool) -> None:
+def _refuse(found: Unmerging, later: str | None, *, as_json: bool) -> None:
     reason = found.parting.refused or "not_merged"
     if as_json:
-        print_json({**_as_json(found), "command": None, "committed": False, "refused": [reason]})
+        print_json({**_as_json(found), "command": None, "committed": False, "refused": [reason], "later": later})
+    elif later is not None:
+        click.echo(say("refused: superseded: undo the later merge {command} first", command=later), err=True)
     elif reason == "superseded":
         click.echo(say("refused: superseded: undo the merges after it first"), err=True)
     else:

@@ -19,7 +19,7 @@ from cxkit.kit.assembly import exporter_options, open_keyring
 from cxkit.rules.identity import CONTACTS, normalise
 from cxkit.settings import Settings, load, structure
 
-__all__ = ["file_option", "local_path", "open_local", "shown", "subjects"]
+__all__ = ["file_option", "local_path", "open_local", "shown", "subjects", "type_and_value", "types_in"]
 
 file_option = click.option(
     "--file", type=click.Path(path_type=Path), help="The local file; by default that of the exporter of type local."
@@ -85,10 +85,8 @@ def subjects(connection: sqlite3.Connection, text: str, settings: Settings) -> l
         LocalFileError: The file knows nobody of that name (CX6105), or several (CX6106).
         ConfigurationError: The keys that contacts are hashed with cannot be read.
     """
-    text = text.encode("utf-8", "replace").decode()  # a terminal may give what is no text
-    type, colon, value = text.partition(":")
-    if not colon:
-        type, value = "user_id", text
+    text = _as_text(text)
+    type, value = type_and_value(text)
     for subject in (f"{type}:{_kept(type, value, settings)}", f"{type}:{value}", f"user_id:{text}"):
         if found := _people(connection, subject, subject):
             return found
@@ -98,6 +96,21 @@ def subjects(connection: sqlite3.Connection, text: str, settings: Settings) -> l
             f"{len(found)} in the local file begin like this {type}", fix="type more of it", code="CX6106"
         )
     return found or _nobody(connection, type)
+
+
+def type_and_value(text: str) -> tuple[str, str]:
+    """What is meant by ``nancy`` (a ``user_id``) or ``type:value``.
+
+    Example:
+        >>> type_and_value("nancy"), type_and_value("phone:+33")
+        (('user_id', 'nancy'), ('phone', '+33'))
+    """
+    type, colon, value = _as_text(text).partition(":")
+    return (type, value) if colon else ("user_id", type)
+
+
+def _as_text(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()  # a terminal may give what is no text
 
 
 def _kept(type: str, value: str, settings: Settings) -> str:
@@ -131,9 +144,14 @@ SELECT type FROM identifiers UNION SELECT substr(person, 1, instr(person, ':') -
 WHERE person IS NOT NULL"""
 
 
+def types_in(connection: sqlite3.Connection) -> frozenset[str]:
+    """Of what types there are identifiers."""
+    return frozenset(name.rpartition(".")[2] for (name,) in connection.execute(_TYPES))
+
+
 def _nobody(connection: sqlite3.Connection, type: str) -> list[str]:
     # Never a name of somebody else: messages end up in logs.
-    known = {name.rpartition(".")[2] for (name,) in connection.execute(_TYPES)}
+    known = types_in(connection)
     if type in known:
         what, fix = f"the local file knows nobody by this {type}", "see `cxkit tail` for who was here"
     else:

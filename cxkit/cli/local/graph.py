@@ -2,21 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, cast
+from uuid import UUID
 
-from cxkit.cli.language import say
+import attrs
+
+from cxkit.cli.language import pair, say
 from cxkit.cli.local import shown
 from cxkit.cli.local.known import Stored
 from cxkit.cli.local.person import Person
-from cxkit.cli.local.seen import clock
+from cxkit.cli.local.seen import clock, seen_of
 from cxkit.cli.terminal import visible
 from cxkit.model import Evidence
 from cxkit.rules.identity import Link, Merge, Rule
 
-__all__ = ["evidence_word", "graph_as_json", "graph_lines", "refusal_lines", "refusals_as_json"]
+__all__ = ["Parted", "evidence_word", "graph_as_json", "graph_lines", "partings", "refusal_lines", "refusals_as_json"]
 
 _PREFIX = 8
+_UNMERGED = "SELECT rowid, * FROM interactions WHERE id = ? AND name = 'identity.unmerged'"
+
+
+@attrs.frozen(kw_only=True)
+class Parted:
+    """That an operator said that somebody is somebody else."""
+
+    command: str
+    at: datetime
+    actor: str | None = None
+    """Who did it, why, and what was undone: None where the local file does not know (any more)."""
+    reason: str | None = None
+    merge: str | None = None
+
+
+def partings(stored: Stored | None, connection: sqlite3.Connection | None) -> tuple[Parted, ...]:
+    """Each by which somebody was parted from others."""
+    graph = stored.known.graph if stored else None
+    return tuple(_parting(command, connection) for command in sorted({*graph.apart.values()})) if graph else ()
+
+
+def _parting(command: str, connection: sqlite3.Connection | None) -> Parted:
+    row = connection.execute(_UNMERGED, (command,)).fetchone() if connection else None
+    if row is None:
+        return Parted(command=command, at=_time_of(command))
+    one = seen_of(row).interaction
+    actor, reason, merge = (str(one.properties.get(name)) for name in ("actor", "reason", "merge"))
+    return Parted(command=command, at=one.occurred_at, actor=actor, reason=reason, merge=merge)
+
+
+def _time_of(command: str) -> datetime:
+    """When a command was given: its id, a UUIDv7, begins with the milliseconds."""
+    return datetime.fromtimestamp((UUID(command).int >> 80) / 1000, UTC)
 
 
 def evidence_word(evidence: Evidence) -> str:
@@ -29,7 +67,7 @@ def evidence_word(evidence: Evidence) -> str:
     }[evidence]
 
 
-def graph_lines(stored: Stored | None) -> Iterator[str]:
+def graph_lines(stored: Stored | None, parted: Sequence[Parted]) -> Iterator[str]:
     """For people. Values of identifiers that the local file does not show here stay keys."""
     graph = stored.known.graph if stored else None
     if stored is None or graph is None:
@@ -42,12 +80,22 @@ def graph_lines(stored: Stored | None) -> Iterator[str]:
             evidence=evidence_word(link.evidence),
             rule=_rule_word(link.rule),
         )
-        yield f"    {_called(link, stored.names)}: {linked}"
+        yield f"    {pair(_called(link, stored.names), linked)}"
     yield from (f"    {line}" for merge in stored.merges for line in _merged(merge))
     if stored.known.contested:
         yield "    " + say("known by a device alone that several people use: it may be anybody of them")
-    for _ in graph.apart:
+    for one in parted:
         yield "    " + say("parted from somebody by an operator: no login merges them again")
+        yield "      " + _parted(one)
+
+
+def _parted(parting: Parted) -> str:
+    """When, by whom, why and which merge, as far as that is known."""
+    when = say("on {time}; {command}", time=clock(parting.at), command=parting.command)
+    if parting.merge is None:
+        return when
+    who = say("by {actor}: {reason}", actor=parting.actor or "-", reason=parting.reason or "-")
+    return "; ".join([when, who, say("what undid the merge {command}", command=parting.merge)])
 
 
 def _called(link: Link, names: Mapping[str, str]) -> str:
@@ -89,7 +137,7 @@ def _refusals(person: Person) -> Iterator[tuple[Any, Mapping[str, str]]]:
             yield one.interaction.occurred_at, cast("dict[str, str]", reasons)
 
 
-def graph_as_json(stored: Stored | None) -> dict[str, object] | None:
+def graph_as_json(stored: Stored | None, parted: Sequence[Parted]) -> dict[str, object] | None:
     """For programs; None where the store knows nobody, or cannot be read."""
     graph = stored.known.graph if stored else None
     if stored is None or graph is None:
@@ -98,7 +146,7 @@ def graph_as_json(stored: Stored | None) -> dict[str, object] | None:
         "person": graph.id,
         "since": graph.born_at,
         "contested": stored.known.contested,
-        "parted": len(graph.apart),
+        "parted": [attrs.asdict(one) for one in parted],
         "links": [
             {
                 "type": one.type,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import attrs
 
-from cxkit.flows.documents import Ledger, keys_of, ledger_doc, read
+from cxkit.flows.documents import Ledger, keys_of, ledger_doc, read, tombstone_doc, tombstone_in
+from cxkit.flows.identify import identifiers_of
 from cxkit.flows.known import Known
 from cxkit.flows.view import View
-from cxkit.keyring import GENERATED
+from cxkit.keyring import GENERATED, Keyring
 from cxkit.kit.assembly import build_store, identifying_of, open_keyring, store_options
 from cxkit.model import Identifier, Identity
 from cxkit.registry import Registry
@@ -19,7 +21,7 @@ from cxkit.roles import Store
 from cxkit.rules.identity import Merge
 from cxkit.settings import Settings
 
-__all__ = ["Stored", "known_now"]
+__all__ = ["Stored", "known_by_name", "known_now"]
 
 
 @attrs.frozen(kw_only=True)
@@ -31,6 +33,19 @@ class Stored:
     """Those that made them who they are, the latest last."""
     names: Mapping[str, str]
     """Key to ``type:value``, of the identifiers that were asked for."""
+    erased_at: datetime | None = None
+    """When one of these was last erased."""
+
+    @property
+    def linked(self) -> frozenset[str]:
+        """Those of the names that are linked to them."""
+        links = self.known.graph.links if self.known.graph else ()
+        return frozenset(self.names[one.key] for one in links if one.key in self.names)
+
+    @property
+    def somebody(self) -> bool:
+        """Whether anything is known of them, be it that they left."""
+        return bool(self.known.graph or self.known.choices or self.known.ended or self.erased_at)
 
 
 def known_now(settings: Settings, identifiers: Sequence[Identifier]) -> Stored | None:
@@ -38,17 +53,32 @@ def known_now(settings: Settings, identifiers: Sequence[Identifier]) -> Stored |
 
     None: the store is not there yet, is in another process's memory, or cannot be read.
     """
+    return _asked(settings, lambda keyring: identifiers)
+
+
+def known_by_name(settings: Settings, type: str, value: str) -> Stored | None:
+    """Likewise of whom the local file has not met; None also if that identifies nobody."""
+    declared = identifying_of(settings)
+    return _asked(settings, lambda keyring: identifiers_of(keyring, {type: value}, evidence="claim", declared=declared))
+
+
+def _asked(settings: Settings, identifiers: Callable[[Keyring], Sequence[Identifier]]) -> Stored | None:
     try:
         with _opened(settings) as store:
             if store is None:
                 return None
             keyring = open_keyring(settings, in_memory=False, shared=store.remote)
-            keys = keys_of(keyring, Identity(identifiers=tuple(identifiers)))
+            keys = keys_of(keyring, Identity(identifiers=tuple(identifiers(keyring))))
             known = View(lambda: store, types=identifying_of(settings).types).of(keys) or Known()
             names = {key: f"{one.type}:{one.value}" for key, one in keys.items()}
-            return Stored(known=known, merges=_merges(store, known), names=names)
+            return Stored(known=known, merges=_merges(store, known), names=names, erased_at=_erased_at(store, [*keys]))
     except Exception:  # noqa: BLE001 - whatever a store raises, nothing is known from it
         return None
+
+
+def _erased_at(store: Store, keys: Sequence[str]) -> datetime | None:
+    graves = store.get_many([tombstone_doc(key) for key in keys]) if keys else {}
+    return max((tombstone_in(one.body).erased_at for one in graves.values()), default=None)
 
 
 def _merges(store: Store, known: Known) -> tuple[Merge, ...]:

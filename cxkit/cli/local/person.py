@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -93,10 +93,16 @@ class Person:
         return tuple(one for one in unproven if one.subject != self.id)
 
 
-def standing(known_by: KnownBy, person: Person) -> str:
-    """How an identifier came to a person, in the operator's language."""
+def standing(known_by: KnownBy, person: Person, linked: Container[str] = ()) -> str:
+    """How an identifier came to a person, in the operator's language.
+
+    Args:
+        linked: Those that the store's graph links to them.
+    """
     if known_by in person.contested:
         return say("belongs to somebody else, and stays there: contested")
+    if known_by.joined_at is None and known_by.subject in linked:
+        return say("linked by the application")
     if known_by in person.claimed:
         return say("nothing proves that it is theirs: it links nothing")
     if known_by.joined_at is None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from cxkit.cli.language import count, say
+from cxkit.cli.language import count, pair, say
 from cxkit.cli.local.seen import clock, what
 from cxkit.cli.privacy.subject import named, opened
 from cxkit.cli.terminal import json_option, visible, visible_json
@@ -73,7 +73,7 @@ def _lines(told: Disclosure) -> Iterator[str]:
     yield from _section(say("what is remembered of your contacts"), _contacts(told))
     yield from _section(say("messages to you that were counted"), _messages(told))
     yield from _section(say("what is on its way to other systems"), _interactions(told.spooled))
-    letters = (f"{visible(one.exporter)}: {_interaction(one.interaction)}" for one in told.dead_letters)
+    letters = (pair(one.exporter, _interaction(one.interaction)) for one in told.dead_letters)
     yield from _section(say("what other systems refused"), letters)
     if told.local is not None:
         yield from _section(say("what is in the local file"), _interactions(told.local))
@@ -111,19 +111,19 @@ def _choice(one: Consent) -> Iterator[str]:
     told = visible(", ".join(filter(None, [one.method, one.channel, one.policy])))
     for purpose, choice in one.choices.items():
         said = say("granted") if choice == "granted" else say("denied")
-        yield f"{clock(one.decided_at)}  {visible(purpose)}: {said} ({told})"
+        yield f"{clock(one.decided_at)}  {pair(purpose, said)} ({told})"
 
 
 def _wishes(told: Disclosure) -> Iterator[str]:
     for one in told.preferences:
         said = say("granted") if one.choice == "granted" else say("denied")
-        yield f"{clock(one.decided_at)}  {visible(f'{one.topic}, {one.channel}')}: {said} ({one.by})"
+        yield f"{clock(one.decided_at)}  {pair(f'{one.topic}, {one.channel}', said)} ({one.by})"
     for stop in told.stops:
         act = say("all marketing taken up again") if stop.lifted else say("all marketing stopped")
         yield f"{clock(stop.decided_at)}  {act}"
     for gone in told.suppressions:
         state = say("lifted") if gone.lifted else say("nothing is sent there")
-        yield f"{clock(gone.at)}  {visible(gone.channel)}: {state} ({gone.reason})"
+        yield f"{clock(gone.at)}  {pair(gone.channel, state)} ({gone.reason})"
 
 
 def _contacts(told: Disclosure) -> Iterator[str]:
@@ -139,7 +139,7 @@ def _contacts(told: Disclosure) -> Iterator[str]:
 
 def _messages(told: Disclosure) -> Iterator[str]:
     for (topic, channel), number in sorted(Counter((one.topic, one.channel) for one in told.messages).items()):
-        yield f"{visible(f'{topic}, {channel}')}: {number}"
+        yield pair(f"{topic}, {channel}", number)
 
 
 def _interactions(found: Iterable[Interaction]) -> Iterator[str]:

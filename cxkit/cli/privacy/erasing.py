@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 import attrs
@@ -39,6 +39,8 @@ def erase(*, subject: str, suppress: bool, until: datetime | None, yes: bool, as
     """
     if until is not None and not suppress:
         raise click.BadParameter(say("it says how long they are suppressed: add --suppress"), param_hint="--until")
+    if until is not None and until <= datetime.now(UTC):
+        raise click.BadParameter(say("this is past: they could come back at once"), param_hint="--until")
     with opened() as kit:
         identity = named(kit, subject)
         if not as_json:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Final
 
 import click
 
 from cxkit.cli.capture import strict_kit
 from cxkit.cli.language import say
-from cxkit.errors import LocalFileError
+from cxkit.cli.local import type_and_value, types_in
+from cxkit.errors import InvalidInteractionError, LocalFileError
 from cxkit.exporters.local import read
+from cxkit.flows.documents import identifier_doc
 from cxkit.flows.identify import identifiers_of
 from cxkit.keyring import GENERATED
-from cxkit.kit import Kit
+from cxkit.kit import Kit, privacy
 from cxkit.kit.local import configured_path
 from cxkit.model import Identifier, Identity
 from cxkit.settings import load
@@ -25,6 +28,7 @@ __all__ = ["named", "opened"]
 _KEY: Final = re.compile(r"[0-9a-f]{6,32}")
 """A contact's key, or how it begins."""
 _KEY_CHARS: Final = 32
+_PAGE: Final = 1000
 _LAST_CHARACTER: Final = "\U0010ffff"
 _BEGINNING: Final = """
 SELECT subject FROM identifiers WHERE subject BETWEEN $first AND $last
@@ -55,13 +59,17 @@ def named(kit: Kit, text: str) -> Identity:
     local file knows them.
 
     Raises:
-        InvalidInteractionError: It identifies nobody.
+        click.BadParameter: It is a value that names nobody, or a type that nothing here has.
         LocalFileError: Several in the local file begin like this (CX6106).
     """
-    text = text.encode("utf-8", "replace").decode()  # a terminal may give what is no text
-    type, colon, value = text.partition(":")
-    if not colon:
-        type, value = "user_id", text
+    type, value = type_and_value(text)
+    identity = _identity(kit, type, value)
+    if type not in kit.desk.identifying.types and _is_nobody(kit, identity):
+        _refuse_type(kit, type)
+    return identity
+
+
+def _identity(kit: Kit, type: str, value: str) -> Identity:
     keyring, declared = kit.desk.keyring, kit.desk.identifying
     if type in keyring.contacts and _KEY.fullmatch(value):
         value = _whole(kit, type, value)
@@ -69,7 +77,52 @@ def named(kit: Kit, text: str) -> Identity:
             return Identity(identifiers=(Identifier(type=type, value=value, evidence="claim"),))
     elif type == "visitor" and value:
         value = _whole(kit, type, value)
-    return Identity(identifiers=tuple(identifiers_of(keyring, {type: value}, evidence="claim", declared=declared)))
+    try:
+        return Identity(identifiers=tuple(identifiers_of(keyring, {type: value}, evidence="claim", declared=declared)))
+    except InvalidInteractionError as error:
+        if error.code == "CX3124":  # that is no word
+            _refuse_type(kit, type)
+        what = say("this value names nobody: give a real one, as in nancy or phone:+33123456789")
+        raise click.BadParameter(what, param_hint="SUBJECT") from None
+
+
+def _is_nobody(kit: Kit, identity: Identity) -> bool:
+    """Whether everything was looked at, and not even a tombstone says that they ever were."""
+    found = privacy.find(kit.premises, identity)
+    return found.empty and not found.kept
+
+
+def _refuse_type(kit: Kit, type: str) -> None:
+    """Unless somebody else is known by one: a type may be captured without being declared.
+
+    Raises:
+        click.BadParameter: Nothing here is of that type.
+    """
+    known = {*kit.desk.identifying.types, *_types(kit)}
+    if type in known:
+        return
+    close = get_close_matches(type.lower(), known, n=1)
+    if close:
+        what = say('nothing here is of the type "{type}": did you mean "{close}"?', type=type[:32], close=close[0])
+    else:
+        what = say(
+            'nothing here is of the type "{type}"; known: {known}; a user_id with a colon is user_id:{type}:...',
+            type=type[:32],
+            known=", ".join(sorted(known)),
+        )
+    raise click.BadParameter(what, param_hint="SUBJECT")
+
+
+def _types(kit: Kit) -> Iterator[str]:
+    """Of what types there are identifiers in the store and in the local file."""
+    store, after, prefix = kit.premises.store(), "", identifier_doc("")
+    while page := store.scan(prefix, after=after, limit=_PAGE):
+        yield from (str(one.body.get("type")) for one in page)
+        after = page[-1].key
+    path = configured_path(kit.settings)
+    if path is not None and path.exists():
+        with read(path) as connection:
+            yield from types_in(connection)
 
 
 def _whole(kit: Kit, type: str, value: str) -> str:

@@ -26,6 +26,7 @@ from cxkit.kit import Kit
 from cxkit.kit.local import configured_path
 from cxkit.model import ExperienceSpec
 from cxkit.roles import Store
+from cxkit.rules.consent import REGIONAL
 
 __all__ = ["unused"]
 
@@ -121,6 +122,8 @@ def _traits(kit: Kit, specs: Mapping[str, ExperienceSpec], served: Counter[str] 
         held.update(list(life.traits.held) if life is not None else [])
     own = {"timezone": [say("quiet hours")] if kit.settings.quiet_hours.start else []}
     own |= {name: [say("the profile")] for name in ("stage", "preferred_channel")}
+    governing = {"minor", "residence"} if kit.settings.consent.policy == REGIONAL else {"minor"}
+    own |= {name: [say("every gate of consent")] for name in governing}
     for name, number in sorted(held.items()):
         yield _field(f"traits.{name}", number, [*_audiences(f"traits.{name}", specs), *own.get(name, [])], served)
 

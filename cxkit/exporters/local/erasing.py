@@ -34,6 +34,12 @@ DELETE FROM merges WHERE id IN (
     SELECT merges.id FROM merges, json_each(merges.absorbed) AS one
     WHERE json_extract(one.value, '$.id') IN (SELECT value FROM json_each(?)))"""
 
+_NAMED: Final = """
+SELECT id FROM interactions WHERE name = 'identity.merged' AND
+    json_extract(payload, '$.data.properties.with.type') || ':' || json_extract(payload, '$.data.properties.with.value')
+    IN (SELECT value FROM json_each(?))"""
+"""Merges of somebody else with them, which were undone since."""
+
 
 def erases(row: Row) -> bool:
     """Whether it is the last that is heard of somebody."""
@@ -77,7 +83,7 @@ class Graves:
         self._any = True
         found = self._connection.execute(_ROWS, (_list(people),)).fetchall()
         self._connection.execute(_TOLD_OF, (_list({*people, *self._all(_PARTS, people)}),))
-        delete(self._connection, [id for id, *_ in found])
+        delete(self._connection, [*(id for id, *_ in found), *self._all(_NAMED, keys)])
         forget(self._connection, people)
         return [payload.encode() for *_, happened_ms, payload in found if happened_ms > at_ms]
 

@@ -2,25 +2,17 @@
 
 The rule stands here. It is applied at five gates: ``capture.gate`` (may this be kept, and with
 whom), ``flows.identify`` (may it be joined), ``rules.experience`` (how personal may it be),
-``delivery.lane`` (may this exporter have it) and ``rules.preferences`` (may this be sent).
+``delivery.judging`` (may this exporter have it) and ``rules.preferences`` (may this be sent).
 
 ``policy`` holds what follows from choices, ``records`` what the choices are, ``packs`` what holds
-where nobody chose, ``maps`` the words of others for it, ``hold`` what waits for a choice, and
+where nobody chose, ``maps`` what is allowed in the words of others, ``hold`` what waits for a choice, and
 ``signals`` what browsers and apps say.
 """
 
 from __future__ import annotations
 
 from cxkit.rules.consent.hold import Fate, fate, has_room
-from cxkit.rules.consent.maps import (
-    CONSENT_MODE,
-    from_categories,
-    from_consent_mode,
-    from_rudderstack,
-    may_have,
-    to_categories,
-    to_consent_mode,
-)
+from cxkit.rules.consent.maps import CONSENT_MODE, to_categories, to_consent_mode
 from cxkit.rules.consent.packs import (
     PACKS,
     POLICIES,
@@ -43,18 +35,18 @@ from cxkit.rules.consent.policy import (
     Policy,
     allowed,
     capture_mode,
+    denials,
     refused,
     unobjected,
 )
 from cxkit.rules.consent.records import (
-    Standing,
     all_named,
     chained,
     choices_of,
     ends,
+    later,
     merged,
     record,
-    standing,
     unexpired,
 )
 from cxkit.rules.consent.signals import MAX_SIGNAL_CHARS, said
@@ -74,21 +66,18 @@ __all__ = [
     "Home",
     "Jurisdiction",
     "Policy",
-    "Standing",
     "all_named",
     "allowed",
     "capture_mode",
     "chained",
     "choices_of",
+    "denials",
     "ends",
     "fate",
-    "from_categories",
-    "from_consent_mode",
-    "from_rudderstack",
     "governing",
     "has_room",
     "jurisdiction",
-    "may_have",
+    "later",
     "merged",
     "pack_of",
     "policy_named",
@@ -96,7 +85,6 @@ __all__ = [
     "refused",
     "region_of",
     "said",
-    "standing",
     "strictest",
     "to_categories",
     "to_consent_mode",

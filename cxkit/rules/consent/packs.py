@@ -23,7 +23,7 @@ import attrs
 
 from cxkit.model import PURPOSES
 from cxkit.model.consent import InferredFrom
-from cxkit.rules.consent.policy import STRICT, BeforeChoice, Policy
+from cxkit.rules.consent.policy import STRICT, Policy
 
 __all__ = [
     "PACKS",
@@ -176,12 +176,10 @@ def strictest(policies: Iterable[Policy]) -> Policy:
     several = sorted(set(policies), key=lambda one: one.name)
     if not several:
         return STRICT
-    order: tuple[BeforeChoice, ...] = ("drop", "hold", "anonymise")
     return Policy(
         name="+".join(one.name for one in several),
         granted=_NECESSARY | frozenset.intersection(*(one.granted for one in several)),
         anonymous=frozenset.intersection(*(one.anonymous for one in several)),
-        before_choice=min((one.before_choice for one in several), key=order.index),
         signals=frozenset[str]().union(*(one.signals for one in several)),
         mechanism="opt_in" if any(one.mechanism == "opt_in" for one in several) else several[0].mechanism,
         grant_days=min(one.grant_days for one in several),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import attrs
 
@@ -20,9 +20,12 @@ __all__ = [
     "Policy",
     "allowed",
     "capture_mode",
+    "denials",
     "refused",
     "unobjected",
 ]
+
+T = TypeVar("T", bound=Choice | tuple[Choice, datetime])
 
 OBJECTED_BY_GPC: Final = frozenset({"advertising", "sale_share"})
 _RECOGNISING: Final = frozenset({"analytics", "personalization", "profiling", "advertising"})
@@ -65,8 +68,6 @@ class Policy:
     """Purposes that need no choice."""
     anonymous: frozenset[str]
     """Purposes an interaction without any identifier may serve before a choice."""
-    before_choice: BeforeChoice = "anonymise"
-    """What becomes of an interaction whose purpose is undecided."""
     signals: frozenset[str] = frozenset({"gpc"})
     """Which signals are read: ``gpc``, ``tc``, ``gpp``. ``gpc`` is honoured under every policy."""
     mechanism: Mechanism = "opt_in"
@@ -98,9 +99,14 @@ STRICT: Final = Policy(
 """Opt-in for everything but the necessary; before a choice, counting without identifiers only."""
 
 
+def denials(choices: Mapping[str, T]) -> dict[str, T]:
+    """Of choices, with or without when they were made, those that deny."""
+    return {purpose: one for purpose, one in choices.items() if (one if isinstance(one, str) else one[0]) == "denied"}
+
+
 def refused(choices: Mapping[str, Choice]) -> frozenset[str]:
     """The purposes that explicit choices rule out; the necessary cannot be denied."""
-    return frozenset(purpose for purpose, choice in choices.items() if choice == "denied") - {"necessary"}
+    return frozenset(denials(choices)) - {"necessary"}
 
 
 def unobjected(choices: Mapping[str, tuple[Choice, datetime]]) -> dict[str, tuple[Choice, datetime]]:

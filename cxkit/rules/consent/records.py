@@ -9,10 +9,9 @@ from typing import Any
 import attrs
 
 from cxkit.model import PURPOSES, Choice, Consent
-from cxkit.model.consent import PERMITTING, ConsentStatus
 from cxkit.rules.consent.policy import Policy
 
-__all__ = ["Standing", "all_named", "chained", "choices_of", "ends", "merged", "record", "standing", "unexpired"]
+__all__ = ["all_named", "chained", "choices_of", "ends", "later", "merged", "record", "unexpired"]
 
 
 def all_named(choices: Mapping[str, Choice]) -> dict[str, Choice]:
@@ -109,66 +108,6 @@ def unexpired(
     }
 
 
-@attrs.frozen(kw_only=True)
-class Standing:
-    """How one purpose stands with one person at one moment.
-
-    Example:
-        >>> Standing(purpose="analytics", status="given").permits
-        True
-    """
-
-    purpose: str
-    status: ConsentStatus = "unknown"
-    """In the words of the W3C Data Privacy Vocabulary."""
-    decided_at: datetime | None = None
-    expires_at: datetime | None = None
-    may_ask: bool = True
-    """Whether they may be asked: never asked, ended, in conflict, or refused long enough ago."""
-
-    @property
-    def permits(self) -> bool:
-        """Whether they consent. What needs no choice is the policy's to say."""
-        return self.status in PERMITTING
-
-
-def standing(records: Iterable[Consent], purpose: str, *, now: datetime) -> Standing:
-    """How one purpose stands.
-
-    A grant after a grant is *renewed*. A denial after a grant is *withdrawn* by the person or *revoked* by an
-    operator; with no grant before it is *refused*. A denial that merging two persons made is *invalidated*.
-    """
-    known = list(records)
-    held = _holding(known).get(purpose)
-    if held is None:
-        return Standing(purpose=purpose)
-    before = _holding(one for one in known if one.decided_at < held.decided_at).get(purpose)
-    ended = _ended(held, purpose, now)
-    if ended or held.choices[purpose] == "granted":
-        asks, expires_at = ended, held.expires_at
-    else:
-        asks = purpose in held.conflicts or held.ask_again_at is None or held.ask_again_at <= now
-        expires_at = None
-    return Standing(
-        purpose=purpose,
-        status="expired" if ended else _status(held, purpose, before),
-        decided_at=held.decided_at,
-        expires_at=expires_at,
-        may_ask=asks,
-    )
-
-
-def _status(held: Consent, purpose: str, before: Consent | None) -> ConsentStatus:
-    earlier = before is not None and before.choices[purpose] == "granted"
-    if held.choices[purpose] == "granted":
-        return "renewed" if earlier else "given"
-    if purpose in held.conflicts:
-        return "invalidated"
-    if not earlier:
-        return "refused"
-    return "revoked" if held.method == "operator" else "withdrawn"
-
-
 def merged(one: Iterable[Consent], other: Iterable[Consent], *, id: str, at: datetime) -> Consent | None:
     """The record to add when two persons turn out to be one.
 
@@ -206,20 +145,36 @@ def _until(records: Iterable[Consent], at: datetime) -> dict[str, tuple[Choice, 
     return choices_of((record for record in records if record.decided_at <= at), now=at)
 
 
+def later(
+    one: Mapping[str, tuple[Choice, datetime]], other: Mapping[str, tuple[Choice, datetime]]
+) -> dict[str, tuple[Choice, datetime]]:
+    """The later choice for each purpose; of two at one moment the denial."""
+    choices = dict(one)
+    for purpose, new in other.items():
+        held = choices.get(purpose)
+        if held is None or _weight(*new) > _weight(*held):
+            choices[purpose] = new
+    return choices
+
+
 def _holding(records: Iterable[Consent]) -> dict[str, Consent]:
     """Purpose to the record whose choice holds."""
     holding: dict[str, Consent] = {}
     for one in records:
         for purpose in one.choices:
-            held = holding.get(purpose)
-            if held is None or _weight(one, purpose) > _weight(held, purpose):
+            if purpose not in holding or _outweighs(one, holding[purpose], purpose):
                 holding[purpose] = one
     return holding
 
 
-def _weight(one: Consent, purpose: str) -> tuple[datetime, bool, bool, str]:
-    # Of two denials at one moment the person's own stands, for a conflict may be asked about at once.
-    return one.decided_at, one.choices[purpose] == "denied", purpose not in one.conflicts, one.id
+def _outweighs(one: Consent, held: Consent, purpose: str) -> bool:
+    mine, theirs = (_weight(record.choices[purpose], record.decided_at) for record in (one, held))
+    return (mine, one.id) > (theirs, held.id)
+
+
+def _weight(choice: Choice, at: datetime) -> tuple[datetime, bool]:
+    """The later choice holds; of two at one moment the denial."""
+    return at, choice == "denied"
 
 
 def _ended(one: Consent, purpose: str, now: datetime) -> bool:

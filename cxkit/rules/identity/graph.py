@@ -22,7 +22,6 @@ Reason = Literal[
     "tombstoned",
     "weak_evidence",
     "consent_denied",
-    "kiosk",
     "contested",
     "unique_conflict",
     "source_already_identified",
@@ -109,6 +108,22 @@ class Tombstone:
     """Whether it may not come back either."""
     until: datetime | None = None
     """... before then; None for ever."""
+
+    def covers(self, at: datetime) -> bool:
+        """Whether what is of that moment went with it."""
+        return at <= self.erased_at
+
+    def bars(self, at: datetime) -> bool:
+        """Whether the identifier may not have come back by that moment.
+
+        Example:
+            >>> from datetime import UTC
+            >>> monday, friday = datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 27, tzinfo=UTC)
+            >>> grave = Tombstone(erased_at=monday, suppress=True, until=friday)
+            >>> grave.covers(monday), grave.bars(monday), grave.bars(friday)
+            (True, True, False)
+        """
+        return self.suppress and (self.until is None or at < self.until)
 
 
 @attrs.frozen(kw_only=True)

@@ -43,9 +43,7 @@ def resolve(
     types: Types = TYPES,
     row: Merge | None = None,
     tombstones: Mapping[str, Tombstone] = _NONE,
-    barred: Mapping[str, Reason] = _NONE,
     stitching: bool = True,
-    kiosk: bool = False,
 ) -> Resolution:
     """Decide for identifiers seen together whose they are.
 
@@ -65,9 +63,7 @@ def resolve(
         types: What types of identifiers are worth.
         row: What the ledger holds under this command.
         tombstones: Of the keys that were erased.
-        barred: Keys that take no part, with the reason: their values identify nobody, see `unfit`.
         stitching: Whether the customer lets identifiers that recognise be joined to those that name.
-        kiosk: Whether the device is everybody's: it takes no part.
 
     Example:
         >>> from datetime import UTC
@@ -79,13 +75,10 @@ def resolve(
     """
     order = _ordered(seen, types)
     refused: dict[str, Reason] = {one.key: "illegal_id" for one in order if one.type in SESSIONS}
-    refused.update((key, reason) for key, reason in barred.items() if key in seen)
     buried = _buried(_less(order, refused), tombstones, at)
     if buried is None:
         return Resolution(refused=refused, dropped="tombstoned")
     refused.update(dict.fromkeys(buried, "tombstoned"))
-    if kiosk:
-        refused.update((one.key, "kiosk") for one in _less(order, refused) if one.worth.kind == "device")
     if not stitching:
         refused.update(dict.fromkeys(_unstitched(_less(order, refused)), "consent_denied"))
     graph = _Graph(owned, people, types, command)
@@ -323,9 +316,9 @@ def _buried(order: Sequence[_Seen], tombstones: Mapping[str, Tombstone], at: dat
     cookie of somebody who was erased is somebody's who uses the same device.
     """
     graves = {one.key: tombstones[one.key] for one in order if one.key in tombstones}
-    if any(at <= grave.erased_at for grave in graves.values()):
+    if any(grave.covers(at) for grave in graves.values()):
         return None
-    kept = {key for key, grave in graves.items() if grave.suppress and (grave.until is None or at < grave.until)}
+    kept = {key for key, grave in graves.items() if grave.bars(at)}
     logins = {one.key for one in order if one.evidence == "login"}
     return list(kept) if not kept or (logins and not logins & kept) else None
 

@@ -11,7 +11,6 @@ __all__ = [
     "CONTACTS",
     "SESSIONS",
     "TYPES",
-    "UNIQUE",
     "IdentifierType",
     "Identifying",
     "Kind",
@@ -67,9 +66,6 @@ TYPES: Final[Types] = {
 
 CONTACTS: Final = frozenset(name for name, one in TYPES.items() if one.kind == "contact")
 """Types whose values reach a person: only their keyed hash is ever kept."""
-
-UNIQUE: Final = frozenset(name for name, one in TYPES.items() if one.unique)
-"""Types of which a person has one, for ever."""
 
 SESSIONS: Final = frozenset({"session", "session_id", "sessionid", "sid"})
 """Types that never identify: a session ends, so each would be one more node of the graph and join nothing."""

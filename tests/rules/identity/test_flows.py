@@ -115,15 +115,6 @@ def test_one_person_adds_an_identifier_by_logging_in_with_both(world: World) -> 
     assert (both.person.id, both.refused) == (first.person.id, {})
 
 
-def test_on_a_kiosk_no_device_is_anybodys(world: World) -> None:
-    for one in ("user_id-1", "user_id-2"):
-        found = world.see({**login(one), **cookie("visitor-1")}, kiosk=True)
-        assert found.refused == {"visitor-1": "kiosk"}
-    assert world.partition == {frozenset({"user_id-1"}), frozenset({"user_id-2"})}
-    assert world.see(cookie("visitor-1"), kiosk=True).person is None
-    assert not world.identifiers.keys() & {"visitor-1"}
-
-
 def test_a_message_token_says_who_is_meant_and_links_no_device(world: World) -> None:
     nancy = world.see(login("user_id-1", "email-1"))
     opened = world.see({**token("email-1"), **cookie("visitor-7")})

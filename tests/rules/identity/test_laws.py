@@ -25,7 +25,7 @@ proven = st.sampled_from([login, cookie]).flatmap(
 )
 MERGED: list[Seen] = [login("user_id-1"), cookie("visitor-2"), {**login("user_id-1"), **cookie("visitor-2")}]
 """The beginning of what merges two people for sure."""
-options = st.fixed_dictionaries({}, optional={"kiosk": st.booleans(), "stitching": st.booleans()})
+options = st.fixed_dictionaries({}, optional={"stitching": st.booleans()})
 
 
 @st.composite

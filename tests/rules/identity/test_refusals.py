@@ -171,15 +171,6 @@ def test_consent_denied_joins_no_two_devices(world: World) -> None:
     assert (found.moved, found.refused) == (("visitor-1",), {"push_token-1": "consent_denied"})
 
 
-@pytest.mark.parametrize("reason", ["illegal_id", "blocked_value"])
-def test_what_identifies_nobody_takes_no_part(world: World, reason: Reason) -> None:
-    found = world.see(login("user_id-1", "email-1"), barred={"email-1": reason, "not-seen": reason})
-    assert found.refused == {"email-1": reason}
-    assert found.moved == ("user_id-1",)
-    nothing = world.see(login("email-1"), barred={"email-1": reason})
-    assert (nothing.person, nothing.refused) == (None, {"email-1": reason})
-
-
 @pytest.mark.parametrize("type", ["session", "session_id"])
 def test_a_session_is_no_identifier(world: World, type: str) -> None:
     found = world.see(cookie(f"{type}-1", "visitor-1"))
@@ -234,7 +225,7 @@ def test_the_kinds_of_types() -> None:
 def test_these_are_the_reasons() -> None:
     """They are stored and announced: one that is renamed is another."""
     assert set(get_args(Reason)) == {
-        "illegal_id", "blocked_value", "tombstoned", "weak_evidence", "consent_denied", "kiosk", "contested",
+        "illegal_id", "blocked_value", "tombstoned", "weak_evidence", "consent_denied", "contested",
         "unique_conflict", "source_already_identified", "limit_exceeded", "fan_in", "unmerged", "unexplained",
         "nobody",
     }  # fmt: skip
