@@ -48,7 +48,8 @@ def identify(*, traits: Mapping[str, JSON | Trait] | None = None, **identifiers:
     Args:
         traits: What they said of themselves: ``{"plan": "gold"}``; for what is counted, collected, only observed
             or ends, see `trait`.
-        identifiers: ``user_id="nancy"``, ``email=...``: as few as needed.
+        identifiers: ``user_id="nancy"``, ``email=...``: as few as needed. Each proves who they are: ``plan="gold"``
+            here would be a device that all who have that plan share; it belongs among the traits.
 
     Example:
         >>> from cxkit import scope

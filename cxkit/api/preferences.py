@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from cxkit.api.customer import _in_scope
 from cxkit.api.scopes import scope
+from cxkit.capture.interruption import let_through
 from cxkit.capture.scope import Scope
 from cxkit.flows import preferences, sending
+from cxkit.kit import current_kit
 from cxkit.model import Blocked, Choice, Evidence
 from cxkit.model.consent import Act, SuppressionReason
 from cxkit.rules.preferences import Clear, Deferred
@@ -46,7 +48,11 @@ def prefer(
         (Clear(), 'send:marketing:not_granted:sms')
     """
     with _about(address, evidence):
-        _in_scope(lambda kit, here: preferences.prefer(kit.desk, here, topic, channel, choice, by=by))
+        _in_scope(
+            lambda kit, here: preferences.prefer(
+                kit.desk, here, topic, channel, choice, by=by, patience_s=kit.patience_s()
+            )
+        )
 
 
 def stop_marketing(
@@ -67,7 +73,11 @@ def stop_marketing(
         'send:marketing:opted_out:email'
     """
     with _about(address, evidence):
-        _in_scope(lambda kit, here: preferences.stop_marketing(kit.desk, here, lifted=lifted, by=by))
+        _in_scope(
+            lambda kit, here: preferences.stop_marketing(
+                kit.desk, here, lifted=lifted, by=by, patience_s=kit.patience_s()
+            )
+        )
 
 
 def suppress(channel: str, reason: SuppressionReason, *, lifted_by: str | None = None, **address: str | int) -> None:
@@ -117,7 +127,8 @@ def may_send(
     waits, so there it cannot be known.
 
     Args:
-        timezone: Theirs, for the quiet hours; by default the scope's, else their trait ``timezone``.
+        timezone: Theirs, for the quiet hours; by default the scope's, else their trait ``timezone``. Where there is no
+            such zone, only what is transactional goes out.
         address: Whom it goes to, if not the scope's customer: ``email=...``.
 
     Returns:
@@ -133,14 +144,29 @@ def may_send(
     answers: list[Clear | Blocked | Deferred] = []
 
     def ask(kit: Kit, here: Scope) -> None:
+        if len(here.identity.identifiers) < len(address):
+            return  # not all that was named is known: what is said of the rest may not be what was asked
         patience_s = kit.patience_s()
         answers.append(sending.may_send(kit.desk, here, topic, channel, timezone=timezone, patience_s=patience_s))
 
     with _about(address, "claim"):
         _in_scope(ask)
-    # What cannot even be asked is not sent.
-    wrong = Blocked(gate="send", purpose="marketing", reason="invalid", destination=str(channel)[:64])
-    return answers[0] if answers else wrong
+    return answers[0] if answers else _not_asked(topic, channel)
+
+
+def _not_asked(topic: str, channel: str) -> Blocked:
+    """What cannot even be asked is not sent; where there is a kit, that is counted."""
+    kind, intake = "marketing", None
+    try:
+        kit = current_kit()
+        intake = kit.intake
+        kind = getattr(kit.desk.sending.topic(topic), "kind", kind)
+    except Exception as error:  # noqa: BLE001 - the guest's promise; what is wrong was told when it was asked
+        let_through(error)
+    wrong = Blocked(gate="send", purpose=kind, reason="invalid", destination=str(channel)[:64])
+    if intake is not None:
+        intake.block(wrong)
+    return wrong
 
 
 def _about(address: dict[str, str | int], evidence: Evidence) -> AbstractContextManager[None]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import math
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from cxkit.errors import InvalidInteractionError
 from cxkit.flows.identify import identifiers_of
 from cxkit.kit import current_kit
 from cxkit.model import Identity
@@ -30,12 +32,13 @@ def erase(
         suppress: Whether they may not come back: whoever logs in with one of their identifiers stays unrecognised.
             By default they may, as somebody new, and what is late comes back neither way: to leave is
             not to be barred, and whoever signs up again chose to.
-        until: ... before then, without a zone in the time of this machine; by default for ever.
+        until: ... before then, a moment to come, without a zone in the time of this machine; by default for ever.
         timeout_s: How long to wait; what is not done by then goes on.
         identifiers: ``user_id="nancy"``, ``email=...``.
 
     Raises:
-        InvalidInteractionError: No identifier is named, or one that identifies nobody.
+        InvalidInteractionError: No identifier is named, or one that identifies nobody; ``until`` is no moment to come,
+            or bars nobody without ``suppress``; ``timeout_s`` is no number.
         ConfigurationError: cxkit cannot be configured.
         OSError: The directory is not ours alone.
 
@@ -55,6 +58,7 @@ def erase(
 
     kit = current_kit()
     identity = _identity(kit, identifiers)
+    _check_times(until, timeout_s, suppress=suppress, now=kit.desk.intake.stamper.now())
     return privacy.erase(kit.premises, identity, suppress=suppress, until=until, timeout_s=timeout_s)
 
 
@@ -91,3 +95,21 @@ def disclose(**identifiers: str | int) -> Disclosure:
 def _identity(kit: Kit, identifiers: dict[str, str | int]) -> Identity:
     found = identifiers_of(kit.desk.keyring, identifiers, evidence="claim", declared=kit.desk.identifying)
     return Identity(identifiers=tuple(found))
+
+
+def _check_times(until: object, timeout_s: object, *, suppress: bool, now: datetime) -> None:
+    """That nothing was asked for which would be done otherwise than it reads."""
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, (int, float)) or not math.isfinite(timeout_s):
+        raise _wrong("the time to wait is not a number of seconds", "give it like timeout_s=30.0")
+    if until is None:
+        return
+    if not suppress:
+        raise _wrong("until= says how long they may not come back, and they may", "add suppress=True, or leave it out")
+    if not isinstance(until, datetime):
+        raise _wrong("until= is not a moment", "give it like datetime(2030, 1, 1, tzinfo=UTC)")
+    if until.astimezone(UTC) <= now:
+        raise _wrong("until= is past: they could come back at once", "give a moment to come")
+
+
+def _wrong(what: str, fix: str) -> InvalidInteractionError:
+    return InvalidInteractionError(what, fix=fix, code="CX3151")

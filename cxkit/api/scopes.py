@@ -42,7 +42,8 @@ def scope(
         channel: Where it happens: ``phone``, ``store``, ...
         evidence: How surely the identifiers are known.
         kit: Another kit than the current one.
-        identifiers: Who it is about, by type: ``phone="+33..."``, ``user_id="nancy"``. Contacts are hashed.
+        identifiers: Who it is about, by type: ``phone="+33 6 39 98 12 34"``, ``user_id="nancy"``. Contacts are hashed.
+            A type that nobody declared is taken as it is, unless it is nearly one that somebody did.
 
     Example:
         >>> from cxkit.testing import recorder

@@ -76,7 +76,7 @@ class Applier:
         self._bus = bus
         self._refused = refused
         self._commands: dict[str, Act] = dict(COMMANDS)
-        for name in (IDENTIFIED.name, LINKED.name, MERGED.name):
+        for name in (IDENTIFIED.name, LINKED.name, MERGED.name, CONSENT_CHANGED.name):
             self._commands[name] = partial(COMMANDS[name], types=types)
 
     def export(self, batch: Batch, *, deadline_s: float) -> Outcome:

@@ -5,7 +5,9 @@ The rule is ``rules.consent``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Final, cast, get_args
 
 import attrs
@@ -17,6 +19,7 @@ from cxkit.flows.desk import Desk
 from cxkit.flows.documents import consent_doc, keys_of, with_consent
 from cxkit.flows.identify import STITCHING
 from cxkit.flows.known import Choices, Known
+from cxkit.flows.letterbox import decided_at
 from cxkit.flows.people import alive
 from cxkit.flows.reading import Reading
 from cxkit.flows.telling import misplaced
@@ -24,13 +27,14 @@ from cxkit.keyring import Keyring
 from cxkit.model import JSON, PURPOSES, Choice, Consent, Identity, Interaction, Notice, TouchpointSpec, purpose_bits
 from cxkit.model.consent import Method
 from cxkit.rules.consent import MAX_SIGNAL_CHARS, all_named, denials, policy_named, record, said, unobjected
-from cxkit.rules.identity import join, without
+from cxkit.rules.identity import TYPES, Types, join, proves, type_of, without
 
 __all__ = ["CONSENT_CHANGED", "answer", "choose", "consented", "declare", "signalled", "visitor_may_stay"]
 
 CONSENT_CHANGED = TouchpointSpec(name="consent.changed", kind="consent", purpose="necessary", priority="critical")
 
-_MAX_WORD_CHARS: Final = 200
+_WORDS: Final = re.compile("[^\0\ud800-\udfff]{0,200}")
+"""A text, and not too long: without NUL and halves of characters."""
 _notice: Final = converter(Notice)
 
 
@@ -67,19 +71,34 @@ def choose(
     """
     scope.enrich()
     before, aside, granted = scope.identity, scope.aside, scope.allowed.granted
-    now = desk.intake.stamper.now()
-    made: dict[str, tuple[Choice, Any]] = {purpose: (choice, now) for purpose, choice in choices.items()}
+    now, refused_at = _now(desk, scope, denials(choices))
+    made: dict[str, tuple[Choice, datetime]] = {
+        purpose: (choice, refused_at if choice == "denied" else now) for purpose, choice in choices.items()
+    }
     earlier = unobjected(scope.choices) if scope.gpc and not scope.despite_gpc else scope.choices
     scope.choices = {**earlier, **made}
     scope.despite_gpc = scope.gpc
     _obey(desk, scope)
-    told = _told(scope, choices, method=method, notice=notice)
+    told = _told(scope, method=method, notice=notice)
     bits = purpose_bits(granted | scope.allowed.granted)
-    both = join(before, scope.identity.identifiers, types=desk.identifying.types)
-    id = _recorded(desk, scope, both, made, told=told, purposes=bits)
-    if aside is not None and aside not in both.identifiers:  # a command of its own: it must not link the two
-        _recorded(desk, scope, Identity(identifiers=(aside,)), made, told=told, purposes=bits)
-    return id
+    concerned = [join(before, scope.identity.identifiers, types=desk.identifying.types)]
+    if aside is not None and aside not in concerned[0].identifiers:
+        concerned.append(Identity(identifiers=(aside,)))  # a command of its own: it must not link the two
+    ids = []
+    for identity in concerned:
+        for at in sorted({at for _, at in made.values()}):  # one, but where a clock was set back
+            chosen = {purpose: one for purpose, one in made.items() if one[1] == at}
+            said = told if at == now else {**told, "decided_at": at.isoformat()}
+            ids.append(_recorded(desk, scope, identity, chosen, told=said, purposes=bits))
+    return next(iter(ids), None)
+
+
+def _now(desk: Desk, scope: Scope, denied: Iterable[str]) -> tuple[datetime, datetime]:
+    """The time, and that of what is denied now: the latest of what it denies, if a clock ran ahead or was set back."""
+    now, purposes = desk.intake.stamper.now(), list(denied)
+    known = desk.known(scope, patience_s=0.0) if purposes else None
+    held = [scope.choices, scope.recalled, known.choices if known is not None else {}]
+    return now, max([now, *(one[purpose][1] for one in held for purpose in purposes if purpose in one)])
 
 
 def _recorded(
@@ -98,7 +117,7 @@ def _recorded(
         CONSENT_CHANGED,
         scope,
         identity=identity,
-        properties=told,
+        properties={"choices": {purpose: choice for purpose, (choice, _) in made.items()}, **told},
         purposes=purposes,
         shows=shows,
         claimed=claimed,
@@ -143,10 +162,10 @@ def signalled(desk: Desk, scope: Scope, texts: Mapping[str, str]) -> str | None:
     return id
 
 
-def consented(reading: Reading, keyring: Keyring, command: Interaction) -> None:
+def consented(reading: Reading, keyring: Keyring, command: Interaction, *, types: Types = TYPES) -> None:
     """What the command adds to the choices made under each identifier.
 
-    Whoever only claims to be somebody may refuse for them, but grant nothing.
+    Whoever only claims to be somebody, or typed them in beside a cookie, may refuse for them, but grant nothing.
 
     Raises:
         StoreError: It cannot be read now.
@@ -154,7 +173,8 @@ def consented(reading: Reading, keyring: Keyring, command: Interaction) -> None:
     """
     choices = cast("Mapping[str, Choice]", command.properties["choices"])
     denied = denials(choices)
-    vouched = {key: one.proven for key, one in keys_of(keyring, command.identity).items()}
+    seen = keys_of(keyring, command.identity).items()
+    vouched = {key: proves(type_of(one.type, types), one.evidence) for key, one in seen}
     lawful = {key: choices if proven else denied for key, proven in vouched.items()}
     keys = alive(reading, [key for key in vouched if lawful[key]], command.occurred_at)
     bodies = reading.get(map(consent_doc, keys))
@@ -166,10 +186,11 @@ def consented(reading: Reading, keyring: Keyring, command: Interaction) -> None:
 def _record(command: Interaction, choices: Mapping[str, Choice]) -> Consent:
     properties = cast("Mapping[str, Any]", command.properties)
     notice = properties.get("notice")
+    refused = len(denials(choices)) == len(choices)
     return record(
         choices,
         policy=policy_named(properties["policy"]),
-        decided_at=command.occurred_at,
+        decided_at=decided_at(properties, command.occurred_at) if refused else command.occurred_at,
         id=command.id,
         method=properties["method"],
         touchpoint=properties.get("touchpoint"),
@@ -181,9 +202,9 @@ def _record(command: Interaction, choices: Mapping[str, Choice]) -> Consent:
     )
 
 
-def _told(scope: Scope, choices: Mapping[str, Choice], *, method: str, notice: Notice | None) -> dict[str, JSON]:
+def _told(scope: Scope, *, method: str, notice: Notice | None) -> dict[str, JSON]:
     """What a choice says of itself: all that a record of it needs, and nothing of who made it."""
-    told: dict[str, JSON] = {"choices": dict(choices), "method": method, "policy": scope.policy.name}
+    told: dict[str, JSON] = {"method": method, "policy": scope.policy.name}
     if scope.context.page is not None and scope.context.page.route is not None:
         told["touchpoint"] = scope.context.page.route
     if notice is not None:
@@ -199,7 +220,7 @@ def _told(scope: Scope, choices: Mapping[str, Choice], *, method: str, notice: N
 
 def _is_sound(notice: object) -> bool:
     texts = attrs.astuple(notice) if isinstance(notice, Notice) and notice.id else (0,)
-    return all(text is None or (isinstance(text, str) and len(text) <= _MAX_WORD_CHARS) for text in texts)
+    return all(text is None or (isinstance(text, str) and _WORDS.fullmatch(text)) for text in texts)
 
 
 def _obey(desk: Desk, scope: Scope) -> None:

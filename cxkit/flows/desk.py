@@ -13,6 +13,7 @@ import msgspec
 from cxkit.capture.gate import prepare_command
 from cxkit.capture.intake import Intake
 from cxkit.capture.interruption import let_through
+from cxkit.capture.redact import encodable
 from cxkit.capture.scope import Scope
 from cxkit.capture.stamp import moment
 from cxkit.codec import NOBODY
@@ -24,7 +25,7 @@ from cxkit.keyring import Keyring
 from cxkit.model import JSON, PURPOSES, Context, Identity, TouchpointSpec, purpose_bits
 from cxkit.roles import Decider, SignalReader, Store
 from cxkit.rules.consent import Home, Jurisdiction, Policy, allowed, governing, later, unexpired, unobjected
-from cxkit.rules.identity import Identifying
+from cxkit.rules.identity import Identifying, proves, type_of
 from cxkit.rules.preferences import Sending
 
 __all__ = ["GOVERNING", "Desk", "Shows", "code_of"]
@@ -163,6 +164,7 @@ class Desk:
         if scope.muted:
             self.intake.dropped["own_thread"] += 1
             return None
+        body = _encoded(properties)  # first: what cannot be recorded must not be seen either
         prepared = prepare_command(
             spec,
             scope,
@@ -176,9 +178,10 @@ class Desk:
         keys = keys_of(self.keyring, identity)
         # Before it is queued: it may be committed at once.
         for key, one in keys.items():
-            effect = shows if claimed is None or one.proven else claimed
+            vouched = proves(type_of(one.type, self.identifying.types), one.evidence)
+            effect = shows if claimed is None or vouched else claimed
             self.view.remembers([key], id, partial(effect, id=id, at=moment(us)))
-        taken = self.intake.put((prepared, id, us, b"", msgspec.json.encode(dict(properties))))
+        taken = self.intake.put((prepared, id, us, b"", body))
         if taken is None:
             self.view.forgets(keys, id)
         return taken
@@ -201,7 +204,23 @@ class Desk:
             spec, scope, identity=nobody, purposes=everyone, subject=NOBODY, source=self.source
         )._replace(type=INTERACTION)
         id, us = stamp or self.intake.stamper.stamp()
-        self.intake.put((prepared, id, us, occurrence, msgspec.json.encode(dict(properties))))
+        self.intake.put((prepared, id, us, occurrence, _encoded(properties)))
+
+
+def _encoded(properties: Mapping[str, JSON]) -> bytes:
+    """Them as JSON; a text that is none, as it has half a character in it, is mended."""
+    try:
+        return msgspec.json.encode(dict(properties))
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_mended(dict(properties)))
+
+
+def _mended(value: JSON) -> JSON:
+    if isinstance(value, dict):
+        return {encodable(name): _mended(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_mended(one) for one in value]
+    return encodable(value) if isinstance(value, str) else value
 
 
 def code_of(context: Context) -> str | None:

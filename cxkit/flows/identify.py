@@ -185,7 +185,7 @@ def _nothing_new(desk: Desk, identity: Identity, traits: Mapping[str, Trait], *,
     known = [one for one in held if one is not None and (one.person is not None or one.joined.issuperset(keys))]
     if not known or len(known) < len(held) or any(one != Trait(value=one.value) for one in traits.values()):
         return False
-    if _never_met(desk, known, frozenset(keys)):
+    if _never_met(desk, known, frozenset(keys)) or _only_typed(desk, known, identity):
         return False
     values = known[0].values(desk.intake.stamper.now())
     return all(name in values and _same(values[name], one.value) for name, one in traits.items())
@@ -194,7 +194,20 @@ def _nothing_new(desk: Desk, identity: Identity, traits: Mapping[str, Trait], *,
 def _never_met(desk: Desk, known: list[Known], keys: frozenset[str]) -> bool:
     """Whether several people own what is now seen together: they may be one. What was refused is not tried again."""
     people = {one.person for one in known if one.person and not (one.owned and one.owned.contested)}
-    if len(people) < 2 or keys in desk.tried:
+    return len(people) > 1 and _untried(desk, keys)
+
+
+def _only_typed(desk: Desk, known: list[Known], identity: Identity) -> bool:
+    """Whether what a login proves now was only typed in until now; what was refused is not tried again."""
+    logins = {key for key, one in keys_of(desk.keyring, identity).items() if one.evidence == "login"}
+    links = (link for one in known if one.graph for link in one.graph.links)
+    weak = frozenset(link.key for link in links if link.key in logins and link.evidence != "login")
+    return bool(weak) and _untried(desk, weak)
+
+
+def _untried(desk: Desk, keys: frozenset[str]) -> bool:
+    """Whether these were not put to the graph yet; from now on they were."""
+    if keys in desk.tried:
         return False
     if len(desk.tried) >= _TRIED:
         desk.tried.clear()

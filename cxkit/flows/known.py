@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import reduce
 
 import attrs
 
@@ -23,13 +24,16 @@ from cxkit.flows.letterbox import Letterbox
 from cxkit.model import JSON, Choice, Consent, Trait
 from cxkit.roles import Store
 from cxkit.rules.consent import choices_of, denials, ends, later
-from cxkit.rules.identity import Owned, Person, Tombstone, anonymous, people_of
+from cxkit.rules.identity import Owned, Person, Tombstone, Types, anonymous, people_of, proves, type_of
 from cxkit.rules.profile import Traits, values, with_traits
 
-__all__ = ["Choices", "Known", "read_known"]
+__all__ = ["Change", "Choices", "Known", "read_known"]
 
 Choices = Mapping[str, tuple[Choice, datetime]]
 """Purpose to choice, and when it was made."""
+
+Change = Callable[["Known"], "Known"]
+"""What a command that is not committed yet makes of what is known."""
 
 
 @attrs.frozen(kw_only=True)
@@ -54,6 +58,8 @@ class Known:
     """What commands that are not committed yet add to it."""
     keys: tuple[str, ...] = ()
     """Of all their identifiers."""
+    shared: Mapping[str, str] = attrs.field(factory=dict)
+    """Of these, keys of devices that others use, too, to the command that showed it."""
     documents: frozenset[str] = frozenset()
     """What it was read from."""
     ended: frozenset[str] = frozenset()
@@ -73,20 +79,25 @@ class Known:
         """What it was read from, and what is known of a device alone."""
         return self.documents | (self.alone.documents if self.alone else frozenset())
 
+    def own(self, key: str, id: str) -> bool:
+        """Whether what was recorded under this key, with this id, is theirs; as `flows.disclose.Theirs.own`."""
+        since = self.shared.get(key)
+        return since is None or (id < since) is not self.contested
+
     def values(self, now: datetime) -> dict[str, JSON]:
         """Their traits, now."""
         return values(self.traits, now=now)
 
     def with_more(self, more: Known) -> Known:
         """Both, of one person; later choices win, denials among equals."""
-        if more.graph is not None and self.graph is not None:
-            return self  # as for two identifiers of one person
-        known, other = (self, more) if more.graph is None else (more, self)
+        known, other = (more, self) if self.graph is None and more.graph is not None else (self, more)
         return attrs.evolve(
             known,
             traits=known.traits if known.traits.held else other.traits,
             choices=later(known.choices, other.choices),
             joined=known.joined | other.joined,
+            letterbox=known.letterbox.with_more(other.letterbox),
+            shared={**known.shared, **other.shared},
             keys=tuple(dict.fromkeys((*known.keys, *other.keys))),
             documents=known.documents | other.documents,
             ended=(known.ended | other.ended) - known.choices.keys() - other.choices.keys(),
@@ -98,6 +109,24 @@ class Known:
     def chose(self, choices: Choices) -> Known:
         """After these choices."""
         return attrs.evolve(self, choices=later(self.choices, choices), ended=self.ended - choices.keys())
+
+    def changed(self, own: Iterable[Change], others: Iterable[Change]) -> Known:
+        """After commands that are not committed: under the identifier itself, and under others of the person.
+
+        What is done on a contested device says nothing of its owner; and before it is committed, only what it
+        refuses is known of who uses the device, for a login may be part of it.
+        """
+        if self.alone is None:
+            return reduce(lambda known, change: change(known), (*others, *own), self)
+        alone = self.alone.chose(denials(reduce(lambda known, change: change(known), own, self.alone).choices))
+        return attrs.evolve(reduce(lambda known, change: change(known), others, self), alone=alone)
+
+    def proven(self, types: Types) -> list[str]:
+        """Keys of their identifiers under which they alone act: no contested devices, nothing that they only typed."""
+        links = self.graph.links if self.graph else ()
+        return [
+            one.key for one in links if one.key not in self.shared and proves(type_of(one.type, types), one.evidence)
+        ]
 
     def told(self, traits: Mapping[str, Trait], joined: frozenset[str], *, id: str, at: datetime) -> Known:
         """After a command that joined these identifiers and told these traits."""
@@ -151,6 +180,7 @@ def _known(
             contested=owned is not None and owned.contested is not None and person != owned.person,
             tombstone=None if grave is None else tombstone_in(grave),
             keys=tuple(keys),
+            shared={one: by for one in keys if (by := _contested(one, bodies)) is not None},
             documents=frozenset(documents),
         )
 
@@ -161,7 +191,12 @@ def _known(
 
 def _chosen(key: str, bodies: Mapping[str, Body], *, theirs: bool) -> list[Consent]:
     """The choices made under an identifier; if somebody's are asked for, only from before others used it, too."""
-    own, consent = bodies.get(identifier_doc(key)), bodies.get(consent_doc(key))
+    consent = bodies.get(consent_doc(key))
     made = consents_in([consent]) if consent is not None else []
-    contested = owned_in(own).contested if own is not None and theirs else None
+    contested = _contested(key, bodies) if theirs else None
     return [one for one in made if contested is None or one.id < contested]
+
+
+def _contested(key: str, bodies: Mapping[str, Body]) -> str | None:
+    own = bodies.get(identifier_doc(key))
+    return None if own is None else owned_in(own).contested

@@ -26,7 +26,7 @@ from cxkit.model import JSON, GlobalStop, Preference, Suppression
 from cxkit.roles import Store
 from cxkit.rules.preferences import Act, Sent, abiding, abiding_suppressions, counted, refuses
 
-__all__ = ["Letterbox", "made", "read_letterbox", "write_act", "write_sent", "write_suppression"]
+__all__ = ["Letterbox", "decided_at", "made", "read_letterbox", "write_act", "write_sent", "write_suppression"]
 
 T = TypeVar("T", Preference, GlobalStop, Suppression, Sent)
 
@@ -59,16 +59,36 @@ def made(kind: type[T], properties: Mapping[str, JSON], *, id: str, at: datetime
     Raises:
         ValueError: It says no such thing.
     """
-    time = cast("Any", at)
+    refusing = properties.get("choice") == "denied" or properties.get("lifted") is False
+    time = cast("Any", decided_at(properties, at) if refusing else at)
     return read({**properties, "id": id, "at": time, "decided_at": time}, kind)
 
 
-def read_letterbox(store: Store, theirs: Iterable[str], addresses: Iterable[str]) -> Letterbox:
+def decided_at(properties: Mapping[str, Any], at: datetime) -> datetime:
+    """When a refusal counts as made: where it says a later time than its own, it has seen what is of that time.
+
+    Raises:
+        ValueError: It says a time that is none.
+    """
+    told = properties.get("decided_at")
+    return at if told is None else max(at, datetime.fromisoformat(str(told)))
+
+
+def read_letterbox(
+    store: Store,
+    theirs: Iterable[str],
+    addresses: Iterable[str],
+    *,
+    more: Mapping[str, Letterbox] = {},
+    own: Callable[[str, str], bool] = lambda key, id: True,
+) -> Letterbox:
     """What the store knows.
 
     Args:
         theirs: Keys of the person's identifiers.
         addresses: Keys of what may be written to.
+        more: Key to what commands add that are not committed yet.
+        own: Whether what was recorded under a key with this id is the person's: others may use their device, too.
 
     Raises:
         StoreError: It cannot be read now.
@@ -76,10 +96,19 @@ def read_letterbox(store: Store, theirs: Iterable[str], addresses: Iterable[str]
     of, at = list(theirs), list(addresses)
     names = [*map(preference_doc, of), *map(sent_doc, of), *map(suppression_doc, at)]
     bodies = {name: one.body for name, one in store.get_many(names).items()}
+    acts: list[Act] = []
+    sent: list[Sent] = []
+    for key in of:
+        new = more.get(key, Letterbox())
+        acts += [one for one in (*_acts_in(bodies.get(preference_doc(key), {})), *new.acts) if own(key, one.id)]
+        messages = (*_list(bodies.get(sent_doc(key), {}), "messages", Sent), *new.sent)
+        sent += [one for one in messages if own(key, one.id)]
+    known = {key: _list(bodies.get(suppression_doc(key), {}), "records", Suppression) for key in at}
+    suppressions = {key: (*one, *more.get(key, Letterbox()).suppressions.get(key, ())) for key, one in known.items()}
     return Letterbox(
-        acts=tuple(abiding(act for key in of for act in _acts_in(bodies.get(preference_doc(key), {})))),
-        sent=tuple(counted(one for key in of for one in _list(bodies.get(sent_doc(key), {}), "messages", Sent))),
-        suppressions={key: tuple(_list(bodies.get(suppression_doc(key), {}), "records", Suppression)) for key in at},
+        acts=tuple(abiding(acts)),
+        sent=tuple(counted(sent)),
+        suppressions={key: tuple(abiding_suppressions(ones)) for key, ones in suppressions.items()},
     )
 
 

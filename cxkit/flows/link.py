@@ -50,11 +50,16 @@ def link(desk: Desk, scope: Scope, *, identifiers: Mapping[str, str | int], pati
             identity=scope.identity,
             properties={},
             purposes=purpose_bits(scope.allowed.granted),
-            shows=lambda known, /, *, id, at: known.with_more(mine).told({}, joined, id=id, at=at),
+            shows=lambda known, /, *, id, at: _with(mine, known).told({}, joined, id=id, at=at),
         )
     if wrong is not None:
         raise wrong
     return id
+
+
+def _with(mine: Known, known: Known) -> Known:
+    """What is known of the customer, where the identifier was nobody's."""
+    return known.with_more(mine) if known.graph is None else known
 
 
 def logout(desk: Desk, scope: Scope) -> None:

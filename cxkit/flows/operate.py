@@ -159,5 +159,5 @@ def _settle_consent(reading: Reading, parting: Parting, merge: Merge) -> None:
 
 
 def _emptied(row: Merge) -> Merge:
-    """The row without what the people had: they have it again, and may be erased."""
-    return attrs.evolve(row, absorbed=tuple(attrs.evolve(one, links=()) for one in row.absorbed))
+    """The row without what the people had, which is theirs again, and the reason, which may name them."""
+    return attrs.evolve(row, reason=None, absorbed=tuple(attrs.evolve(one, links=()) for one in row.absorbed))

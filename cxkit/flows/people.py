@@ -95,6 +95,9 @@ def write_resolution(
     if found.new or found.linked or found.merge or traits or person != lives[person.id].graph:
         reading.put(person_doc(person.id), written(Life(graph=person, traits=after)))
     _own(reading, found, person, {**types, **{link.key: link.type for link in person.links}}, command.id)
+    for one in found.parted:
+        reading.get([person_doc(one.id)])
+        reading.put(person_doc(one.id), written(Life(graph=one, traits=lives[one.id].traits)))
     for id in found.pointing:
         reading.put(person_doc(id), {"part_of": person.id})
     if found.merge is not None:

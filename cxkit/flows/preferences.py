@@ -33,7 +33,7 @@ from cxkit.model import (
 )
 from cxkit.model.consent import Act
 from cxkit.model.touchpoint import WORD
-from cxkit.rules.preferences import matrix
+from cxkit.rules.preferences import matrix, refuses
 
 __all__ = [
     "PREFERENCE_CHANGED",
@@ -43,6 +43,7 @@ __all__ = [
     "concerned",
     "declared_topic",
     "one_of",
+    "opened",
     "post",
     "prefer",
     "preferences",
@@ -60,8 +61,13 @@ _VOUCHED: Final = ("operator", "import")
 """Whoever acts so has seen a proof elsewhere."""
 
 
-def prefer(desk: Desk, scope: Scope, topic: str, channel: str, choice: str, *, by: str) -> str | None:
+def prefer(
+    desk: Desk, scope: Scope, topic: str, channel: str, choice: str, *, by: str, patience_s: float
+) -> str | None:
     """Join or leave one topic on one channel; nothing else changes.
+
+    Args:
+        patience_s: How long to wait for what they chose before.
 
     Raises:
         InvalidInteractionError: A word is wrong, the topic is not declared, or there is nobody whose choice it
@@ -78,6 +84,8 @@ def prefer(desk: Desk, scope: Scope, topic: str, channel: str, choice: str, *, b
             raise
         unknown = error
     properties: dict[str, JSON] = {"topic": topic, "channel": channel, "choice": choice, "by": by}
+    if choice == "denied":
+        properties |= _refused_at(desk, scope, cell=(topic, channel), patience_s=patience_s)
     id = post(
         desk,
         scope,
@@ -91,14 +99,19 @@ def prefer(desk: Desk, scope: Scope, topic: str, channel: str, choice: str, *, b
     return id
 
 
-def stop_marketing(desk: Desk, scope: Scope, *, lifted: bool, by: str) -> str | None:
+def stop_marketing(desk: Desk, scope: Scope, *, lifted: bool, by: str, patience_s: float) -> str | None:
     """Refuse all marketing, on every channel; or take that back, and what was chosen for single topics holds again.
+
+    Args:
+        patience_s: As for `prefer`.
 
     Raises:
         InvalidInteractionError: The act is none, or there is nobody whose act it could be.
     """
     one_of("act", by, get_args(Act))
     properties: dict[str, JSON] = {"lifted": bool(lifted), "by": by}
+    if not lifted:
+        properties |= _refused_at(desk, scope, patience_s=patience_s)
     return post(
         desk,
         scope,
@@ -136,20 +149,43 @@ def preferences(desk: Desk, known: Known, *, patience_s: float) -> dict[str, dic
 
     Empty if nobody is known, or it cannot be known in time.
     """
-    if not known.keys:
-        return {}
-    more = desk.view.uncommitted(known.keys).letterbox  # before the store is read: rather seen twice than not at all
-    held = desk.ask(lambda store: read_letterbox(store, known.keys, ()), patience_s=patience_s)
+    held = opened(desk, known, known.keys, patience_s=patience_s) if known.keys else None
     if held is None:
         return {}
-    acts = held.with_more(more).acts
+    acts = held.acts
     cells = [(one.topic, one.channel) for one in acts if isinstance(one, Preference)]
     topics = desk.sending.topics or {name: Topic(name=name) for name, _ in cells}
     channels = {*(channel for _, channel in cells), *(channel for one in topics.values() for channel in one.defaults)}
     return matrix(acts, topics=topics.values(), channels=sorted(channels))
 
 
+def _refused_at(
+    desk: Desk, scope: Scope, *, cell: tuple[str, str] | None = None, patience_s: float
+) -> Mapping[str, JSON]:
+    """What a refusal says of its time: the latest of what it refuses, if a clock ran ahead or was set back."""
+    now, known = desk.intake.stamper.now(), desk.known(scope, patience_s=patience_s) or Known()
+    keys = dict.fromkeys([*known.keys, *keys_of(desk.keyring, scope.identity)])
+    box = opened(desk, known, keys, patience_s=patience_s) or desk.view.uncommitted(keys).letterbox
+    open_ones = [
+        one
+        for one in box.acts
+        if not refuses(one) and (cell is None or (isinstance(one, Preference) and (one.topic, one.channel) == cell))
+    ]
+    latest = max((one.decided_at for one in open_ones), default=now)
+    return {"decided_at": latest.isoformat()} if latest > now else {}
+
+
 # --- what the verbs have in common; those of cxkit.flows.sending, too ---
+
+
+def opened(
+    desk: Desk, known: Known, theirs: Iterable[str], addresses: Iterable[str] = (), *, patience_s: float
+) -> Letterbox | None:
+    """What is known of the person with these keys, and of these addresses; None if it cannot be known now."""
+    of, at = list(theirs), list(addresses)
+    # Before the store is read: a command that is committed in between must be seen twice rather than not at all.
+    more = {key: desk.view.uncommitted([key]).letterbox for key in (*of, *at)}
+    return desk.ask(lambda store: read_letterbox(store, of, at, more=more, own=known.own), patience_s=patience_s)
 
 
 def concerned(scope: Scope, *, opens: bool, by: str = "user") -> Identity:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import reduce
 
 from cxkit.capture.scope import Scope
@@ -25,7 +24,7 @@ def profile(desk: Desk, scope: Scope, *, patience_s: float) -> Profile:
     """
     known = (desk.known(scope, patience_s=patience_s) or Known()).chose(scope.choices)
     keys = tuple(sorted(link.key for link in known.graph.links)) if known.graph else ()
-    history = desk.ask(lambda store: _history(store, keys), patience_s=patience_s) if keys else None
+    history = desk.ask(lambda store: _history(store, known), patience_s=patience_s) if keys else None
     return profile_of(
         person=Person(id=known.graph.id, keys=keys) if known.graph else None,
         traits=known.traits,
@@ -37,6 +36,16 @@ def profile(desk: Desk, scope: Scope, *, patience_s: float) -> Profile:
     )
 
 
-def _history(store: Store, keys: Iterable[str]) -> History:
-    found = store.get_many(map(history_doc, keys))
-    return reduce(merge_histories, [read(one.body, History) for one in found.values()], History())
+def _history(store: Store, known: Known) -> History:
+    """What is remembered under their identifiers; under a device that others use too, only what is theirs of it."""
+    links = frozenset(link.key for link in known.graph.links) if known.graph else frozenset()
+    names = {history_doc(key): key for key in known.keys if key in links or key in known.shared}
+    found = {names[name]: read(one.body, History) for name, one in store.get_many(names).items()}
+    return reduce(merge_histories, [_theirs(one, known, key, key in links) for key, one in found.items()], History())
+
+
+def _theirs(history: History, known: Known, key: str, owner: bool) -> History:
+    """The owner's are the contacts from before others used it; of the older ones nobody knows whose they are."""
+    if key not in known.shared:
+        return history
+    return History(recent=tuple(one for one in history.recent if (one.id < known.shared[key]) is owner))

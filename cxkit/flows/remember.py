@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from cxkit.errors import ConflictError
-from cxkit.flows.documents import history_doc, keys_of, read, written
+from cxkit.flows.documents import history_doc, keys_of, read, tombstone_doc, written
+from cxkit.flows.people import alive
+from cxkit.flows.reading import Reading
 from cxkit.keyring import Keyring
 from cxkit.model import Interaction, Recent
-from cxkit.roles import Put, Store
+from cxkit.roles import Store
 from cxkit.rules.profile import History, fold, recent_of, stage_now
 
 __all__ = ["remember"]
@@ -27,20 +29,22 @@ Moved = dict[str, tuple[Interaction, dict[str, int]]]
 def remember(store: Callable[[], Store], keyring: Keyring, interactions: Sequence[Interaction]) -> Moved:
     """Fold contacts into what is remembered, all at once. One that comes again changes nothing.
 
+    Of who was erased meanwhile nothing is remembered.
+
     Raises:
         StoreError: They are not remembered.
     """
     facts: dict[str, list[Recent]] = {}
-    last: dict[str, tuple[str, Interaction]] = {}
+    last: dict[str, Interaction] = {}
     for one in interactions:
         key = next(iter(keys_of(keyring, one.identity)), None)
         if key is not None:
-            facts.setdefault(history_doc(key), []).append(recent_of(one))
-            last[history_doc(key)] = key, one
+            facts.setdefault(key, []).append(recent_of(one))
+            last[key] = one
     if not facts:
         return {}
     versions = _fold_always(store, facts)
-    return {key: (one, {name: versions[name]}) for name, (key, one) in last.items() if name in versions}
+    return {key: (last[key], {history_doc(key): version}) for key, version in versions.items()}
 
 
 def _fold_always(store: Callable[[], Store], facts: Mapping[str, Sequence[Recent]]) -> dict[str, int]:
@@ -50,23 +54,25 @@ def _fold_always(store: Callable[[], Store], facts: Mapping[str, Sequence[Recent
         except ConflictError:
             continue
     versions: dict[str, int] = {}
-    for name, more in facts.items():  # where many write at once, a batch conflicts somewhere each time
-        versions |= _fold_all(store(), {name: more})
+    for key, more in facts.items():  # where many write at once, a batch conflicts somewhere each time
+        versions |= _fold_all(store(), {key: more})
     return versions
 
 
 def _fold_all(store: Store, facts: Mapping[str, Sequence[Recent]]) -> dict[str, int]:
-    """The documents in which the stage is another now, and their versions."""
-    found = store.get_many(facts)
-    puts, moved = {}, set()
-    for name, more in facts.items():
-        before = after = read(found[name].body if name in found else {}, History)
+    """The keys of those who are at another stage now, and the versions of what is remembered of them."""
+    reading = Reading(store)
+    bodies = reading.get(name(key) for key in facts for name in (history_doc, tombstone_doc))
+    moved = {}
+    for key, more in facts.items():
+        name = history_doc(key)
+        before = after = read(bodies.get(name, {}), History)
         for fact in more:
-            after = fold(after, fact)
+            if alive(reading, [key], fact.at):
+                after = fold(after, fact)
         if after != before:
-            puts[name] = Put(body=written(after))
+            reading.put(name, written(after))
             if stage_now(before) != stage_now(after):
-                moved.add(name)
-    expected = {name: found[name].version if name in found else 0 for name in puts}
-    versions = store.commit(puts, expected=expected) if puts else {}
-    return {name: version for name, version in versions.items() if name in moved}
+                moved[key] = name
+    versions = reading.commit()
+    return {key: versions[name] for key, name in moved.items()}

@@ -13,8 +13,8 @@ from cxkit.errors import InvalidInteractionError
 from cxkit.flows.desk import Desk
 from cxkit.flows.documents import keys_of
 from cxkit.flows.known import Known
-from cxkit.flows.letterbox import Letterbox, made, read_letterbox, write_sent, write_suppression
-from cxkit.flows.preferences import check_words, concerned, declared_topic, one_of, post
+from cxkit.flows.letterbox import Letterbox, made, write_sent, write_suppression
+from cxkit.flows.preferences import check_words, concerned, declared_topic, one_of, opened, post
 from cxkit.flows.reading import Reading
 from cxkit.keyring import Keyring
 from cxkit.model import JSON, Blocked, Identifier, Identity, Interaction, Suppression, Topic, TouchpointSpec
@@ -144,7 +144,9 @@ def _asked(
     box = None if known is None or known.stale else _opened(desk, known, scope, patience_s)
     if known is None or box is None:
         return later
-    zone = _named(desk, timezone) if timezone else _zone(desk, scope.context.timezone, known.values(now).get("timezone"))
+    zone = (
+        _named(desk, timezone) if timezone else _zone(desk, scope.context.timezone, known.values(now).get("timezone"))
+    )
     answer = rule.may_send(
         topic=topic,
         channel=channel,
@@ -165,13 +167,7 @@ def _opened(desk: Desk, known: Known, scope: Scope, patience_s: float) -> Letter
     named = keys_of(desk.keyring, scope.identity)
     theirs = known.keys or tuple(named)
     addresses = _addresses(known, theirs, named)
-    # Before the store is read: a command that is committed in between must be seen twice rather than not at all.
-    mine, at = (desk.view.uncommitted(keys).letterbox for keys in (theirs, addresses))
-    box = desk.ask(lambda store: read_letterbox(store, theirs, addresses), patience_s=patience_s)
-    if box is None:
-        return None
-    suppressions = {key: held for key, held in at.suppressions.items() if key in addresses}
-    return box.with_more(Letterbox(acts=mine.acts, sent=mine.sent, suppressions=suppressions))
+    return opened(desk, known, theirs, addresses, patience_s=patience_s)
 
 
 def _addresses(known: Known, theirs: tuple[str, ...], named: Mapping[str, Identifier]) -> frozenset[str]:

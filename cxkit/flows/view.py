@@ -28,7 +28,7 @@ from cxkit.flows.documents import (
     tombstone_doc,
     tombstone_in,
 )
-from cxkit.flows.known import Known, read_known
+from cxkit.flows.known import Change, Known, read_known
 from cxkit.flows.watching import Watcher
 from cxkit.model import Identifier
 from cxkit.roles import Store
@@ -78,7 +78,7 @@ class View:
         self._readers: dict[str, set[str]] = {}
         self._readings: dict[object, set[str]] = {}
         """Each that is under way to the documents that changed meanwhile."""
-        self._uncommitted: dict[str, dict[str, Callable[[Known], Known]]] = {}
+        self._uncommitted: dict[str, dict[str, Change]] = {}
         self._catching_up = threading.Lock()
         self._token: int | None = None
         self._polled_at = self._heard_at = -math.inf
@@ -148,10 +148,15 @@ class View:
         erased_at = known.tombstone.erased_at if known and known.tombstone else None
         if known is None or self._deaf is not None:
             return None, erased_at
-        choices = {purpose: choice for purpose, (choice, _) in known.choices.items()}
-        return not (refused(choices) | known.ended).isdisjoint(purposes), erased_at
+        both = [known] if known.alone is None else [known, known.alone]  # of a shared device nobody says whose it is
+        denied = frozenset(
+            purpose
+            for one in both
+            for purpose in refused({purpose: choice for purpose, (choice, _) in one.choices.items()}) | one.ended
+        )
+        return not denied.isdisjoint(purposes), erased_at
 
-    def remembers(self, keys: Iterable[str], command: str, change: Callable[[Known], Known]) -> None:
+    def remembers(self, keys: Iterable[str], command: str, change: Change) -> None:
         """Show a command's effect before it is committed."""
         with self._guard:
             for key in keys:
@@ -187,29 +192,37 @@ class View:
         here = patience_s == math.inf or not self._store().remote
         if here:
             self._poll()
-        found, mine = self._look(keys)
+        found, own, others = self._look(keys)
         missing = [key for key in keys if key not in found or found[key].stale]
         if missing and here:
             if self._deaf is not None:
                 fix = "see the error that caused this one"
                 raise StoreError("the store failed a moment ago", fix=fix, code="CX6021") from self._deaf
             found.update(self._fetch(missing))
+            others.update(self._look(missing)[2])
         elif missing:
             self._watcher.ask(missing, patience_s)
-            found, mine = self._look(keys)
+            found, own, others = self._look(keys)
             if len(found) < len(set(keys)):
                 return None
         distrusted = self._deaf is not None and self._clock() - self._heard_at > _TRUSTED_S
         if distrusted:
             found = {key: one.refusals_only() for key, one in found.items()}
-        return {key: reduce(lambda known, change: change(known), mine.get(key, ()), found[key]) for key in keys}
+        return {key: found[key].changed(own.get(key, ()), others.get(key, ())) for key in keys}
 
-    def _look(self, keys: Iterable[str]) -> tuple[dict[str, Known], dict[str, list[Callable[[Known], Known]]]]:
+    def _look(self, keys: Iterable[str]) -> tuple[dict[str, Known], dict[str, list[Change]], dict[str, list[Change]]]:
+        """What is held, and what is not committed: under the identifiers themselves, and under others of the person."""
         now = self._now()
         with self._guard:
             held = {key: self._known[key] for key in keys if key in self._known}
-            mine = {key: list(self._uncommitted[key].values()) for key in keys if key in self._uncommitted}
-            return {key: known for key, known in held.items() if not _over(known, now)}, mine
+            own = {key: list(self._uncommitted[key].values()) for key in keys if key in self._uncommitted}
+            others = {key: self._of_others(key, known) for key, known in held.items()} if self._uncommitted else {}
+            return {key: known for key, known in held.items() if not _over(known, now)}, own, others
+
+    def _of_others(self, key: str, known: Known) -> list[Change]:
+        own = self._uncommitted.get(key, {}) if known.alone is None else {}
+        names = [self._uncommitted[one] for one in known.proven(self._types) if one in self._uncommitted and one != key]
+        return [*{id: change for one in names for id, change in one.items() if id not in own}.values()]
 
     def _fetch(self, keys: Sequence[str]) -> dict[str, Known]:
         reading, changed = object(), set[str]()

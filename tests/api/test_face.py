@@ -71,7 +71,7 @@ def work() -> None:
 async def checkout(request: Request) -> Response:
     with CHECKOUT.interaction() as it:
         it.set(step="payment")
-    with cxkit.scope(channel="phone", phone="+33..."):
+    with cxkit.scope(channel="phone", phone="+33 6 39 98 12 34"):
         CALL_ANSWERED.capture(topic="discounts")
         executor.submit(cxkit.carry(work)).result()
     return PlainTextResponse("thanks")

@@ -57,7 +57,12 @@ def test_it_merges_and_parts_and_why_tells_of_it(folder: Path) -> None:
     shown, _ = run(folder, "identity", "merge", "nancy", "loyalty:L-7", *SAID, "--yes")
     assert shown.count("person ") == 3
     assert re.search(r"person \S+, since [\d: -]+: 1 user_id, 1 visitor\n", shown)
-    assert "advertising, identity_stitching are denied until they choose again, for they chose differently\n" in shown
+    assert (
+        "identity_stitching are denied until they choose again, for they chose differently, or one has not chosen\n"
+        in shown
+    )
+    assert re.search(r"  advertising +denied  [\d: -]+  by a merge\n", run(folder, "why", "nancy")[0])
+    assert why(folder, "nancy")["consent"]["advertising"]["method"] == "merge"
     (command,) = re.findall(r"merged; to undo it: cxkit identity unmerge (\S+)\n", shown)
     told, _ = run(folder, "why", "nancy")
     assert re.search(rf"merged on [\d: -]+; an operator said so; {command}\n +by desk 4: she called\n", told)
@@ -66,7 +71,12 @@ def test_it_merges_and_parts_and_why_tells_of_it(folder: Path) -> None:
     shown, _ = run(folder, "identity", "unmerge", "loyalty:L-7", *SAID, "--yes")
     assert command in shown
     assert "parted; only --force merges them again\n" in shown
-    assert "parted from somebody by an operator: no login merges them again" in run(folder, "why", "nancy")[0]
+    told, _ = run(folder, "why", "nancy")
+    head = "parted from somebody by an operator: no login merges them again"
+    who = rf"on [\d: -]+; \S+; by desk 4: she called; what undid the merge {command}"
+    assert re.search(rf"    {head}\n      {who}\n", told)
+    (parted,) = why(folder, "nancy")["graph"]["parted"]
+    assert (parted["merge"], parted["actor"], parted["reason"]) == (command, "desk 4", "she called")
     _, refused = run(folder, "identity", "merge", "nancy", "loyalty:L-7", *SAID, "--yes", code=1)
     assert refused == "refused: unmerged\n--force merges them all the same\n"
     _, refused = run(folder, "identity", "unmerge", command, *SAID, "--yes", code=1)
@@ -86,9 +96,11 @@ def test_what_is_refused_is_named_and_forced_only_if_told_to(folder: Path) -> No
 
 def test_a_merge_that_is_not_the_latest_is_superseded(folder: Path) -> None:
     first = json.loads(run(folder, "identity", "merge", "nancy", "loyalty:L-7", *SAID, "--yes", "--json")[0])["command"]
-    run(folder, "identity", "merge", "nancy", "email:nan@example.org", *SAID, "--yes")
+    done, _ = run(folder, "identity", "merge", "nancy", "email:nan@example.org", *SAID, "--yes", "--json")
+    later = json.loads(done)["command"]
     _, told = run(folder, "identity", "unmerge", first, *SAID, "--yes", code=1)
-    assert told == "refused: superseded: undo the merges after it first\n"
+    assert told == f"refused: superseded: undo the later merge {later} first\n"
+    assert json.loads(run(folder, "identity", "unmerge", first, *SAID, "--json", code=1)[0])["later"] == later
 
 
 def test_nothing_is_done_unless_somebody_agrees(folder: Path) -> None:
@@ -128,3 +140,15 @@ def test_where_nothing_was_ever_kept_nobody_can_be_merged(tmp_path: Path) -> Non
     _, told = run(tmp_path, "identity", "merge", "nancy", "otto", *SAID, code=1)
     assert told == "Error: there is nothing of anybody here: no identifier was ever kept\n"
     assert not (tmp_path / ".cxkit").exists()
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_who_parted_them_is_told_where_it_is_known(folder: Path, local: bool) -> None:
+    run(folder, "identity", "merge", "nancy", "loyalty:L-7", *SAID, "--yes")
+    run(folder, "identity", "unmerge", "nancy", *SAID, "--yes")
+    if not local:
+        for path in (folder / ".cxkit").glob("local.db*"):
+            path.unlink()
+    (parted,) = why(folder, "nancy")["graph"]["parted"]
+    assert (parted["actor"] == "desk 4") is local
+    assert ("by desk 4" in run(folder, "why", "nancy")[0]) is local

@@ -67,6 +67,9 @@ def test_it_tells_decisions_with_their_depth_their_cap_and_their_reasons(visited
     text = told(visited, "nancy")
     assert "decisions: 1 in all\n" in text
     assert re.search(r"  home\.hero: gold\n    depth 2 of at most 2, for identity\n    gold: chosen\n", text)
+    french = cxkit("why", "nancy", cwd=visited, LANGUAGE="fr").stdout.replace("\u00a0", "~")
+    assert "  home.hero~: gold\n    profondeur 2 sur 2 au plus (identité)\n    gold~: choisi\n" in french
+    assert not re.findall(r".*(?<=[^\d~\s]):(?=\s).*", french)
     assert told(visited, "otto").endswith("decisions: none\n")
 
 
@@ -134,3 +137,56 @@ def test_how_long_a_choice_holds_and_under_whose_law(visited: Path, tmp_path: Pa
     assert row(text, "functional") == "needs no choice"
     nobody = told(tmp_path, "email:nancy@example.org")
     assert "consent: policy strict/1\n  their region: unknown (not known)\n" in nobody
+
+
+def erased(folder: Path) -> str:
+    done = cxkit("privacy", "erase", "nancy", "--yes", cwd=folder, CXKIT_DEVELOPMENT="true")
+    assert done.returncode == 0, done.stderr
+    return told(folder, "nancy")
+
+
+def test_whom_the_store_alone_knows_is_explained_from_it(visited: Path, tmp_path: Path) -> None:
+    shutil.copytree(visited / ".cxkit", tmp_path / ".cxkit")
+    (tmp_path / "cxkit.toml").write_text('[exporters.here]\ntype = "local"\npurposes = ["analytics"]\n')
+    kid = (
+        "import cxkit\nwith cxkit.scope():\n    cxkit.identify(user_id='kid', traits={'minor': True})\n"
+        "assert cxkit.flush(timeout_s=30).complete\n"
+    )
+    subprocess.run([sys.executable, "-c", kid], cwd=tmp_path, env=environment(), check=True, timeout=60)
+    text = told(tmp_path, "kid")
+    assert text.startswith("recognised: user_id kid\n  the local file has not met them")
+    assert "  the store knows them\n" in text
+    assert "    user_id kid: linked on " in text
+    assert row(text, "necessary") == "needs no choice"
+    answer = json.loads(told(tmp_path, "kid", "--json"))
+    assert (answer["identifiers"], answer["store"]) == ([], {"recognised": True, "traits": ["minor"]})
+    nobody = cxkit("why", "peter", cwd=tmp_path)
+    assert (nobody.returncode, nobody.stdout) == (1, "")
+    assert nobody.stderr.startswith("CX6105: ")
+    assert "the store knows them" in told(tmp_path, "phone:+33 6 12 34 56 78"), "by a contact"
+    for path in (tmp_path / ".cxkit").glob("local.db*"):
+        path.unlink()
+    assert "the store knows them" in told(tmp_path, "nancy"), "with no local file at all"
+    assert cxkit("why", "nancy", "--file", "none.db", cwd=tmp_path).stderr.startswith("CX6101: ")
+
+
+def test_whoever_left_is_said_to_have_left(visited: Path, tmp_path: Path) -> None:
+    shutil.copytree(visited / ".cxkit", tmp_path / ".cxkit")
+    assert re.search(r"^  erased on \d{4}-\d\d-\d\d [\d:]{8}$", erased(tmp_path), re.MULTILINE)
+    assert json.loads(told(tmp_path, "nancy", "--json"))["erased_at"]
+    french = cxkit("why", "nancy", cwd=tmp_path, LANGUAGE="fr").stdout
+    assert re.search(r"^  effacé le \d{4}", french, re.MULTILINE)
+
+
+def test_a_card_that_the_application_linked_is_said_to_be_linked(tmp_path: Path) -> None:
+    linked = (
+        "import cxkit\nwith cxkit.scope(visitor='tablet', evidence='cookie'):\n"
+        "    cxkit.grant('analytics', 'identity_stitching', 'personalization')\n    cxkit.link(loyalty='L-8')\n"
+        "assert cxkit.flush(timeout_s=30).complete\n"
+    )
+    clean = {name: value for name, value in environment().items() if not name.startswith("CXKIT_")}
+    development = {**clean, "CXKIT_DEVELOPMENT": "true"}
+    subprocess.run([sys.executable, "-c", linked], cwd=tmp_path, env=development, check=True, timeout=60)
+    text = cxkit("why", "visitor:tablet", cwd=tmp_path, CXKIT_DEVELOPMENT="true").stdout
+    assert re.search(r"  loyalty L-8 \(signed cookie\): linked by the application\n", text), text
+    assert "nobody has signed in with it" not in text

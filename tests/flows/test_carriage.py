@@ -18,6 +18,7 @@ from cxkit.kit import Kit
 from cxkit.model import Choice, Context, Device, Identifier, Identity, Interaction, Page, Place
 from cxkit.roles import Store
 from cxkit.rules.identity import join
+from cxkit.settings import Identity as IdentityTable
 from cxkit.settings import Keys, Secret, Settings
 from cxkit.stores.memory import MemoryStore
 from cxkit.testing import FakeClock, recorder
@@ -169,6 +170,27 @@ def test_without_leave_to_join_them_the_visitor_is_left_behind_by_a_login() -> N
             cxkit.withdraw("identity_stitching")
             cxkit.flush()
         assert [one.type for one in seen(record, carried).identity.identifiers] == ["user_id"]
+
+
+def test_a_device_that_is_everybodys_is_left_behind_by_a_login(tmp_path: Path) -> None:
+    """Where it arrives, everybody uses the devices: no grant joins one to who is signed in."""
+    keys = Keys(signing=(Secret("a key of sixteen and more"),), identifier=Secret("the key of identifiers"))
+
+    def arriving(identity: IdentityTable) -> list[str]:
+        settings = Settings(keys=keys, strict=True, directory=tmp_path / str(identity.kiosk), identity=identity)
+        kit = Kit(settings, exporters={}, store=MemoryStore())
+        try:
+            with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
+                cxkit.grant("analytics", "identity_stitching")
+                visitor()
+                carried = cxkit.pack(to="m")
+            with cxkit.unpack(carried, to="m", kit=kit):
+                return [one.type for one in cxkit.current().identity.identifiers]
+        finally:
+            kit.close()
+
+    assert arriving(IdentityTable()) == ["user_id", "visitor"]
+    assert arriving(IdentityTable(kiosk=True)) == ["user_id"]
 
 
 class Late(Faulty):

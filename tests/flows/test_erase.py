@@ -25,10 +25,16 @@ from tests.flows.world import Faulty, batch, eventually, held, lives
 SEEN = cxkit.touchpoint("erase.seen")
 
 
+class Erasing(RecordingExporter):
+    """An exporter that erases: no other hears of an erasure."""
+
+    erases = "done"
+
+
 @pytest.fixture
 def away() -> RecordingExporter:
     """An exporter whose other side is down."""
-    return RecordingExporter(purposes=frozenset({"analytics"}), outcomes=[Outcome.retry("down")] * 1000)
+    return Erasing(purposes=frozenset({"analytics"}), outcomes=[Outcome.retry("down")] * 1000)
 
 
 @pytest.fixture

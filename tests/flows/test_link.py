@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 
@@ -113,3 +114,90 @@ def test_on_the_web_whoever_comes_next_is_a_new_visitor(kit: Kit) -> None:
         assert second is not None
         assert first.value != second.value
         assert here() == {"visitor": "cookie"}
+
+
+# --- what somebody types in beside a cookie ---
+
+
+OWN = {"analytics", "identity_stitching"}
+
+
+def thief(kit: Kit) -> AbstractContextManager[None]:
+    return cxkit.scope(kit=kit, visitor="thief", evidence="cookie")
+
+
+def seen_here(kit: Kit) -> tuple[dict[str, object], set[str]]:
+    scope = current_scope()
+    assert scope is not None
+    kit.desk.recall(scope, patience_s=1)
+    return dict(cxkit.current().profile.traits), set(cxkit.current().allowed - {"necessary"})
+
+
+@pytest.mark.parametrize("what", [{"loyalty": "4711"}, {"email": "n@example.org"}, {"user_id": "nancy"}])
+def test_a_cookie_does_not_make_a_stranger_the_owner_of_a_card(kit: Kit, store: Faulty, what: dict[str, str]) -> None:
+    with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
+        cxkit.grant("personalization", "advertising")
+        cxkit.identify(loyalty="4711", email="n@example.org", traits={"plan": "gold"})
+    settled(kit)
+    with thief(kit):
+        cxkit.grant(*OWN)
+        cxkit.link(**what)
+        assert seen_here(kit) == ({}, OWN), "before it is committed, too"
+        cxkit.grant("sale_share")
+    settled(kit)
+    with thief(kit):
+        assert seen_here(kit) == ({}, OWN | {"sale_share"})
+    with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
+        cxkit.identify()
+        assert seen_here(kit) == ({"plan": "gold"}, {"personalization", "advertising"}), "as she chose"
+    assert len(lives(store)) == 2
+
+
+@pytest.mark.parametrize("more", [{}, {"user_id": "nancy"}])
+def test_an_address_typed_in_first_is_whose_who_logs_in_with_it(kit: Kit, store: Faulty, more: dict[str, str]) -> None:
+    with thief(kit):
+        cxkit.grant(*OWN)
+        cxkit.link(email="n@example.org")
+        cxkit.grant("advertising")
+    settled(kit)
+    with cxkit.scope(kit=kit, email="n@example.org", evidence="login"):
+        cxkit.identify(**more, traits={"plan": "gold"})
+        with thief(kit):
+            assert seen_here(kit) == ({}, {*OWN, "advertising"}), "before it is committed, too"
+    settled(kit)
+    with thief(kit):
+        assert seen_here(kit) == ({}, {*OWN, "advertising"})
+    with cxkit.scope(kit=kit, email="n@example.org", evidence="login"):
+        cxkit.identify()
+        assert seen_here(kit) == ({"plan": "gold"}, set())
+    assert sorted(sorted(link.type for link in one.graph.links) for one in lives(store).values()) == [
+        sorted(["email", *more]), ["visitor"]
+    ]  # fmt: skip
+
+
+def test_a_login_that_tells_nothing_takes_the_address_too(kit: Kit, store: Faulty) -> None:
+    with thief(kit):
+        cxkit.grant(*OWN)
+        cxkit.link(email="n@example.org")
+    settled(kit)
+    with cxkit.scope(kit=kit):
+        cxkit.identify(email="n@example.org")
+        settled(kit)
+        before = store.scan("")
+        cxkit.identify(email="n@example.org")
+    settled(kit)
+    assert store.scan("") == before, "known by now"
+    assert sorted([link.type for link in one.graph.links] for one in lives(store).values()) == [["email"], ["visitor"]]
+
+
+def test_who_typed_it_themselves_is_known_on_their_device_when_they_log_in(kit: Kit, store: Faulty) -> None:
+    with cxkit.scope(kit=kit, visitor="v-1", evidence="cookie"):
+        cxkit.grant(*OWN)
+        cxkit.link(email="n@example.org")
+        settled(kit)
+        cxkit.identify(email="n@example.org", user_id="nancy")
+    settled(kit)
+    (life,) = lives(store).values()
+    assert {one.type: one.evidence for one in life.graph.links} == {
+        "visitor": "cookie", "email": "login", "user_id": "login"
+    }  # fmt: skip

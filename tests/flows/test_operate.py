@@ -100,6 +100,7 @@ def test_a_row_that_is_undone_keeps_nothing_of_them(desk: Desk) -> None:
     (row,) = held(desk.store, "ledger").values()
     assert row["merge"]["undone_by"] == "20"
     assert "cat" not in str(row)
+    assert (row["merge"]["actor"], row["merge"].get("reason")) == ("desk 4", None), "it may name them"
     assert key("email", "ab" * 16) not in str(row)
 
 

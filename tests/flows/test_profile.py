@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 
@@ -96,3 +97,27 @@ def test_traits_are_counted_collected_and_kept_apart_by_how_they_are_known(kit: 
         assert kit.flush(timeout_s=30).complete
         after = cxkit.current().profile.traits
     assert before == after == {"orders": 2, "likes": ["almond", "nougat"], "first": "almond", "size": "M"}
+
+
+def test_what_others_do_on_a_shared_device_is_not_the_owners(kit: Kit) -> None:
+    def device() -> AbstractContextManager[None]:
+        return cxkit.scope(kit=kit, visitor="v-1", evidence="cookie")
+
+    def owners() -> list[str]:
+        assert kit.flush(timeout_s=30).complete
+        with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
+            return [one.name for one in cxkit.current().profile.recent]
+
+    with device():
+        cxkit.grant("analytics", "personalization", "identity_stitching")
+        CALLED.capture()
+        cxkit.identify(user_id="nancy")
+    assert owners() == ["profile.called"]
+    with device():
+        cxkit.grant("identity_stitching")
+        cxkit.identify(user_id="bob")
+    assert kit.flush(timeout_s=30).complete
+    with device():
+        cxkit.grant("analytics", "personalization")
+        LOOKED.capture()
+    assert owners() == ["profile.called"]

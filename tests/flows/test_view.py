@@ -15,7 +15,7 @@ from cxkit.errors import RewoundError, StoreError
 from cxkit.flows.apply import Applier
 from cxkit.flows.bus import Bus
 from cxkit.flows.documents import keys_of
-from cxkit.flows.known import Choices, Known
+from cxkit.flows.known import Change, Choices, Known
 from cxkit.flows.view import View
 from cxkit.model import JSON, Identity, Trait
 from cxkit.roles import Put
@@ -334,3 +334,47 @@ def test_what_changes_meanwhile_costs_only_those_it_is_about(seen: Seen) -> None
     seen.of(NANCY)
     seen.store.meanwhile = lambda: None
     assert choice(seen.of(NANCY)) == "denied", "what changed while it was read is read again"
+
+
+def shared(seen: Seen) -> Identity:
+    """A device that Nancy and Bob have used."""
+    bob = identity(user_id="bob")
+    device = identity("cookie", visitor="v1")
+    both = Identity(identifiers=(*bob.identifiers, *device.identifiers))
+    nancys = Identity(identifiers=(*identity(user_id="nancy").identifiers, *device.identifiers))
+    told = [identified(nancys, id="01"), chose(nancys, id="02", analytics="granted"), identified(both, id="03")]
+    seen.here.export(batch(*told, chose(device, id="04", minute=1, analytics="granted")), deadline_s=5)
+    return device
+
+
+def denies(at: datetime) -> Change:
+    return lambda known: known.chose({"analytics": ("denied", at)})
+
+
+def test_a_withdrawal_on_a_shared_device_is_obeyed_when_what_it_left_is_sent(seen: Seen) -> None:
+    device = shared(seen)
+    subject = bytes.fromhex(key("visitor", "v1"))
+    assert seen.view.standing(subject, ["analytics"])[0] is False
+    seen.here.export(batch(chose(device, id="05", minute=2, analytics="denied")), deadline_s=5)
+    assert seen.view.standing(subject, ["analytics"])[0] is True
+    assert choice(seen.of(identity(user_id="nancy"))) == "granted", "it is not hers"
+
+
+def test_on_a_shared_device_it_is_seen_before_it_is_committed_and_is_not_the_owners(seen: Seen) -> None:
+    device = shared(seen)
+    seen.view.remembers([key("visitor", "v1")], "05", denies(datetime(2026, 11, 22, tzinfo=UTC)))
+    assert choice(seen.of(device)) == "denied"
+    assert choice(seen.of(identity(user_id="nancy"))) == "granted"
+    both = (*identity(user_id="nancy").identifiers, *device.identifiers)
+    assert choice(seen.of(Identity(identifiers=both))) == "granted"
+
+
+def test_what_is_not_committed_yet_is_known_under_each_name(seen: Seen) -> None:
+    seen.here.export(batch(identified(NANCY), chose(NANCY, id="02", analytics="granted")), deadline_s=5)
+    seen.view.remembers([key("visitor", "v1")], "03", denies(datetime(2026, 11, 22, tzinfo=UTC)))
+    for _ in range(2):  # read from the store, then from memory
+        assert choice(seen.of(identity(user_id="nancy"))) == "denied"
+        assert seen.refuses("analytics") is True
+    assert choice(seen.of(NANCY)) == "denied"
+    seen.view.forgets([key("visitor", "v1")], "03")
+    assert choice(seen.of(identity(user_id="nancy"))) == "granted"

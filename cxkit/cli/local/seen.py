@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 
 import attrs
 
-from cxkit.cli.language import say
+from cxkit.cli.language import pair, say
 from cxkit.cli.local import shown
 from cxkit.cli.terminal import visible, visible_json
 from cxkit.codec import decode
@@ -172,7 +172,7 @@ def as_text(seen: Seen, *, today: bool = False) -> str:
 def what(one: Interaction) -> Iterator[str]:
     """What is peculiar to an interaction, in the order in which it matters."""
     if one.decision is not None:
-        yield visible(f"{one.decision.experience}: {one.decision.variant}")
+        yield pair(one.decision.experience, one.decision.variant)
     if one.feedback is not None:
         yield f"{one.feedback.question} {one.feedback.score}"
     if one.kind == "consent":

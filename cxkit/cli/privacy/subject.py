@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Final
 
+import attrs
 import click
 
 from cxkit.cli.capture import strict_kit
@@ -21,6 +22,7 @@ from cxkit.keyring import GENERATED
 from cxkit.kit import Kit, privacy
 from cxkit.kit.local import configured_path
 from cxkit.model import Identifier, Identity
+from cxkit.rules.identity import type_of
 from cxkit.settings import load
 
 __all__ = ["named", "opened"]
@@ -70,7 +72,9 @@ def named(kit: Kit, text: str) -> Identity:
 
 
 def _identity(kit: Kit, type: str, value: str) -> Identity:
-    keyring, declared = kit.desk.keyring, kit.desk.identifying
+    keyring, types = kit.desk.keyring, kit.desk.identifying.types
+    # What is held under a misspelt type must be found as well.
+    declared = attrs.evolve(kit.desk.identifying, types={**types, type: type_of(type, types)})
     if type in keyring.contacts and _KEY.fullmatch(value):
         value = _whole(kit, type, value)
         if len(value) == _KEY_CHARS:

@@ -36,6 +36,7 @@ from cxkit.rules.identity.types import (
     Identifying,
     Kind,
     Types,
+    proves,
     type_of,
 )
 from cxkit.rules.identity.values import normalise, unfit
@@ -63,6 +64,7 @@ __all__ = [
     "merge",
     "normalise",
     "people_of",
+    "proves",
     "resolve",
     "type_of",
     "unfit",

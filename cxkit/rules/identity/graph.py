@@ -167,6 +167,8 @@ class Resolution:
     """The row for the ledger, if other people became part of that person."""
     contested: tuple[str, ...] = ()
     """Keys of devices that are contested from now on."""
+    parted: tuple[Person, ...] = ()
+    """People who had typed in what that person has proven to be theirs, without it: ``person/ID`` is written whole."""
     refused: Mapping[str, Reason] = attrs.field(factory=dict)
     """Key to the reason why it took no part, or was not linked or merged."""
     dropped: Reason | None = None

@@ -92,8 +92,8 @@ class Parting:
 def unmerge(row: Merge | None, *, people: Mapping[str, Person], command: str) -> Parting:
     """Undo the latest merge of a person: everybody gets back what was theirs.
 
-    What the survivor got since then stays with the survivor; what was erased since then stays erased. The
-    people are parted from then on: no login merges them again.
+    What the survivor got since then stays with the survivor; what was erased since then stays erased, and what
+    somebody else has proven theirs stays theirs. The people are parted from then on: no login merges them again.
 
     Args:
         row: What the ledger holds of the merge; None if nothing.

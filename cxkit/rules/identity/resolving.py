@@ -23,7 +23,7 @@ from cxkit.rules.identity.graph import (
     eldest,
 )
 from cxkit.rules.identity.merging import crowded, objection, parted_by, times, unite
-from cxkit.rules.identity.types import SESSIONS, TYPES, IdentifierType, Types, type_of
+from cxkit.rules.identity.types import SESSIONS, TYPES, IdentifierType, Types, proves, type_of
 
 __all__ = ["resolve", "whose"]
 
@@ -51,6 +51,9 @@ def resolve(
     that is known finds the person; the rest is linked if it is nobody's, merged if its owner may be
     the same, and refused by name if not. A device that two people used is contested: from then on
     it is linked to nothing, and alone it is a person of its own.
+
+    A cookie proves a device only. What else was given beside it was typed by whoever uses that: it is
+    linked if it is nobody's, until somebody logs in with it, whose it is then; it makes nobody somebody else.
 
     The same command may come again, and late: once anything it did is seen, it does nothing more.
 
@@ -81,7 +84,10 @@ def resolve(
     refused.update(dict.fromkeys(buried, "tombstoned"))
     if not stitching:
         refused.update(dict.fromkeys(_unstitched(_less(order, refused)), "consent_denied"))
+    order = _less(order, refused)
     graph = _Graph(owned, people, types, command)
+    refused.update(dict.fromkeys(_typed(order, graph), "source_already_identified"))
+    graph = attrs.evolve(graph, unproven=_unproven(order, graph))
     return _Case(graph, _less(order, refused), at, refused, again=row is not None or graph.applied()).decide()
 
 
@@ -105,6 +111,8 @@ def whose(
     """
     graph = _Graph(owned, people, types, _NOW)
     order = _ordered(seen, types)
+    order = _less(order, _typed(order, graph))
+    graph = attrs.evolve(graph, unproven=_unproven(order, graph))
     proven = [one for one in order if one.evidence in _PROOF]
     trusted = [one for one in proven if not graph.contested(one.key)]
     if trusted:
@@ -131,8 +139,13 @@ class _Graph:
     people: Mapping[str, Person]
     types: Types
     command: str
+    unproven: frozenset[str] = frozenset()
+    """Keys whose owner only typed them, of whoever logs in with them now."""
 
     def owner(self, key: str) -> Person | None:
+        return None if key in self.unproven else self.holder(key)
+
+    def holder(self, key: str) -> Person | None:
         held = self.owned.get(key)
         return self.people.get(held.person) if held else None
 
@@ -176,6 +189,8 @@ class _Case:
     """Who owns what was seen with a login."""
     linked: list[Link] = attrs.field(factory=list)
     contested: list[str] = attrs.field(factory=list)
+    parted: dict[str, Person] = attrs.field(factory=dict)
+    """Who had typed in what is somebody else's, by id, without it."""
 
     def decide(self) -> Resolution:
         graph = self.graph
@@ -231,10 +246,19 @@ class _Case:
         if crowded([*held, self.at], one.worth):
             return "limit_exceeded"
         by = self.graph.command
+        if one.key in self.graph.unproven:
+            self._take_from(one.key)
         link = Link(key=one.key, type=one.type, evidence=one.evidence, at=self.at, by=by, rule=self.rule)
         self.linked.append(link)
         self.whole[0] = attrs.evolve(self.whole[0], links=(*self.whole[0].links, link))
         return None
+
+    def _take_from(self, key: str) -> None:
+        """Somebody typed in what another has proven now: it is theirs no longer."""
+        holder = self.graph.holder(key)
+        assert holder is not None, "it was somebody's"
+        held = self.parted.get(holder.id, holder)
+        self.parted[holder.id] = attrs.evolve(held, links=tuple(one for one in held.links if one.key != key))
 
     def _stranger(self, owner: Person) -> bool:
         """Whether only a cookie says that somebody who has logged in is somebody else who has, or does so now."""
@@ -264,6 +288,7 @@ class _Case:
             linked=tuple(self.linked),
             merge=row,
             contested=tuple(self.contested),
+            parted=tuple(self.parted.values()),
             refused=self.refused,
         )
 
@@ -307,6 +332,41 @@ def _ordered(seen: Mapping[str, tuple[str, Evidence]], types: Types) -> list[_Se
 
 def _less(order: Sequence[_Seen], gone: Container[str]) -> list[_Seen]:
     return [one for one in order if one.key not in gone]
+
+
+def _typed(order: Sequence[_Seen], graph: _Graph) -> list[str]:
+    """What somebody typed in beside a cookie although it is another's: that makes nobody that other."""
+    vouching = [one for one in order if one.evidence in _PROOF and proves(one.worth, one.evidence)]
+    vouched = {owner.id for one in vouching if not graph.contested(one.key) and (owner := graph.holder(one.key))}
+    found = []
+    for one in order:
+        owner = graph.holder(one.key)
+        if one.evidence != "cookie" or proves(one.worth, one.evidence) or owner is None or owner.id in vouched:
+            continue
+        if owner.logged_in or vouching:
+            found.append(one.key)
+    return found
+
+
+def _unproven(order: Sequence[_Seen], graph: _Graph) -> frozenset[str]:
+    """What is proven by a login while its owner had only typed it in, if nothing else here says it is them."""
+    logins = {one.key for one in order if one.evidence == "login"}
+    found: dict[str, Person] = {}
+    vouched = set()
+    for one in order:
+        holder = None if graph.contested(one.key) else graph.holder(one.key)
+        if holder is None or one.evidence not in _PROOF:
+            continue
+        link = next((link for link in holder.links if link.key == one.key), None)
+        if one.key in logins and link is not None and not proves(one.worth, link.evidence):
+            found[one.key] = holder
+        elif proves(one.worth, one.evidence):
+            vouched.add(holder.id)
+    return frozenset(
+        key
+        for key, holder in found.items()
+        if holder.id not in vouched and not logins.issuperset(link.key for link in holder.links)
+    )
 
 
 def _buried(order: Sequence[_Seen], tombstones: Mapping[str, Tombstone], at: datetime) -> list[str] | None:

@@ -7,6 +7,8 @@ from typing import Final, Literal
 
 import attrs
 
+from cxkit.model import Evidence
+
 __all__ = [
     "CONTACTS",
     "SESSIONS",
@@ -15,6 +17,7 @@ __all__ = [
     "Identifying",
     "Kind",
     "Types",
+    "proves",
     "type_of",
 ]
 
@@ -81,6 +84,16 @@ def type_of(name: str, types: Types = TYPES) -> IdentifierType:
         'device'
     """
     return types.get(name, _OTHER)
+
+
+def proves(worth: IdentifierType, evidence: Evidence) -> bool:
+    """Whether evidence says whose an identifier is: a cookie is on a device, and says nothing of names and addresses.
+
+    Example:
+        >>> proves(TYPES["visitor"], "cookie"), proves(TYPES["email"], "cookie"), proves(TYPES["email"], "login")
+        (True, False, True)
+    """
+    return evidence == "login" or (evidence == "cookie" and worth.kind == "device")
 
 
 @attrs.frozen(kw_only=True)

@@ -140,7 +140,7 @@ def test_a_login_is_believed_against_an_older_persons_cookie(world: World) -> No
     world.see(cookie("user_id-1"))
     nancy = world.see(login("user_id-2", "email-2"))
     found = world.see({**login("email-2"), **cookie("user_id-1")})
-    assert (found.person, found.refused) == (nancy.person, {"user_id-1": "unique_conflict"})
+    assert (found.person, found.refused) == (nancy.person, {"user_id-1": "source_already_identified"})
 
 
 def test_better_evidence_for_what_is_known_is_kept(world: World) -> None:
@@ -150,6 +150,78 @@ def test_better_evidence_for_what_is_known_is_kept(world: World) -> None:
     assert found.person
     assert (seen.person.logged_in, found.person.logged_in) == (False, True)
     assert found.person.links[0].by == "c000001"
+
+
+# --- what is typed in beside a cookie ---
+
+
+@pytest.mark.parametrize("typed", ["loyalty-1", "email-1", "user_id-1"])
+def test_whoever_types_what_is_somebodys_is_not_them(world: World, typed: str) -> None:
+    nancy = world.see(login("user_id-1", "loyalty-1", "email-1"))
+    thief = world.see(cookie("visitor-7"))
+    assert thief.person
+    assert world.whose(cookie("visitor-7", typed)) == thief.person.id
+    assert world.whose(cookie("visitor-8", typed)) is world.whose(cookie(typed)) is None
+    again = world.see(cookie("visitor-7", typed))
+    assert (again.person, again.refused) == (thief.person, {typed: "source_already_identified"})
+    new = world.see(cookie("visitor-8", typed))
+    assert (new.new, new.moved, new.contested) == (True, ("visitor-8",), ())
+    assert world.see(cookie(typed)).person is None
+    assert world.person("loyalty-1") == nancy.person
+
+
+def test_what_was_typed_is_whose_who_logs_in_with_it(world: World) -> None:
+    """A thief was there first; nothing of what is theirs or hers becomes the other's."""
+    thief = world.see(cookie("visitor-7", "email-1"))
+    assert thief.person
+    assert world.whose(login("email-1")) is None, "not even before it is committed"
+    nancy = world.see({**login("email-1"), **cookie("visitor-1")})
+    world.check()
+    assert (nancy.new, nancy.moved, nancy.refused) == (True, ("email-1", "visitor-1"), {})
+    assert world.partition == {frozenset({"visitor-7"}), frozenset({"email-1", "visitor-1"})}
+    before = world.documents
+    world.see({**login("email-1"), **cookie("visitor-1")}, number=2)
+    late = world.see(cookie("visitor-7", "email-1"), number=1)
+    assert (late.person, world.documents) == (world.person("visitor-7"), before)
+
+
+def test_what_was_typed_before_a_login_of_a_third_is_still_whose_who_logs_in_with_it(world: World) -> None:
+    world.see(cookie("visitor-7", "email-1"))
+    world.see({**login("user_id-7"), **cookie("visitor-7", "email-1")})
+    world.see(login("user_id-1", "email-1"))
+    world.check()
+    assert world.partition == {frozenset({"visitor-7", "user_id-7"}), frozenset({"user_id-1", "email-1"})}
+
+
+def test_who_typed_it_on_their_own_device_is_known_there_when_they_log_in(world: World) -> None:
+    typed = world.see(cookie("visitor-1", "email-1"))
+    found = world.see({**login("email-1", "user_id-1"), **cookie("visitor-1")})
+    assert typed.person
+    assert found.person
+    assert (found.person.id, found.refused) == (typed.person.id, {})
+    assert {link.key: link.evidence for link in found.person.links} == {
+        "visitor-1": "cookie", "email-1": "login", "user_id-1": "login"
+    }  # fmt: skip
+
+
+def test_two_who_type_the_same_are_not_one(world: World) -> None:
+    """Else whoever types first has a share in whoever comes with a login later."""
+    world.see(cookie("visitor-7", "loyalty-1"))
+    second = world.see(cookie("visitor-1", "loyalty-1"))
+    assert second.refused == {"loyalty-1": "source_already_identified"}
+    world.see({**login("email-1"), **cookie("visitor-1", "loyalty-1")})
+    assert world.partition == {frozenset({"visitor-7", "loyalty-1"}), frozenset({"visitor-1", "email-1"})}
+
+
+def test_what_was_typed_and_taken_back_stays_so_when_a_merge_is_undone(world: World) -> None:
+    world.see(cookie("visitor-7", "email-1"))
+    world.see({**login("user_id-7"), **cookie("push_token-7")})
+    merged = world.see({**login("user_id-7"), **cookie("visitor-7")})
+    assert merged.merge
+    world.see(login("email-1"))
+    world.unmerge(merged.merge.command)
+    world.check()
+    assert frozenset({"email-1"}) in world.partition
 
 
 # --- operators ---

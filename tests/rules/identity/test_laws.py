@@ -186,6 +186,7 @@ def test_undoing_a_merge_leaves_the_survivor_what_came_later(several: list[Seen]
     parting = world.unmerge(row.command)
     world.check()
     if isinstance(now, Person) and now.merges == survivor.merges:
+        theirs &= keys_of(now)  # what somebody else has proven theirs since, stays theirs
         assert parting.survivor is not None
         assert keys_of(parting.survivor) == keys_of(now) - theirs
         assert {key for one in parting.restored for key in keys_of(one)} == theirs
@@ -301,6 +302,21 @@ def test_every_identifier_is_the_persons_or_refused_by_name(
         elif evidence in ("cookie", "login") and not theirs:
             assert key in found.refused or held.contested
         assert not (key in found.moved and key in found.refused)
+
+
+@given(logs(), st.lists(sightings, max_size=4))
+def test_what_is_typed_in_finds_nobody_who_has_logged_in(log: list[Command], several: list[Seen]) -> None:
+    """Whatever is typed in beside a cookie, whoever has logged in is found as without it."""
+    world = after(log)
+    for number, seen in enumerate(several, 900):
+        devices = {key: one for key, one in seen.items() if one[0] in ("visitor", "push_token")}
+        only = {key: (type, "cookie") for key, (type, _) in devices.items()}
+        typed: Seen = {key: (type, "cookie") for key, (type, _) in seen.items()}
+        found = world.people.get(world.whose(typed) or "")
+        if isinstance(found, Person) and found.logged_in:
+            assert any(world.identifiers[key].person == found.id for key in only if key in world.identifiers)
+        world.see(typed, number=number)
+        world.check()
 
 
 @given(logs())

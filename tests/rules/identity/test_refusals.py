@@ -40,11 +40,14 @@ def test_unique_conflict_of_an_owner_found_by_a_strong_identifier(world: World) 
 def test_unique_conflict_with_what_was_seen_beside_it(world: World) -> None:
     """Whose cookies contradict each other is neither of the two."""
     for evidence, person in ((login, 1), (cookie, 2)):
-        world.see({**evidence(f"user_id-{person}"), **cookie(f"visitor-{person}")})
-    found = world.see({**login("loyalty-3"), **cookie("user_id-1", "visitor-2")})
+        world.see({**evidence(f"user_id-{person}"), **cookie(f"visitor-{person}", f"push_token-{person}")})
+    found = world.see({**login("loyalty-3"), **cookie("user_id-1", "push_token-1", "visitor-2")})
     assert (found.new, found.moved) == (True, ("loyalty-3",))
-    assert found.refused == {"user_id-1": "source_already_identified", "visitor-2": "unique_conflict"}
-    assert found.contested == ("visitor-2",)
+    assert found.refused == {
+        "user_id-1": "source_already_identified", "push_token-1": "source_already_identified",
+        "visitor-2": "unique_conflict",
+    }  # fmt: skip
+    assert found.contested == ("visitor-2", "push_token-1")
 
 
 def test_source_already_identified_without_any_login(world: World) -> None:
@@ -111,11 +114,11 @@ def test_limit_exceeded_demotes_the_lowest_priority(world: World) -> None:
 def test_limit_exceeded_by_a_merge(world: World) -> None:
     for person in (1, 2):
         for number in range(3):
-            world.see({**cookie(f"loyalty-{person}"), **cookie(f"visitor-{person}{number}")})
-    found = world.see(cookie("loyalty-1", "loyalty-2"))
+            world.see({**login(f"loyalty-{person}"), **cookie(f"visitor-{person}{number}")})
+    found = world.see(login("loyalty-1", "loyalty-2"))
     assert found.refused == {"loyalty-2": "limit_exceeded"}
-    later = world.see(cookie("loyalty-1", "visitor-10", "visitor-20"))
-    assert (later.refused, later.contested) == ({"visitor-20": "limit_exceeded"}, ())
+    later = world.see({**login("loyalty-1", "loyalty-2"), **cookie("visitor-10", "visitor-20")})
+    assert (later.refused, later.contested) == ({"loyalty-2": "limit_exceeded", "visitor-20": "limit_exceeded"}, ())
 
 
 def test_limit_exceeded_is_not_tried_again_by_the_same_command(world: World) -> None:

@@ -118,6 +118,7 @@ class World:
             assert found.person.id not in self.born, "ids are never used again"
             self.born.append(found.person.id)
         self.people[found.person.id] = found.person
+        self.people.update({one.id: one for one in found.parted})
         for key in found.moved:
             held = self.identifiers.get(key)
             self.identifiers[key] = Owned(found.person.id, contested=held.contested if held else None)
