@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -58,15 +59,21 @@ def strict(make: Callable[..., Kit]) -> Kit:
 
 # --- a misspelt type of identifier ---
 
+
+def opened(**whom: Any) -> None:
+    with cxkit.scope(**whom):
+        pass
+
+
 CALLS: list[Callable[..., object]] = [
     lambda **whom: cxkit.prefer("repairs", "email", "denied", **whom),
     lambda **whom: cxkit.stop_marketing(**whom),
     lambda **whom: cxkit.suppress("email", "hard_bounce", **whom),
     lambda **whom: cxkit.sent("news", "email", **whom),
     lambda **whom: cxkit.may_send("news", "email", **whom),
-    lambda **whom: cxkit.identify(**whom),
-    lambda **whom: cxkit.scope(**whom).__enter__(),
-    lambda **whom: cxkit.link(**whom),
+    cxkit.identify,
+    cxkit.link,
+    opened,
 ]
 
 
@@ -75,7 +82,7 @@ def test_a_misspelt_type_is_refused(
     strict: Kit, kit: Kit, caplog: pytest.LogCaptureFixture, call: Callable[..., object]
 ) -> None:
     with cxkit.scope(kit=strict, user_id="nancy", evidence="login"):
-        with pytest.raises(InvalidInteractionError, match='CX3129.*did you mean "email"') as caught:
+        with pytest.raises(InvalidInteractionError, match=r'CX3129.*did you mean "email"') as caught:
             call(emial="paul@example.com")
         assert "paul" not in str(caught.value)
     with cxkit.scope(kit=kit, user_id="nancy", evidence="login"), caplog.at_level("WARNING", "cxkit"):
@@ -128,7 +135,7 @@ def test_an_opt_out_holds_however_the_address_is_written(strict: Kit) -> None:
 
 @pytest.mark.parametrize("whom", [{"phone": "06 39 98 12 34"}, {"email": "paul"}])
 def test_half_an_address_is_nobodys(strict: Kit, kit: Kit, store: Faulty, whom: dict[str, Any]) -> None:
-    with cxkit.scope(kit=strict), pytest.raises(InvalidInteractionError, match="CX3120.*Fix: give (one|the) whole"):
+    with cxkit.scope(kit=strict), pytest.raises(InvalidInteractionError, match=r"CX3120.*Fix: give (one|the) whole"):
         cxkit.identify(**whom)
     with cxkit.scope(kit=kit):
         cxkit.identify(**whom)
@@ -172,8 +179,8 @@ def test_of_a_trait_or_a_scope_the_next_is_taken(kit: Kit, caplog: pytest.LogCap
 
 
 def test_an_evidence_that_there_is_not_is_a_claim(strict: Kit, kit: Kit) -> None:
-    with pytest.raises(InvalidInteractionError, match='CX3132.*did you mean "login"'):
-        cxkit.scope(kit=strict, user_id="nancy", evidence="log-in").__enter__()  # type: ignore[arg-type]
+    with pytest.raises(InvalidInteractionError, match=r'CX3132.*did you mean "login"'):
+        opened(kit=strict, user_id="nancy", evidence="log-in")
     with cxkit.scope(kit=kit):
         cxkit.prefer("repairs", "email", "denied", evidence="link", email="paul@example.com")  # type: ignore[arg-type]
         assert str(cxkit.may_send("repairs", "email", email="paul@example.com")) == "send:service:opted_out:email"
@@ -220,7 +227,10 @@ def test_an_erasure_for_a_time_that_says_nothing(kit: Kit, asked: dict[str, Any]
 # --- what is counted ---
 
 
-def test_without_a_scope_it_counts_under_the_topics_kind() -> None:
-    kit = cxkit.configure(CONFIGURED)
-    assert str(cxkit.may_send("receipt", "email")) == "send:transactional:invalid:email"
-    assert kit.account().blocked == {"send:transactional:invalid:email": 1}
+def test_without_a_scope_it_counts_under_the_topics_kind(tmp_path: Path) -> None:
+    kit = cxkit.configure(attrs.evolve(CONFIGURED, directory=tmp_path / "state"))
+    try:
+        assert str(cxkit.may_send("receipt", "email")) == "send:transactional:invalid:email"
+        assert kit.account().blocked == {"send:transactional:invalid:email": 1}
+    finally:
+        cxkit.close(timeout_s=10)
