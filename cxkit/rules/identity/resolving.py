@@ -86,8 +86,8 @@ def resolve(
         refused.update(dict.fromkeys(_unstitched(_less(order, refused)), "consent_denied"))
     order = _less(order, refused)
     graph = _Graph(owned, people, types, command)
-    refused.update(dict.fromkeys(_typed(order, graph), "source_already_identified"))
     graph = attrs.evolve(graph, unproven=_unproven(order, graph))
+    refused.update(dict.fromkeys(_typed(order, graph), "source_already_identified"))
     return _Case(graph, _less(order, refused), at, refused, again=row is not None or graph.applied()).decide()
 
 
@@ -111,8 +111,8 @@ def whose(
     """
     graph = _Graph(owned, people, types, _NOW)
     order = _ordered(seen, types)
-    order = _less(order, _typed(order, graph))
     graph = attrs.evolve(graph, unproven=_unproven(order, graph))
+    order = _less(order, _typed(order, graph))
     proven = [one for one in order if one.evidence in _PROOF]
     trusted = [one for one in proven if not graph.contested(one.key)]
     if trusted:
@@ -337,7 +337,7 @@ def _less(order: Sequence[_Seen], gone: Container[str]) -> list[_Seen]:
 def _typed(order: Sequence[_Seen], graph: _Graph) -> list[str]:
     """What somebody typed in beside a cookie although it is another's: that makes nobody that other."""
     vouching = [one for one in order if one.evidence in _PROOF and proves(one.worth, one.evidence)]
-    vouched = {owner.id for one in vouching if not graph.contested(one.key) and (owner := graph.holder(one.key))}
+    vouched = {owner.id for one in vouching if not graph.contested(one.key) and (owner := graph.owner(one.key))}
     found = []
     for one in order:
         owner = graph.holder(one.key)
