@@ -47,7 +47,17 @@ from cxkit.rules.identity import (
     without,
 )
 
-__all__ = ["IDENTIFIED", "IGNORED", "STITCHING", "identified", "identifiers_of", "identify", "linkable", "usable"]
+__all__ = [
+    "IDENTIFIED",
+    "IGNORED",
+    "STITCHING",
+    "TYPE",
+    "identified",
+    "identifiers_of",
+    "identify",
+    "linkable",
+    "usable",
+]
 
 logger = logging.getLogger("cxkit")
 
@@ -59,7 +69,7 @@ STITCHING = "identity_stitching"
 _MOST: Final = 10**256
 _TRIED: Final = 10_000
 _NOT_STITCHED: Final = Blocked(gate="identity", purpose=STITCHING, reason="not_allowed")
-_TYPE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+TYPE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _MISSPELT: Final = 0.81
 """From this ratio on a type is another one misspelt: ``e_mail`` is, and ``customer_id`` is none of ours."""
 _MOST_TOLD: Final = 64
@@ -267,7 +277,7 @@ def identifiers_of(
     """
     found = []
     for type, value in values.items():
-        if not _TYPE.fullmatch(type):
+        if not TYPE.fullmatch(type):
             raise InvalidInteractionError(
                 "an identifier has a type that is not lower-case letters, digits and _",
                 fix='name it like "loyalty_card"',

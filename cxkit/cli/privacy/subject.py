@@ -17,7 +17,7 @@ from cxkit.cli.local import type_and_value, types_in
 from cxkit.errors import InvalidInteractionError, LocalFileError
 from cxkit.exporters.local import read
 from cxkit.flows.documents import identifier_doc
-from cxkit.flows.identify import identifiers_of
+from cxkit.flows.identify import TYPE, identifiers_of
 from cxkit.keyring import GENERATED
 from cxkit.kit import Kit, privacy
 from cxkit.kit.local import configured_path
@@ -83,8 +83,8 @@ def _identity(kit: Kit, type: str, value: str) -> Identity:
         value = _whole(kit, type, value)
     try:
         return Identity(identifiers=tuple(identifiers_of(keyring, {type: value}, evidence="claim", declared=declared)))
-    except InvalidInteractionError as error:
-        if error.code == "CX3124":  # that is no word
+    except InvalidInteractionError:
+        if not TYPE.fullmatch(type):
             _refuse_type(kit, type)
         what = say("this value names nobody: give a real one, as in nancy or phone:+33123456789")
         raise click.BadParameter(what, param_hint="SUBJECT") from None
