@@ -8,14 +8,15 @@ among those that nobody can read any more.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import attrs
 
-from cxkit.codec.frame import Record
+from cxkit.codec.frame import NOBODY, Record
 from cxkit.delivery.dead import Letter, exporter_of, open_letters, pieces
 from cxkit.delivery.erasure import Meant, erase_in, find_in
 from cxkit.delivery.files import LOCK, check_directory, is_locked, lock
@@ -25,7 +26,7 @@ from cxkit.delivery.segment import open_segments
 from cxkit.delivery.spool import Spool
 from cxkit.errors import StateError
 
-__all__ = ["Found", "Left", "erase_kept", "erase_letters", "find_in_own", "find_kept"]
+__all__ = ["Found", "Left", "erase_kept", "erase_letters", "find_in_own", "find_kept", "keys_of_letters"]
 
 _DEAD: Final = "dead"
 _WAIT_S: Final = 5.0
@@ -156,6 +157,15 @@ def erase_letters(root: Path, meant: Meant, *, wait_s: float) -> int | None:
     return None if busy else count
 
 
+def keys_of_letters(root: Path | None) -> set[str]:
+    """Whom dead letters are about, of those that can be read: in hexadecimal."""
+    found: set[bytes] = set()
+    for path in letter_files(root) if root else ():
+        with suppress(OSError):
+            found.update(record.subject for record, _ in _letters_in(path))
+    return {subject.hex() for subject in found - {NOBODY}}
+
+
 def _meant(meant: Meant) -> Callable[[Record, Letter], bool]:
     """The same, of letters."""
     return lambda record, letter: meant(record._replace(payload=bytes(letter.interaction)))
@@ -167,7 +177,7 @@ def _find_letters(root: Path, chosen: Callable[[Record, Letter], bool]) -> tuple
     unread = [_DEAD] if unfinished(root) else []
     for path in letter_files(root):
         try:
-            count = _letters_in(path, chosen)
+            count = sum(1 for record, letter in _letters_in(path) if chosen(record, letter))
         except FileNotFoundError:
             continue  # taken just now: where it went it is found, or by whoever looks again
         except OSError:
@@ -178,12 +188,14 @@ def _find_letters(root: Path, chosen: Callable[[Record, Letter], bool]) -> tuple
     return found, unread
 
 
-def _letters_in(path: Path, chosen: Callable[[Record, Letter], bool]) -> int:
+def _letters_in(path: Path) -> Iterator[tuple[Record, Letter]]:
     opened = open_letters(path)
     if opened is None:
-        return 0
+        return
     try:
-        return sum(1 for one in pieces(*opened) if one.record and one.letter and chosen(one.record, one.letter))
+        for one in pieces(*opened):
+            if one.record and one.letter:
+                yield one.record, one.letter
     finally:
         os.close(opened[0])
 

@@ -42,6 +42,7 @@ T = TypeVar("T")
 _HELD: Final = 10_000
 _POLL_S: Final = 0.5
 _LOOK_BACK: Final = 1000
+_AT_ONCE: Final = 500
 _TRUSTED_S: Final = 60.0
 _EVERYTHING: Final = "*"
 _TOMBSTONE: Final = tombstone_doc("")
@@ -52,6 +53,7 @@ class View:
 
     Args:
         erased: Told of keys that were erased, here or elsewhere, and up to when; must not block.
+        kept: Tells keys of whom something may have been kept here for long; asked once, on a thread of its own.
         types: What identifiers are worth.
     """
 
@@ -62,9 +64,11 @@ class View:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         erased: Callable[[frozenset[str], datetime], None] = lambda keys, until: None,
+        kept: Callable[[], Iterable[str]] = tuple,
         types: Types = TYPES,
     ) -> None:
         self._store = store
+        self._kept = kept
         self._types = types
         self._clock = clock
         self._now = now
@@ -84,7 +88,9 @@ class View:
         self._polled_at = self._heard_at = -math.inf
         self._deaf: Exception | None = None
         """What the store said when it was asked for changes in vain."""
-        self._watcher = Watcher(self._store, read=self._read_ahead, catch_up=self._listen, token=lambda: self._token)
+        self._watcher = Watcher(
+            self._store, read=self._read_ahead, catch_up=self._listen, token=lambda: self._token, begin=self._search
+        )
 
     def watch(self) -> None:
         """Hear of what others change from now on even if nobody asks: of who was erased, nothing must be kept here."""
@@ -306,6 +312,12 @@ class View:
             self._keep(key, self._known[key].refusals_only())
         if again and self._store().remote:  # at once: whoever asks next may not wait
             self._watcher.ask([*again], 0.0)
+
+    def _search(self) -> None:
+        """Of whom something has been kept here since before we listened: were they erased meanwhile?"""
+        graves = [*map(tombstone_doc, self._kept())]
+        for start in range(0, len(graves), _AT_ONCE):
+            self._bury(self._store(), graves[start : start + _AT_ONCE])
 
     def _bury(self, store: Store, documents: Iterable[str]) -> None:
         graves = _graves(documents)

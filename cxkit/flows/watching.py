@@ -43,6 +43,7 @@ class Watcher:
         read: Reads what is known under these keys, and holds it.
         catch_up: Forgets what others have changed.
         token: Of the last change that is known.
+        begin: Done first, before changes are heard of, on the same thread; again if it raises.
     """
 
     def __init__(
@@ -52,11 +53,13 @@ class Watcher:
         read: Callable[[Sequence[str]], None],
         catch_up: Callable[[], None],
         token: Callable[[], int | None],
+        begin: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._read = read
         self._catch_up = catch_up
         self._token = token
+        self._begin = begin
         self._asked: deque[_Asked] = deque()
         self._wake = threading.Event()
         self._ended = threading.Event()
@@ -120,9 +123,11 @@ class Watcher:
         return [lambda: self._read(keys), *(one.work for one in asked)]
 
     def _listening(self) -> None:
+        begun = False
         while not self._ended.is_set():
             try:
                 self._catch_up()
+                begun = begun or self._begin() is None
                 store, token = self._store(), self._token()
                 if isinstance(store, Announcing) and token is not None:
                     store.await_change(token, timeout_s=_LISTEN_S)

@@ -30,6 +30,7 @@ from cxkit.codec.frame import Record
 from cxkit.delivery.account import Account, read_account
 from cxkit.delivery.engine import Engine, Flushed
 from cxkit.delivery.judging import Answer
+from cxkit.delivery.kept import keys_of_letters
 from cxkit.delivery.lane import Lane
 from cxkit.delivery.losses import Cause
 from cxkit.delivery.spool import Spool
@@ -121,8 +122,8 @@ class Kit:
             strict=settings.strict,
         )
         identifying = identifying_of(settings)
-        now = self.intake.stamper.now
-        view = View(self._open_store, now=now, erased=self._erase_kept, types=identifying.types)
+        now, kept = self.intake.stamper.now, partial(keys_of_letters, self._root)
+        view = View(self._open_store, now=now, erased=self._erase_kept, kept=kept, types=identifying.types)
         self.bus.subscribe(view.committed)
         self.desk = Desk(
             source=f"/{settings.service}",

@@ -11,10 +11,11 @@ import pytest
 from cxkit.errors import StoreError
 from cxkit.flows.apply import Applier
 from cxkit.flows.bus import Bus
-from cxkit.flows.documents import keys_of
+from cxkit.flows.documents import keys_of, tombstone_doc
 from cxkit.flows.known import Known
 from cxkit.flows.view import View
 from cxkit.model import Identity
+from cxkit.roles import Put
 from cxkit.stores.memory import MemoryStore
 from tests.flows.world import KEYS, Faulty, Ticking, batch, chose, command, eventually, identity, key
 
@@ -240,3 +241,24 @@ def test_that_somebody_was_erased_holds_while_the_store_fails() -> None:
     store.broken = True
     clock.now_s += 1
     assert view.standing(bytes.fromhex(where), ["analytics"]) == (None, erased_at)
+
+
+def test_who_begins_to_listen_asks_first_for_whom_something_is_kept_here() -> None:
+    """However much has changed since they were erased."""
+    store, told = MemoryStore(), threading.Event()
+    nancy = "0" * 32
+    grave = {"erased_at": "2026-11-22T10:00:00Z", "suppress": False, "until": None}
+    store.commit({tombstone_doc(nancy): Put(body=grave)}, expected={tombstone_doc(nancy): 0})
+    for number in range(1100):
+        store.commit({f"x/{number}": Put(body={})}, expected={f"x/{number}": 0})
+    erased: list[frozenset[str]] = []
+
+    def heard(keys: frozenset[str], until: datetime) -> None:
+        erased.append(keys)
+        told.set()
+
+    view = View(lambda: store, erased=heard, kept=lambda: [nancy, "1" * 32])
+    view.watch()
+    assert told.wait(30)
+    view.close()
+    assert erased == [frozenset({nancy})]
