@@ -28,8 +28,8 @@ import attrs
 from cxkit.codec.frame import COMMAND, NOBODY, REPORT, Record
 from cxkit.delivery.cursor import Progress, added
 from cxkit.delivery.dead import DeadLetters
+from cxkit.delivery.expiry import Expiry
 from cxkit.delivery.notices import Notices
-from cxkit.delivery.removal import Expiry
 from cxkit.delivery.retry import Backoff
 from cxkit.delivery.spool import Spool
 from cxkit.roles import Batch, Exporter, Outcome

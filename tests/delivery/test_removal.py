@@ -19,10 +19,11 @@ from cxkit.codec.frame import COMMAND, Record
 from cxkit.delivery.account import Account, Ledger, read_account
 from cxkit.delivery.adoption import adopt
 from cxkit.delivery.dead import DeadLetters, Letter, read_letters
+from cxkit.delivery.expiry import KEPT_DAYS, expire
 from cxkit.delivery.files import lock
 from cxkit.delivery.forks import let_go
 from cxkit.delivery.lane import Lane
-from cxkit.delivery.removal import KEPT_DAYS, Removed, alone, expire, give_back, letter_files, remove, unfinished
+from cxkit.delivery.removal import Removed, alone, give_back, letter_files, remove, unfinished
 from cxkit.delivery.shelf import Shelf, SpoolLimits
 from cxkit.delivery.spool import Spool
 from cxkit.errors import StateError
@@ -408,7 +409,8 @@ time.time = lambda: real() + step
 dates.datetime = Jumping
 from cxkit.codec.frame import Record
 from cxkit.delivery.dead import DeadLetters
-from cxkit.delivery.removal import KEPT_DAYS, letter_files
+from cxkit.delivery.expiry import KEPT_DAYS
+from cxkit.delivery.removal import letter_files
 from cxkit.kit import Kit
 from cxkit.settings import Settings
 from cxkit.testing import RecordingExporter
@@ -441,7 +443,8 @@ import json, os, shutil, sys
 from pathlib import Path
 from cxkit.delivery.account import read_account
 from cxkit.delivery.dead import read_letters
-from cxkit.delivery.removal import alone, expire, give_back, letter_files, remove, unfinished
+from cxkit.delivery.expiry import expire
+from cxkit.delivery.removal import alone, give_back, letter_files, remove, unfinished
 from cxkit.delivery.adoption import adopt
 
 template, work, what, step = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
