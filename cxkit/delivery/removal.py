@@ -12,7 +12,6 @@ in one place, and in the account under one name.
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import secrets
@@ -41,8 +40,6 @@ _TAKEN: Final = "taken"
 _LEFT: Final = "left"
 _PLAN: Final = "plan.json"
 _FILE_WAIT_S: Final = 1.0
-
-logger = logging.getLogger("cxkit")
 
 Chosen = Callable[[Letter], bool]
 
