@@ -64,8 +64,8 @@ def faults(session: nox.Session) -> None:
     figures.unlink(missing_ok=True)
     env = {"CXKIT_FAULTS": "full", "CXKIT_FIGURES": str(figures)}
     soak = "tests/faults/test_soak.py"
-    rest = (f"--ignore={soak}", "tests/faults", "tests/delivery", "tests/transport", "tests/hosts")
-    runs = [session.posargs] if session.posargs else [(soak,), rest]
+    rest = ("--timeout=1800", f"--ignore={soak}", "tests/faults", "tests/delivery", "tests/transport", "tests/hosts")
+    runs = [session.posargs] if session.posargs else [("--timeout=3600", soak), rest]
     try:  # the soak is half an hour of waiting, beside the rest; -s: a long test says how far it has come
         with ThreadPoolExecutor() as pool:
             for run in [pool.submit(session.run, "pytest", "-v", "-s", *places, env=env) for places in runs]:

@@ -1,7 +1,7 @@
 """Values of a class out of JSON, on any thread.
 
 msgspec learns what a class is made of when it first meets it. A second thread that meets the class meanwhile
-finds it half learnt, and the process crashes (seen with 0.22, under every interpreter). So whatever reads values
+finds it half learnt, and the process crashes (seen with 0.22, under 3.11 and 3.13). So whatever reads values
 of a class is made when its module is imported, which one thread does: a `converter`, or a ``msgspec.json.Decoder``.
 """
 

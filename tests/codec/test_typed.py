@@ -47,7 +47,7 @@ def test_it_makes_values_of_the_class_and_refuses_the_rest() -> None:
 
 
 def test_threads_that_are_the_first_to_decode_do_it_at_once() -> None:
-    for _ in range(8):  # without it every second process crashed
+    for _ in range(8):  # read late, some of these crash
         assert subprocess.run([sys.executable, "-c", AT_ONCE], check=False).returncode == 0
 
 

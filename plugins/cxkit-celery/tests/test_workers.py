@@ -168,10 +168,15 @@ class Shop:
         path = self.folder / "done"
         return [(who, id) for who, id in map(str.split, path.read_text().splitlines())] if path.exists() else []
 
-    def check(self) -> list[Any]:
-        """All that tasks captured is delivered, each as its own customer's; the account says so too."""
+    def check(self, *, cut_short: int = 0) -> list[Any]:
+        """All that tasks captured is delivered, each as its own customer's; the account says so too.
+
+        So may be what was captured by `cut_short` tasks that were killed before they could note it.
+        """
         found = {one.id: one for one in self.receiver.interactions if one.name == "shop.seen"}
-        assert sorted(found) == sorted(id for _, id in self.done)
+        noted = {id for _, id in self.done}
+        assert noted <= found.keys()
+        assert len(found) <= len(noted) + cut_short
         for who, id in self.done:
             identifier = found[id].identity.get("user_id")
             assert identifier is not None
@@ -224,7 +229,7 @@ def test_a_worker_that_is_killed_with_all_its_processes(
         until(lambda: len({who for who, _ in here.done}) >= 60 - in_hand, "all tasks are done", worker)
         here.end(worker)
     assert 20 <= before < 60
-    assert len(here.check()) == len(here.done) >= 60 - in_hand
+    assert len(here.check(cut_short=in_hand)) >= len(here.done) >= 60 - in_hand
     record_property("twice", len(here.receiver.ids) - len(set(here.receiver.ids)))
 
 
