@@ -8,6 +8,7 @@ among those that nobody can read any more.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -26,7 +27,17 @@ from cxkit.delivery.segment import open_segments
 from cxkit.delivery.spool import Spool
 from cxkit.errors import StateError
 
-__all__ = ["Found", "Left", "erase_kept", "erase_letters", "find_in_own", "find_kept", "keys_of_letters"]
+__all__ = [
+    "Found",
+    "Left",
+    "erase_kept",
+    "erase_letters",
+    "find_in_own",
+    "find_kept",
+    "kept_letters",
+    "kept_records",
+    "keys_of_letters",
+]
 
 _DEAD: Final = "dead"
 _WAIT_S: Final = 5.0
@@ -93,7 +104,7 @@ def find_in_own(own: Iterable[Spool], root: Path | None, meant: Meant) -> Found:
     """
     mine = {spool.name: spool.find(meant) for spool in own}
     others, unread = _find_in_spools(root, meant, mine) if root else ({}, [])
-    dead, unopened = _find_letters(root, _meant(meant)) if root else ({}, [])
+    dead, unopened = _count_letters(root, _meant(meant)) if root else ({}, [])
     return Found(
         own=sum(mine.values()),
         live=others.get(True, 0),
@@ -140,13 +151,13 @@ def erase_letters(root: Path, meant: Meant, *, wait_s: float) -> int | None:
         OSError: The directory is not ours alone, or the disk fails.
     """
     chosen = _meant(meant)
-    found, unread = _find_letters(root, chosen)
+    found, unread = _count_letters(root, chosen)
     if not (found or unread):
         return 0
     count = 0
     try:
         with alone(root, wait_s=wait_s):
-            found, unread = _find_letters(root, chosen)  # again: what others were interrupted in is brought about
+            found, unread = _count_letters(root, chosen)  # again: what others were interrupted in is brought about
             busy = bool(unread)
             for exporter in sorted(found):
                 removed = Removal(root, exporter, chosen, word="erased").run()
@@ -171,20 +182,30 @@ def _meant(meant: Meant) -> Callable[[Record, Letter], bool]:
     return lambda record, letter: meant(record._replace(payload=bytes(letter.interaction)))
 
 
-def _find_letters(root: Path, chosen: Callable[[Record, Letter], bool]) -> tuple[dict[str, int], list[str]]:
-    """Letters by exporter, and the files that could not be read; ``dead``, if it is not settled what there is."""
-    found: dict[str, int] = {}
+def _count_letters(root: Path, chosen: Callable[[Record, Letter], bool]) -> tuple[dict[str, int], list[str]]:
+    letters, unread = kept_letters(root, chosen)
+    return dict(Counter(exporter for exporter, _, _ in letters)), unread
+
+
+def kept_letters(
+    root: Path, chosen: Callable[[Record, Letter], bool]
+) -> tuple[list[tuple[str, Record, Letter]], list[str]]:
+    """Chosen letters, each with its exporter, and the files that could not be read; ``dead``: some are in hand.
+
+    Raises:
+        OSError: ``dead/`` is a link, or others may write to it.
+    """
+    found: list[tuple[str, Record, Letter]] = []
     unread = [_DEAD] if unfinished(root) else []
     for path in letter_files(root):
         try:
-            count = sum(1 for record, letter in _letters_in(path) if chosen(record, letter))
+            found += [
+                (exporter_of(path), record, letter) for record, letter in _letters_in(path) if chosen(record, letter)
+            ]
         except FileNotFoundError:
             continue  # taken just now: where it went it is found, or by whoever looks again
         except OSError:
             unread.append(path.name)
-            continue
-        if count:
-            found[exporter_of(path)] = found.get(exporter_of(path), 0) + count
     return found, unread
 
 
@@ -216,7 +237,7 @@ def _find_in_spools(root: Path, meant: Meant, mine: Mapping[str, int]) -> tuple[
         if path.name in mine:
             continue
         try:
-            lives, count = is_locked(path / LOCK), _records_in(path, meant)
+            lives, count = is_locked(path / LOCK), len(_records_in(path, meant))
         except FileNotFoundError:
             continue
         except OSError:
@@ -226,10 +247,28 @@ def _find_in_spools(root: Path, meant: Meant, mine: Mapping[str, int]) -> tuple[
     return found, unread
 
 
-def _records_in(path: Path, meant: Meant) -> int:
+def kept_records(root: Path, meant: Meant) -> tuple[list[tuple[str, Record]], list[str]]:
+    """What the spools of all processes hold of it, each with its spool, and the spools that could not be read.
+
+    Raises:
+        OSError: ``spool/`` is not ours alone.
+    """
+    found: list[tuple[str, Record]] = []
+    unread = []
+    for path in _spools_under(root):
+        try:
+            found += [(path.name, record) for record in _records_in(path, meant)]
+        except FileNotFoundError:
+            continue  # removed just now: all of it was delivered
+        except OSError:
+            unread.append(path.name)
+    return found, unread
+
+
+def _records_in(path: Path, meant: Meant) -> list[Record]:
     segments = open_segments(path)
     try:
-        return sum(1 for segment in segments for _ in find_in(segment, meant))
+        return [record for segment in segments for _, record in find_in(segment, meant)]
     finally:
         for segment in segments:
             segment.close()
@@ -239,7 +278,7 @@ def _erase_abandoned(path: Path, meant: Meant) -> tuple[int, bool]:
     """How many records were erased, and whether there are some that their owner has to erase."""
     owned = lock(path / LOCK)
     if owned is None:
-        return 0, _records_in(path, meant) > 0
+        return 0, bool(_records_in(path, meant))
     try:
         segments = open_segments(path)
         try:

@@ -6,7 +6,6 @@ that showed, and whoever names that device alone what is from after it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -16,11 +15,8 @@ import attrs
 import msgspec
 
 from cxkit.codec import decode, encode
-from cxkit.codec.frame import Record
-from cxkit.delivery.dead import exporter_of, open_letters, pieces
-from cxkit.delivery.erasure import Meant, find_in
-from cxkit.delivery.removal import letter_files
-from cxkit.delivery.segment import open_segments
+from cxkit.delivery.erasure import Meant
+from cxkit.delivery.kept import kept_letters, kept_records
 from cxkit.errors import CodecError
 from cxkit.flows.documents import (
     Body,
@@ -279,67 +275,49 @@ def _ways(held: Held) -> Iterator[tuple[How, JSON, datetime | None, datetime | N
 
 
 def spooled(root: Path, who: Theirs) -> tuple[list[Interaction], list[str]]:
-    """What the spools under ``root`` hold of them, and the names of those that could not be read whole."""
+    """What the spools under ``root`` hold of them, and the names of those that could not be read whole.
+
+    Raises:
+        OSError: ``spool/`` is not ours alone.
+    """
     found: dict[str, Interaction] = {}
-    unread = []
-    for path in sorted((root / "spool").glob("[!.]*/")):
+    records, unread = kept_records(root, Meant.about(_subjects(who)))
+    for spool, record in records:
         try:
-            for record in _records(path, Meant.about(_subjects(who))):
-                one = decode(record.payload)
-                if who.own(record.subject.hex(), one.id):
-                    found[one.id] = one
-        except FileNotFoundError:
-            continue  # removed just now: all of it was delivered
-        except (OSError, CodecError):
-            unread.append(path.name)
-    return sorted(found.values(), key=lambda one: (one.occurred_at, one.id)), unread
+            one = decode(record.payload)
+        except CodecError:
+            unread.append(spool)
+            continue
+        if who.own(record.subject.hex(), one.id):
+            found[one.id] = one
+    return sorted(found.values(), key=lambda one: (one.occurred_at, one.id)), _distinct(unread)
 
 
 def dead_letters(root: Path, who: Theirs) -> tuple[list[Refused], list[str]]:
-    """Likewise the dead letters.
+    """Likewise the dead letters, and the exporters, or files, whose letters could not be read whole.
 
     Raises:
         OSError: ``dead/`` is a link, or others may write to it.
     """
-    found, unread = [], []
-    for path in letter_files(root):
+    found, subjects = [], _subjects(who)
+    letters, unread = kept_letters(root, lambda record, letter: record.subject in subjects)
+    for exporter, record, letter in letters:
         try:
-            found += list(_letters(path, who))
-        except FileNotFoundError:
-            continue  # somebody has just taken it in hand
-        except (OSError, CodecError):
-            unread.append(path.name)
-    return found, unread
+            one = decode(bytes(letter.interaction))
+        except CodecError:
+            unread.append(exporter)
+            continue
+        if who.own(record.subject.hex(), one.id):
+            found.append(Refused(exporter=exporter, at=letter.at, interaction=one))
+    return found, _distinct(unread)
 
 
 def _subjects(who: Theirs) -> frozenset[bytes]:
     return frozenset(map(bytes.fromhex, who.keys))
 
 
-def _records(path: Path, meant: Meant) -> Iterator[Record]:
-    segments = open_segments(path)
-    try:
-        for segment in segments:
-            for _, record in find_in(segment, meant):
-                yield record
-    finally:
-        for segment in segments:
-            segment.close()
-
-
-def _letters(path: Path, who: Theirs) -> Iterator[Refused]:
-    opened, subjects = open_letters(path), _subjects(who)
-    if opened is None:
-        return
-    try:
-        for piece in pieces(*opened):
-            if piece.letter is None or piece.record is None or piece.record.subject not in subjects:
-                continue
-            one = decode(bytes(piece.letter.interaction))
-            if who.own(piece.record.subject.hex(), one.id):
-                yield Refused(exporter=exporter_of(path), at=piece.letter.at, interaction=one)
-    finally:
-        os.close(opened[0])
+def _distinct(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
 
 
 def names_another(keys: Collection[str], keyring: Keyring, one: Interaction) -> bool:

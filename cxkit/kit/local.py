@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from cxkit.codec import decode
-from cxkit.errors import CodecError
 from cxkit.exporters.local import Settings as LocalSettings
 from cxkit.exporters.local import read
+from cxkit.exporters.local.names import events_of, linked_to
 from cxkit.kit.assembly import exporter_options
 from cxkit.model import Interaction
 from cxkit.settings import Settings, structure
 
-__all__ = ["configured_path", "local_interactions", "local_names"]
+__all__ = ["configured_path", "local_interactions", "local_names", "opened_local"]
 
 _PATIENCE_S: Final = 2.0
-
-_PEOPLE: Final = """
-SELECT CASE WHEN contested IS NULL THEN person ELSE contested || '.' || subject END
-FROM identifiers WHERE subject = $name UNION SELECT person FROM interactions WHERE person = $name"""
-"""A contested device's is whoever uses it with no login."""
-_THEIRS: Final = "SELECT payload FROM interactions WHERE person = ? ORDER BY at_ms, id"
-_LINKED: Final = "SELECT subject FROM identifiers WHERE person = ? AND contested IS NULL ORDER BY subject"
 
 
 def configured_path(settings: Settings) -> Path | None:
@@ -41,13 +34,29 @@ def configured_path(settings: Settings) -> Path | None:
     return None
 
 
+@contextmanager
+def opened_local(settings: Settings) -> Iterator[sqlite3.Connection | None]:
+    """The local file, to be asked; None if none is configured, or nothing was ever written to it.
+
+    Raises:
+        LocalFileError: It cannot be read.
+    """
+    path = configured_path(settings)
+    if path is None or not path.exists():
+        yield None
+        return
+    with read(path, patience_s=_PATIENCE_S) as connection:
+        yield connection
+
+
 def local_names(settings: Settings, names: Iterable[str]) -> list[str]:
     """What else whoever is called by these (``type:value``) is called in the local file, by logins and links there.
 
     Raises:
         LocalFileError: It cannot be read.
     """
-    return [name for (name,) in _ask(settings, names, _LINKED) or []]
+    with opened_local(settings) as local:
+        return linked_to(local, names) if local else []
 
 
 def local_interactions(settings: Settings, names: Iterable[str]) -> list[Interaction] | None:
@@ -56,24 +65,7 @@ def local_interactions(settings: Settings, names: Iterable[str]) -> list[Interac
     Raises:
         LocalFileError: It cannot be read.
     """
-    rows = _ask(settings, names, _THEIRS)
-    if rows is None:
+    if configured_path(settings) is None:
         return None
-    found = []
-    for (payload,) in rows:
-        try:
-            found.append(decode(payload.encode()))
-        except CodecError:
-            continue  # of a later version
-    return found
-
-
-def _ask(settings: Settings, names: Iterable[str], question: str) -> list[sqlite3.Row] | None:
-    path = configured_path(settings)
-    if path is None:
-        return None
-    if not path.exists():
-        return []
-    with read(path, patience_s=_PATIENCE_S) as connection:
-        people = {person for name in names for (person,) in connection.execute(_PEOPLE, {"name": name})}
-        return [row for one in sorted(people) for row in connection.execute(question, (one,))]
+    with opened_local(settings) as local:
+        return events_of(local, names) if local else []

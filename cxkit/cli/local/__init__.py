@@ -14,12 +14,13 @@ from cxkit.cli.terminal import visible
 from cxkit.errors import InvalidInteractionError, LocalFileError, nearest
 from cxkit.exporters.local import Settings as LocalSettings
 from cxkit.exporters.local import read
+from cxkit.exporters.local.names import called, types_in
 from cxkit.flows.identify import identifiers_of
 from cxkit.kit.assembly import exporter_options, open_keyring
 from cxkit.rules.identity import CONTACTS, normalise
 from cxkit.settings import Settings, load, structure
 
-__all__ = ["file_option", "local_path", "open_local", "shown", "subjects", "type_and_value", "types_in"]
+__all__ = ["file_option", "local_path", "open_local", "shown", "subjects", "type_and_value"]
 
 file_option = click.option(
     "--file", type=click.Path(path_type=Path), help="The local file; by default that of the exporter of type local."
@@ -29,7 +30,6 @@ file_option = click.option(
 _OPAQUE: Final = CONTACTS | {"visitor"}
 """Types whose values nobody types in full: a beginning is enough."""
 _SHOWN_CHARS: Final = 8
-_LAST_CHARACTER: Final = "\U0010ffff"
 
 
 def local_path(file: Path | None, settings: Settings) -> Path:
@@ -88,9 +88,9 @@ def subjects(connection: sqlite3.Connection, text: str, settings: Settings) -> l
     text = _as_text(text)
     type, value = type_and_value(text)
     for subject in (f"{type}:{_kept(type, value, settings)}", f"{type}:{value}", f"user_id:{text}"):
-        if found := _people(connection, subject, subject):
+        if found := called(connection, subject):
             return found
-    found = _people(connection, text, text + _LAST_CHARACTER) if type in _OPAQUE and value else []
+    found = called(connection, text, begins=True) if type in _OPAQUE and value else []
     if len(found) > 1:
         raise LocalFileError(
             f"{len(found)} in the local file begin like this {type}", fix="type more of it", code="CX6106"
@@ -124,29 +124,6 @@ def _kept(type: str, value: str, settings: Settings) -> str:
     except InvalidInteractionError:
         return value
     return identifier.value
-
-
-_PEOPLE: Final = """
-SELECT coalesce(
-    (SELECT i.person FROM interactions AS i WHERE i.person = k.contested || '.' || k.subject LIMIT 1), k.person
-) AS person FROM identifiers AS k WHERE k.subject BETWEEN $first AND $last
-UNION SELECT person FROM interactions WHERE person BETWEEN $first AND $last
-ORDER BY person LIMIT 1000"""
-"""A contested device's is whoever uses it, once somebody does."""
-
-
-def _people(connection: sqlite3.Connection, first: str, last: str) -> list[str]:
-    return [person for (person,) in connection.execute(_PEOPLE, {"first": first, "last": last})]
-
-
-_TYPES: Final = """
-SELECT type FROM identifiers UNION SELECT substr(person, 1, instr(person, ':') - 1) FROM interactions
-WHERE person IS NOT NULL"""
-
-
-def types_in(connection: sqlite3.Connection) -> frozenset[str]:
-    """Of what types there are identifiers."""
-    return frozenset(name.rpartition(".")[2] for (name,) in connection.execute(_TYPES))
 
 
 def _nobody(connection: sqlite3.Connection, type: str) -> list[str]:

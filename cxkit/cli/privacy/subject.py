@@ -13,14 +13,14 @@ import click
 
 from cxkit.cli.capture import strict_kit
 from cxkit.cli.language import say
-from cxkit.cli.local import type_and_value, types_in
+from cxkit.cli.local import type_and_value
 from cxkit.errors import InvalidInteractionError, LocalFileError
-from cxkit.exporters.local import read
+from cxkit.exporters.local.names import names_from, types_in
 from cxkit.flows.documents import identifier_doc
 from cxkit.flows.identify import TYPE, identifiers_of
 from cxkit.keyring import GENERATED
 from cxkit.kit import Kit, privacy
-from cxkit.kit.local import configured_path
+from cxkit.kit.local import opened_local
 from cxkit.model import Identifier, Identity
 from cxkit.rules.identity import type_of
 from cxkit.settings import load
@@ -31,10 +31,6 @@ _KEY: Final = re.compile(r"[0-9a-f]{6,32}")
 """A contact's key, or how it begins."""
 _KEY_CHARS: Final = 32
 _PAGE: Final = 1000
-_LAST_CHARACTER: Final = "\U0010ffff"
-_BEGINNING: Final = """
-SELECT subject FROM identifiers WHERE subject BETWEEN $first AND $last
-UNION SELECT person FROM interactions WHERE person BETWEEN $first AND $last LIMIT 2"""
 
 
 @contextmanager
@@ -123,18 +119,14 @@ def _types(kit: Kit) -> Iterator[str]:
     while page := store.scan(prefix, after=after, limit=_PAGE):
         yield from (str(one.body.get("type")) for one in page)
         after = page[-1].key
-    path = configured_path(kit.settings)
-    if path is not None and path.exists():
-        with read(path) as connection:
-            yield from types_in(connection)
+    with opened_local(kit.settings) as local:
+        yield from types_in(local) if local else ()
 
 
 def _whole(kit: Kit, type: str, value: str) -> str:
-    path, name = configured_path(kit.settings), f"{type}:{value}"
-    if path is None or not path.exists():
-        return value
-    with read(path) as connection:
-        found = [one for (one,) in connection.execute(_BEGINNING, {"first": name, "last": name + _LAST_CHARACTER})]
+    name = f"{type}:{value}"
+    with opened_local(kit.settings) as local:
+        found = names_from(local, name) if local else []
     if len(found) > 1 and name not in found:
         what = f"several in the local file begin like this {type}"
         raise LocalFileError(what, fix="type more of it", code="CX6106")

@@ -20,10 +20,9 @@ from cxkit.cli.language import count, say
 from cxkit.cli.privacy.subject import opened
 from cxkit.cli.schema import imported
 from cxkit.cli.terminal import json_option, print_json, print_table
-from cxkit.exporters.local import read
 from cxkit.flows.documents import consent_doc, history_doc, life_in, preference_doc, sent_doc, suppression_doc
 from cxkit.kit import Kit
-from cxkit.kit.local import configured_path
+from cxkit.kit.local import opened_local
 from cxkit.model import ExperienceSpec
 from cxkit.roles import Store
 from cxkit.rules.consent import REGIONAL
@@ -203,13 +202,12 @@ def _since_ms() -> int:
 
 def _served(kit: Kit, specs: Mapping[str, ExperienceSpec]) -> Counter[str] | None:
     """Field to how many decisions looked at it; None if nobody can tell."""
-    path = configured_path(kit.settings)
-    if path is None or not path.exists():
-        return None
     served: Counter[str] = Counter()
-    with read(path) as connection:
+    with opened_local(kit.settings) as local:
+        if local is None:
+            return None
         asked = "SELECT payload FROM interactions WHERE experience IS NOT NULL AND at_ms >= ?"
-        for (payload,) in connection.execute(asked, (_since_ms(),)):
+        for (payload,) in local.execute(asked, (_since_ms(),)):
             served.update(_looked_at(payload, specs))
     return served
 
@@ -229,11 +227,10 @@ def _looked_at(payload: str, specs: Mapping[str, ExperienceSpec]) -> set[str]:
 
 def _in_local(kit: Kit) -> dict[str, int]:
     """Field of the context to how many interactions of the last 90 days have it, of those that any has."""
-    path = configured_path(kit.settings)
-    if path is None or not path.exists():
-        return {}
     counts = ", ".join(f"count(json_extract(payload, '$.data.context.{one}'))" for one in _CONTEXT)
-    with read(path) as connection:
+    with opened_local(kit.settings) as local:
+        if local is None:
+            return {}
         asked = f"SELECT {counts} FROM interactions WHERE at_ms >= ?"  # noqa: S608 - of our own names
-        row = connection.execute(asked, (_since_ms(),)).fetchone()
+        row = local.execute(asked, (_since_ms(),)).fetchone()
     return {name: number for name, number in zip(_CONTEXT, row, strict=True) if number}

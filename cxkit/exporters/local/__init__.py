@@ -7,7 +7,7 @@ them here, and any program that reads SQLite.
 ``opening``    the file, made and checked        ``people``    whose interactions are
 ``reading``    the way in for those who ask      ``graph``     whose identifiers are
 ``retention``  what is too old or too much       ``erasing``   of whom nothing may be left
-                                                 ``sessions``  which run of interactions a row belongs to
+``names``      who is called what                ``sessions``  which run of interactions a row belongs to
 
 The file is opened for each batch, as by the exporter ``file``: nothing is held in between, so it may be
 moved away at any time, and a fork finds nothing to inherit.
