@@ -17,7 +17,7 @@ import click
 
 from cxkit.cli.terminal import visible
 
-__all__ = ["agreed", "count", "pair", "say", "translate"]
+__all__ = ["count", "pair", "say", "translate"]
 
 _DOMAIN: Final = "cxkit"
 _LOCALE: Final = Path(__file__).parent / "locale"
@@ -36,12 +36,6 @@ def count(one: str, many: str, number: int, /, **values: object) -> str:
 def pair(name: object, value: object, /) -> str:
     """What something is called and what it is, with the colon of the operator's language."""
     return say("{name}: {value}", name=name, value=value)
-
-
-def agreed(question: str) -> bool:
-    """Ask, in the operator's language; whether the answer is yes."""
-    answer = click.prompt(question, default="", show_default=False)
-    return answer.strip().lower() in say("y yes").split()
 
 
 def _visible(values: Mapping[str, object]) -> dict[str, object]:

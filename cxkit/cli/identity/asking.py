@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from typing import Any
 
 import click
 
-from cxkit.cli.language import agreed, count, say
+from cxkit.cli.language import count, say
 from cxkit.cli.local.seen import clock
 from cxkit.kit.operators import Done
 from cxkit.rules.identity import Person
 
-__all__ = ["as_json", "conflicts", "may", "person_as_json", "said_by", "shown", "tell"]
+__all__ = ["as_json", "conflicts", "person_as_json", "said_by", "shown", "tell"]
 
 
 def said_by(command: Any) -> Any:
@@ -39,19 +38,6 @@ def person_as_json(person: Person) -> dict[str, object]:
         "since": person.born_at,
         "identifiers": [{"type": one.type, "key": one.key[:8]} for one in person.links],
     }
-
-
-def may(question: str, *, yes: bool, quiet: bool) -> bool:
-    """Whether to do it."""
-    if yes:
-        return True
-    if quiet or not sys.stdin.isatty():
-        click.echo(say("nothing was done, for nobody can be asked here: --yes does it"), err=True)
-        return False
-    if agreed(question):
-        return True
-    click.echo(say("nothing was done"), err=True)
-    return False
 
 
 def tell(done: Done, as_done: str) -> None:

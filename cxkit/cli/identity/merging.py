@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from cxkit.cli.asking import may
 from cxkit.cli.identity.asking import as_json as done_as_json
-from cxkit.cli.identity.asking import conflicts, may, person_as_json, said_by, shown, tell
+from cxkit.cli.identity.asking import conflicts, person_as_json, said_by, shown, tell
 from cxkit.cli.language import say
 from cxkit.cli.privacy.subject import named, opened
 from cxkit.cli.terminal import json_option, print_json

@@ -7,8 +7,9 @@ from typing import Final
 
 import click
 
+from cxkit.cli.asking import may
 from cxkit.cli.identity.asking import as_json as done_as_json
-from cxkit.cli.identity.asking import may, person_as_json, said_by, shown, tell
+from cxkit.cli.identity.asking import person_as_json, said_by, shown, tell
 from cxkit.cli.language import say
 from cxkit.cli.local.seen import clock
 from cxkit.cli.privacy.subject import named, opened

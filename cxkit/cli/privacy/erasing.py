@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from typing import Final
 
 import attrs
 import click
 
-from cxkit.cli.language import agreed, say
+from cxkit.cli.asking import may
+from cxkit.cli.language import say
 from cxkit.cli.privacy.finding import holdings_as_json, print_holdings
 from cxkit.cli.privacy.subject import named, opened
 from cxkit.cli.terminal import json_option, print_json, print_table
@@ -45,7 +45,7 @@ def erase(*, subject: str, suppress: bool, until: datetime | None, yes: bool, as
         identity = named(kit, subject)
         if not as_json:
             print_holdings(privacy.find(kit.premises, identity))
-        if not (yes or _may(as_json=as_json)):
+        if not may(say("erase all of it for good? [y/N]"), yes=yes, quiet=as_json):
             raise SystemExit(1)
         done = _erase(kit, identity, suppress=suppress, until=until, quiet=as_json)
     if as_json:
@@ -54,16 +54,6 @@ def erase(*, subject: str, suppress: bool, until: datetime | None, yes: bool, as
         _tell(done)
     if not done.complete:
         raise SystemExit(1)
-
-
-def _may(*, as_json: bool) -> bool:
-    if as_json or not sys.stdin.isatty():
-        click.echo(say("nothing was done, for nobody can be asked here: --yes does it"), err=True)
-        return False
-    if agreed(say("erase all of it for good? [y/N]")):
-        return True
-    click.echo(say("nothing was done"), err=True)
-    return False
 
 
 def _erase(kit: Kit, identity: Identity, *, suppress: bool, until: datetime | None, quiet: bool) -> Erasure:
