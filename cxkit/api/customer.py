@@ -96,7 +96,8 @@ def trait(
 def link(**identifiers: str | int) -> None:
     """These identifiers belong to the customer of this scope, too: a loyalty card at the till, a second address.
 
-    It is no login: it is as sure as the customer is known here. What belongs to somebody else stays theirs.
+    It is no login: it is as sure as the customer is known here. What belongs to somebody else who ever logged in
+    stays theirs, and shows nothing of them. Of each type the scope keeps what it holds.
 
     Example:
         >>> from cxkit import scope
@@ -279,6 +280,11 @@ def current() -> Current:
     here = current_scope()
     if here is None:
         return Current()
+    kit: Kit = here.kit
+    try:
+        kit.desk.follow(here)
+    except Exception as error:  # noqa: BLE001 - the guest's promise
+        kit.intake.note(error)
     return Current(
         identity=here.identity,
         context=here.context,

@@ -98,7 +98,11 @@ def suppress(channel: str, reason: SuppressionReason, *, lifted_by: str | None =
         'send:marketing:hard_bounce:email'
     """
     with _about(address, "claim"):
-        _in_scope(lambda kit, here: sending.suppress(kit.desk, here, channel, reason, lifted_by=lifted_by))
+        _in_scope(
+            lambda kit, here: sending.suppress(
+                kit.desk, here, channel, reason, lifted_by=lifted_by, patience_s=kit.patience_s()
+            )
+        )
 
 
 def sent(topic: str, channel: str, **address: str | int) -> None:
@@ -163,10 +167,14 @@ def _not_asked(topic: str, channel: str) -> Blocked:
         kind = getattr(kit.desk.sending.topic(topic), "kind", kind)
     except Exception as error:  # noqa: BLE001 - the guest's promise; what is wrong was told when it was asked
         let_through(error)
-    wrong = Blocked(gate="send", purpose=kind, reason="invalid", destination=str(channel)[:64])
+    wrong = Blocked(gate="send", purpose=kind, reason="invalid", destination=_named(channel))
     if intake is not None:
         intake.block(wrong)
     return wrong
+
+
+def _named(channel: object) -> str:
+    return (channel if isinstance(channel, str) else type(channel).__name__)[:64]
 
 
 def _about(address: dict[str, str | int], evidence: Evidence) -> AbstractContextManager[None]:

@@ -12,7 +12,7 @@ would need atomics here.
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
 from typing import Any, Final
@@ -44,6 +44,9 @@ _ROOM: Final = (0.5, 0.9, 1.0)
 
 _MAX_TOLD: Final = 100
 _MAX_COUNTED: Final = 1000
+_MAX_COUNTED_CHARS: Final = 256
+_NOTED: Final = "noted:"
+"""How what is noted begins among what was dropped, with which it goes into the account."""
 
 logger = logging.getLogger("cxkit")
 _encode = msgspec.json.Encoder().encode
@@ -85,9 +88,8 @@ class Intake:
         self._strict = strict
         self.closed = False
         self.dropped: defaultdict[str, int] = defaultdict(int)
-        """What was given up, by reason; and what a gate blocked that is no interaction, by its text (`Blocked`)."""
-        self.noted: defaultdict[str, int] = defaultdict(int)
-        """What went wrong without costing an interaction: a plugin that failed, say."""
+        """What was given up, by reason; what a gate blocked that is no interaction, by its text (`Blocked`); and
+        what is `noted`."""
         self._told: set[tuple[str, str]] = set()
         self.reset()
 
@@ -99,7 +101,6 @@ class Intake:
         self._accepted = 0
         self._released = 0
         self.dropped.clear()
-        self.noted.clear()
         self._running = False
 
     def capture(
@@ -152,7 +153,7 @@ class Intake:
 
     def block(self, blocked: Blocked) -> None:
         """Count what a gate stopped that is no interaction: a link, a deeper variant, a message."""
-        text = str(blocked)
+        text = str(blocked).encode("utf-8", "replace").decode()[:_MAX_COUNTED_CHARS]
         if text not in self.dropped and len(self.dropped) >= _MAX_COUNTED:  # a destination may be anybody's word
             text = str(attrs.evolve(blocked, destination="other"))
         self.dropped[text] += 1
@@ -162,7 +163,7 @@ class Intake:
         if self._write_now is not None and not self.closed:
             if self._write_now(captured):
                 return captured[1]
-            self.noted["write_fell_back"] += 1
+            self.count("write_fell_back")
         prepared, id, _, occurrence, properties = captured
         size = len(properties) + len(occurrence) + _ITEM_BYTES
         if self.queued_bytes + size > self._room[prepared.priority] or self.closed:
@@ -184,6 +185,22 @@ class Intake:
         """Whoever was to take from here could not be started; the next capture asks again."""
         self._running = False
 
+    @property
+    def noted(self) -> Counter[str]:
+        """What went wrong without costing an interaction, by name: a plugin that failed, say."""
+        counts = dict(self.dropped)  # one look: it may be counted on meanwhile
+        return Counter({name[len(_NOTED) :]: count for name, count in counts.items() if name.startswith(_NOTED)})
+
+    def count(self, name: str) -> None:
+        """Something went wrong that cost no interaction."""
+        name = _NOTED + name
+        self.dropped[name] += 1
+
+    def fault(self, name: str, what: str, error: Exception) -> None:
+        """The same of what is not ours and not the caller's, a store say: told once for each name, without its text."""
+        self.count(name)
+        self._say((name, ""), what, f"({type(error).__name__})")
+
     def note(self, error: Exception) -> None:
         """Something went wrong that cost no interaction: raised in strict mode, else counted and told once.
 
@@ -192,7 +209,7 @@ class Intake:
         let_through(error)
         if self._strict:
             raise error
-        self.noted[_fault(error)] += 1
+        self.count(_fault(error))
         self._tell("a call had no effect", error)
 
     def failed(self, error: Exception) -> None:
@@ -209,16 +226,19 @@ class Intake:
         let_through(error)
         if self._strict:
             raise error
-        self.noted["part_invalid"] += 1
+        self.count("part_invalid")
         self._tell(f"{what} did not fit, and interactions are kept without", error)
 
     def _tell(self, what: str, error: Exception) -> None:
         """Once for each fault: whoever develops the app must hear of it, and no log must fill up."""
         code = error.code if isinstance(error, CXError) else type(error).__name__
-        if (what, code) not in self._told and len(self._told) < _MAX_TOLD:
-            self._told.add((what, code))
-            text = str(error) if isinstance(error, CXError) else code
-            logger.warning("cxkit: %s: %s", what, "".join(one if one.isprintable() else "?" for one in text))
+        text = str(error) if isinstance(error, CXError) else code
+        self._say((what, code), f"{what}:", "".join(one if one.isprintable() else "?" for one in text))
+
+    def _say(self, about: tuple[str, str], what: str, why: str) -> None:
+        if about not in self._told and len(self._told) < _MAX_TOLD:
+            self._told.add(about)
+            logger.warning("cxkit: %s %s", what, why)
 
     def take(self, timeout_s: float | None) -> list[Captured]:
         """All that is queued; waits for the first up to ``timeout_s`` (None: for ever). For one thread.

@@ -72,16 +72,18 @@ class Scope:
         depth_shown: The deepest decision that was shown, here or in a scope within: all of it is in
             one answer.
         recalled: The choices its person made elsewhere; they hold here, and are never kept here.
+        refused: Likewise what somebody refused who was erased so as not to be recognised again.
         shown: Experience, variant and subject of each exposure.
         circumstances: Mode of capture to what is encoded of it, for this version of the scope.
+        heard: The version of what is known of people that ``recalled`` is of.
         muted: Whether nothing captured here is kept: an exporter must not observe itself.
         prepared: Touchpoint name to what capture needs of it, likewise.
     """
 
     __slots__ = (
         "_enrich", "_origin", "allowed", "aside", "ceiling", "choices", "circumstances", "closed", "context",
-        "depth_shown", "despite_gpc", "facts", "gpc", "held", "home", "identity", "intake", "issue_visitor",
-        "jurisdiction", "kit", "muted", "parent", "pending", "policy", "prepared", "recalled", "returning",
+        "depth_shown", "despite_gpc", "facts", "gpc", "heard", "held", "home", "identity", "intake", "issue_visitor",
+        "jurisdiction", "kit", "muted", "parent", "pending", "policy", "prepared", "recalled", "refused", "returning",
         "shown", "signals", "version",
     )  # fmt: skip
 
@@ -112,11 +114,12 @@ class Scope:
         self.parent = parent
         self.muted: bool = parent is not None and parent.muted
         self.closed = self.pending = self.returning = False
-        self.version = self.depth_shown = 0
+        self.version = self.depth_shown = self.heard = 0
         self.prepared: dict[str, Prepared] = {}
         self.circumstances: dict[str, Circumstances] = {}
         self.shown: set[tuple[str, str, bytes]] = set()
         self.recalled: dict[str, tuple[Choice, datetime]] = {}
+        self.refused: dict[str, tuple[Choice, datetime]] = {}
         self.aside: Identifier | None = None
         self.policy = policy
         self.jurisdiction, self.home = _NO_LAW, _NO_HOME
@@ -162,13 +165,13 @@ class Scope:
         child.ceiling = self.ceiling
         child.returning = self.returning
         child.despite_gpc = self.despite_gpc
-        child.recalled = self.recalled
+        child.recalled, child.refused, child.heard = self.recalled, self.refused, self.heard
         child.aside = self.aside
         return child
 
     def leave_person(self) -> None:
         """Forget whose it was; what was chosen here, and the browser's objection, are the device's."""
-        self.recalled = {}
+        self.recalled, self.refused = {}, {}
         self.aside = None
         self.home = _NO_HOME
         self.pending = self.returning = False

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from cxkit.capture.gate import Prepared
 from cxkit.capture.scope import Held, Scope
 from cxkit.model import TouchpointSpec
-from cxkit.rules.consent import fate, has_room
+from cxkit.rules.consent import fate
 
 if TYPE_CHECKING:
     from cxkit.capture.intake import Intake
@@ -26,13 +26,13 @@ _TTL_S: Final = 1800.0
 def hold(intake: Intake, scope: Scope, spec: TouchpointSpec, parts: tuple[str, int, bytes, bytes]) -> str | None:
     """Let one wait; its id, or None where there is no room."""
     one = Held(spec, *parts, since_ns=intake.stamper.time_ns())
-    waiting = tuple(scope.held)
+    waiting = scope.held.copy()
     if waiting and one.since_ns - waiting[0].since_ns >= _TTL_S * 1e9:
         intake.settle(scope)
-        waiting = tuple(scope.held)
+        waiting = scope.held.copy()
     size = sum(each.size_bytes for each in waiting)
     # Closed: it would wait for ever.
-    if scope.closed or not has_room(held_bytes=size, more_bytes=one.size_bytes, max_bytes=MAX_HELD_BYTES):
+    if scope.closed or size + one.size_bytes > MAX_HELD_BYTES:
         intake.dropped[f"consent_undecided:{spec.purpose}"] += 1
         return None
     scope.held.append(one)

@@ -88,4 +88,14 @@ def main() -> None:
     except CXError as error:
         raise SystemExit(visible(str(error))) from None
     except OSError as error:  # a file or directory that is not what it should be
-        raise SystemExit(say("{path}: {reason}", path=error.filename or "-", reason=error.strerror or error)) from None
+        raise SystemExit(say("{path}: {reason}", path=error.filename or "-", reason=_reason(error))) from None
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, FileExistsError):
+        return say("there is one of this name already: name another, or remove it")
+    if isinstance(error, FileNotFoundError):
+        return say("there is none of this name: see how it is spelt")
+    if isinstance(error, PermissionError):
+        return say("this user may not: see whose it is")
+    return str(error.strerror or error)

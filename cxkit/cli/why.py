@@ -30,7 +30,7 @@ from cxkit.cli.terminal import json_option, print_json, visible
 from cxkit.errors import LocalFileError
 from cxkit.flows.desk import code_of
 from cxkit.flows.known import Known
-from cxkit.kit.assembly import policy_of
+from cxkit.kit.assembly import identifying_of, policy_of
 from cxkit.model import JSON, PURPOSES, Interaction
 from cxkit.rules.consent import REGIONAL, Home, Jurisdiction, Policy, capture_mode, governing
 from cxkit.settings import Settings, load
@@ -102,7 +102,7 @@ def _asked(file: Path | None, subject: str, settings: Settings) -> tuple[Person,
             names = [one.identifier for one in person.known_by if one.owner in (None, person.id)]
             stored = known_now(settings, names)
         except LocalFileError as error:
-            type, value = type_and_value(subject)
+            type, value = type_and_value(subject, identifying_of(settings).types)
             unmet = error.code in _UNMET or (file is None and error.code == LocalFileError.default_code)
             stored = known_by_name(settings, type, value) if unmet else None
             if stored is None or not stored.somebody:
@@ -130,8 +130,11 @@ def _recognition(person: Person, stored: Stored | None, *, traits: bool) -> Iter
     erased_at = stored.erased_at if stored else None
     if erased_at is not None:
         yield "  " + say("erased on {time}", time=clock(erased_at))
+        yield from _barred(stored)
     if known is None:
         yield "  " + say("the store cannot be read from here")
+    elif known.person is None and (known.contested or person.contested == person.known_by != ()):
+        yield "  " + say("known by a device alone that several people use: it may be anybody of them")
     elif known.person is None and erased_at is not None:
         yield "  " + say("the store knows nobody by these identifiers now")
     elif known.person is None:
@@ -141,6 +144,14 @@ def _recognition(person: Person, stored: Stored | None, *, traits: bool) -> Iter
         held = known.values(datetime.now(UTC))
         if held:
             yield "  " + say("traits: {traits}", traits=visible(", ".join(_traits(held, values=traits))))
+
+
+def _barred(stored: Stored | None) -> Iterator[str]:
+    grave = stored.barred(datetime.now(UTC)) if stored else None
+    if grave is not None and grave.until is not None:
+        yield "  " + say("barred until {time}: no login of theirs is recognised before", time=clock(grave.until))
+    elif grave is not None:
+        yield "  " + say("barred: no login of theirs is recognised")
 
 
 def _traits(traits: Mapping[str, JSON], *, values: bool) -> list[str]:
@@ -178,11 +189,11 @@ def _source(one: Interaction) -> str:
 
 def _consent(person: Person, stored: Stored | None, settings: Settings) -> Iterator[str]:
     known = stored.known if stored else None
-    (policy, where), chosen = _policy(person, known, settings), _chosen(person, stored)
+    (policy, where, code), chosen = _policy(person, known, settings), _chosen(person, stored)
     browser = _in_browser(person)
     yield say("consent: policy {policy}", policy=policy.name)
     if settings.consent.policy == REGIONAL:
-        yield "  " + say("their region: {region} ({how})", region=where.region, how=_how(where))
+        yield "  " + _region(where, code)
     for purpose in PURPOSES:
         one = chosen.get(purpose)
         if one is not None:
@@ -201,8 +212,11 @@ def _consent(person: Person, stored: Stored | None, settings: Settings) -> Itera
             yield f"  {purpose:<19} {_unchosen(purpose, policy, settings)}"
 
 
-def _policy(person: Person, known: Known | None, settings: Settings) -> tuple[Policy, Jurisdiction]:
-    """What holds for them now, as far as that is known outside their visit; what the app declares there is not."""
+def _policy(person: Person, known: Known | None, settings: Settings) -> tuple[Policy, Jurisdiction, str | None]:
+    """What holds for them now, as far as that is known outside their visit; what the app declares there is not.
+
+    With it whose law that is, and where it was found that they are, as an ISO 3166 code.
+    """
     told = known.values(datetime.now(UTC)) if known else {}
     residence, regional = told.get("residence"), settings.consent.policy == REGIONAL
     home = Home(
@@ -211,16 +225,15 @@ def _policy(person: Person, known: Known | None, settings: Settings) -> tuple[Po
     )  # fmt: skip
     places = (code_of(one.interaction.context) for one in reversed(person.seen))
     geo = next((place for place in places if place), None)
-    return governing(None if regional else policy_of(settings), home, geo=geo)
+    policy, where = governing(None if regional else policy_of(settings), home, geo=geo)
+    return policy, where, home.account if where.inferred_from == "account" else geo
 
 
-def _how(where: Jurisdiction) -> str:
-    return {
-        "declared": say("declared"),
-        "account": say("by their account"),
-        "geo": say("by where they were last"),
-        "unknown": say("not known"),
-    }[where.inferred_from]
+def _region(where: Jurisdiction, code: str | None) -> str:
+    if code is None:
+        return say("their region is not known: the strictest holds")
+    how = say("by their account") if where.inferred_from == "account" else say("by where they were last")
+    return say("their region: {region} ({how})", region=visible(code.upper()), how=how)
 
 
 def _in_browser(person: Person) -> Mapping[str, bool]:
@@ -294,7 +307,8 @@ def _reason(text: str) -> str:
 def _as_json(person: Person, stored: Stored | None, settings: Settings, *, traits: bool) -> dict[str, object]:
     known = stored.known if stored else None
     chosen, browser = _chosen(person, stored), _in_browser(person)
-    policy, where = _policy(person, known, settings)
+    grave = stored.barred(datetime.now(UTC)) if stored else None
+    policy, where, code = _policy(person, known, settings)
     modes = {
         purpose: capture_mode(policy.unchosen, purpose, before_choice=settings.consent.before_choice)
         for purpose in PURPOSES
@@ -307,9 +321,10 @@ def _as_json(person: Person, stored: Stored | None, settings: Settings, *, trait
         ],
         "others": person.others,
         "erased_at": stored.erased_at if stored else None,
+        "barred": None if grave is None else {"until": grave.until},
         "store": None if known is None else _stored(known, traits=traits),
         "policy": policy.name,
-        "jurisdiction": attrs.asdict(where),
+        "jurisdiction": {**attrs.asdict(where), "code": code},
         "consent": {
             purpose: attrs.asdict(chosen[purpose])
             if purpose in chosen

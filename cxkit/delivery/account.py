@@ -20,7 +20,7 @@ import msgspec
 from cxkit.delivery.cursor import Progress, read_slots
 from cxkit.delivery.files import lock, read_small, write_whole
 from cxkit.delivery.forks import let_go
-from cxkit.delivery.losses import blocked_in, reasons_in
+from cxkit.delivery.losses import blocked_in, noted_in, reasons_in
 from cxkit.delivery.segment import LaterVersionError, open_segments
 from cxkit.delivery.spool import Spool, cursor_names
 from cxkit.delivery.walk import count_records
@@ -70,6 +70,8 @@ class Account:
     blocked: Mapping[str, int] = attrs.field(factory=dict)
     """What consent and preferences stopped: the text of a `cxkit.Blocked` (``gate:purpose:reason:destination``) to how
     often. Interactions among it are in ``dropped``, too, here or at their exporter."""
+    noted: Mapping[str, int] = attrs.field(factory=dict)
+    """What went wrong without costing an interaction, a store or a plugin that failed say: name to how often."""
     directory: Path | None = attrs.field(default=None, eq=False)
     """Whose account it is: that of all processes that share the directory. None: of this process alone."""
 
@@ -102,7 +104,7 @@ class _Sums(msgspec.Struct):
             held.update({"before": progress.base, "pending": spooled - progress.sequence})
             self.exporters[name] = dict(held)
         self.spooled += spooled
-        self.dropped = dict(Counter(self.dropped) + Counter(dropped))
+        self.dropped = dict(Counter(self.dropped) + _writable(dropped))
 
 
 _sums: Final = msgspec.json.Decoder(_Sums)
@@ -219,6 +221,7 @@ def read_account(
         dropped=reasons_in(sums.dropped),
         queued=queued,
         blocked=_blocked(sums),
+        noted=noted_in(sums.dropped),
         exporters={
             name: _exporter_account(counts) for name, counts in sorted(sums.exporters.items()) if name[0] != "_"
         },
@@ -240,7 +243,15 @@ def write_early(path: Path, dropped: Mapping[str, int]) -> None:
     Raises:
         OSError: It could not be written.
     """
-    write_whole(path / _EARLY, msgspec.json.encode(dict(dropped)))
+    write_whole(path / _EARLY, msgspec.json.encode(dict(_writable(dropped))))
+
+
+def _writable(dropped: Mapping[str, int]) -> Counter[str]:
+    """The same under names that can be written, whatever text of a caller's is among them."""
+    counts: Counter[str] = Counter()
+    for name, count in dropped.items():
+        counts[name.encode("utf-8", "replace").decode()] += count
+    return counts
 
 
 def _add_spool(sums: _Sums, path: Path) -> None:

@@ -165,7 +165,7 @@ class Engine(Generic[ItemT]):
             return False
         missed = self._writer.write_now(record)
         if missed == "sync_fell_back":
-            self._queue.noted[missed] += 1
+            self.dropped[f"noted:{missed}"] += 1
         if not self._nudged:  # no lane's event: its lock may be held by what we interrupt
             self._nudged = True
             self._queue.nudge()

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 import attrs
 import msgspec
@@ -22,6 +22,7 @@ from cxkit.delivery.segment import HEADER_BYTES, READ_BYTES, Segment, next_frame
 __all__ = ["Erasures", "Meant", "erase_in", "find_in", "occurred_by", "tells_of_leaving"]
 
 _LEAVING: Final = "io.cxkit.privacy.erased"
+_MERGED: Final = b"io.cxkit.identity.merged"
 _HEARD: Final = 10_000
 
 
@@ -43,10 +44,45 @@ class Meant:
         return cls(dict.fromkeys(subjects - {NOBODY}, until))
 
     def __call__(self, record: Record) -> bool:
-        if record.subject not in self.subjects:
-            return False
-        until = self.subjects[record.subject]
-        return until is None or occurred_by(record.payload, until)
+        for subject in (record.subject, merged_with(record)):
+            if subject in self.subjects:
+                until = self.subjects[subject]
+                if until is None or occurred_by(record.payload, until):
+                    return True
+        return False
+
+
+class _Other(msgspec.Struct):
+    key: str
+
+
+class _Said(msgspec.Struct):
+    other: _Other = msgspec.field(name="with")
+
+
+class _Properties(msgspec.Struct):
+    properties: _Said
+
+
+class _Merged(msgspec.Struct):
+    type: Literal["io.cxkit.identity.merged"]
+    data: _Properties
+
+
+_merged: Final = msgspec.json.Decoder(_Merged)
+
+
+def merged_with(record: Record) -> bytes:
+    """Whom a merge that an operator asked for names beside its own subject; nobody, in all else.
+
+    Since then they may have been parted.
+    """
+    if record.type != COMMAND or _MERGED not in record.payload:
+        return NOBODY
+    try:
+        return bytes.fromhex(_merged.decode(record.payload).data.properties.other.key)
+    except (msgspec.MsgspecError, ValueError):
+        return NOBODY
 
 
 class _Timed(msgspec.Struct):

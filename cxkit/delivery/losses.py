@@ -5,7 +5,8 @@ it all, but for what is lost after the last. What a customer refused is no loss.
 
 What a gate stopped is counted with its purpose: ``consent_refused:analytics`` before the spool,
 ``consent:analytics:refused`` for one exporter. These are the reasons ``consent_refused`` and ``consent``, and a
-`Blocked` each. What was no interaction, ``send:marketing:stopped:email``, is a `Blocked` alone.
+`Blocked` each. What was no interaction, ``send:marketing:stopped:email``, is a `Blocked` alone. What went wrong
+without costing an interaction is no loss, and counted as ``noted:store_failed``.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from cxkit.codec.frame import Record
 from cxkit.model import Blocked
 from cxkit.model.consent import Gate
 
-__all__ = ["Cause", "Losses", "blocked_in", "reasons_in"]
+__all__ = ["Cause", "Losses", "blocked_in", "noted_in", "reasons_in"]
 
 _REPORT_EVERY_S: Final = 60.0
 _GATES: Final = frozenset(get_args(Gate))
+_NOTED: Final = "noted"
 _NO_LOSS: Final = frozenset({"consent", "consent_refused", "consent_undecided", "own_thread"})
 
 Cause = tuple[str, str | None]
@@ -34,9 +36,15 @@ def reasons_in(counts: Mapping[str, int]) -> dict[str, int]:
     reasons: Counter[str] = Counter()
     for text, count in counts.items():
         reason = text.partition(":")[0]
-        if reason not in _GATES:
+        if reason not in _GATES and reason != _NOTED:
             reasons[reason] += count
     return dict(reasons)
+
+
+def noted_in(counts: Mapping[str, int]) -> dict[str, int]:
+    """Of what was counted, what went wrong without costing an interaction: name to how often."""
+    found = {text.partition(":"): count for text, count in sorted(counts.items())}
+    return {name: count for (kind, _, name), count in found.items() if kind == _NOTED}
 
 
 def blocked_in(counts: Mapping[str, int], *, exporter: str = "") -> dict[str, int]:

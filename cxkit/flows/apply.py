@@ -14,7 +14,7 @@ from cxkit.flows.consent import CONSENT_CHANGED, consented
 from cxkit.flows.documents import keys_of
 from cxkit.flows.erase import ERASED, erased
 from cxkit.flows.identify import IDENTIFIED, identified
-from cxkit.flows.link import LINKED
+from cxkit.flows.link import LINKED, linked
 from cxkit.flows.operate import MERGED, UNMERGED, merged, unmerged
 from cxkit.flows.people import read_ahead
 from cxkit.flows.preferences import PREFERENCE_CHANGED, PREFERENCE_STOPPED, preferred, stopped
@@ -39,7 +39,7 @@ Act = Callable[..., object]
 
 COMMANDS: Final[Mapping[str, Act]] = {
     IDENTIFIED.name: identified,
-    LINKED.name: identified,
+    LINKED.name: linked,
     MERGED.name: merged,
     UNMERGED.name: unmerged,
     CONSENT_CHANGED.name: consented,
@@ -50,6 +50,10 @@ COMMANDS: Final[Mapping[str, Act]] = {
     MESSAGE_COUNTED.name: counted,
 }
 """Name of a command to what it makes of the documents."""
+
+
+_UNTYPED: Final = frozenset({UNMERGED.name, ERASED.name, MESSAGE_COUNTED.name})
+"""Commands that change the same whatever identifiers are worth."""
 
 
 class Applier:
@@ -75,9 +79,9 @@ class Applier:
         self._keyring = keyring
         self._bus = bus
         self._refused = refused
-        self._commands: dict[str, Act] = dict(COMMANDS)
-        for name in (IDENTIFIED.name, LINKED.name, MERGED.name, CONSENT_CHANGED.name):
-            self._commands[name] = partial(COMMANDS[name], types=types)
+        self._commands: dict[str, Act] = {
+            name: act if name in _UNTYPED else partial(act, types=types) for name, act in COMMANDS.items()
+        }
 
     def export(self, batch: Batch, *, deadline_s: float) -> Outcome:
         """Apply all, denials before the rest; at the first that cannot be applied now, the rest waits with it."""

@@ -96,6 +96,7 @@ def names_of(command: Interaction, made: object, written: Mapping[str, int], *, 
         names.append("identity.linked")
     if made.merge is not None:
         names.append("identity.merged")
-    if (made.merge is not None or command.properties) and any(name.startswith("person/") for name in written):
+    told = command.properties and command.name != "identity.linked"
+    if (made.merge is not None or told) and any(name.startswith("person/") for name in written):
         names.append("profile.changed")
     return tuple(names)

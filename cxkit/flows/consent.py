@@ -12,6 +12,7 @@ from typing import Any, Final, cast, get_args
 
 import attrs
 
+from cxkit.capture.interruption import let_through
 from cxkit.capture.scope import Scope
 from cxkit.codec.typed import converter
 from cxkit.errors import InvalidInteractionError, nearest
@@ -20,12 +21,24 @@ from cxkit.flows.documents import consent_doc, keys_of, with_consent
 from cxkit.flows.identify import STITCHING
 from cxkit.flows.known import Choices, Known
 from cxkit.flows.letterbox import decided_at
-from cxkit.flows.people import alive
+from cxkit.flows.people import alive, opened_by
 from cxkit.flows.reading import Reading
 from cxkit.flows.telling import misplaced
 from cxkit.keyring import Keyring
-from cxkit.model import JSON, PURPOSES, Choice, Consent, Identity, Interaction, Notice, TouchpointSpec, purpose_bits
+from cxkit.model import (
+    JSON,
+    PURPOSES,
+    Choice,
+    Consent,
+    Identifier,
+    Identity,
+    Interaction,
+    Notice,
+    TouchpointSpec,
+    purpose_bits,
+)
 from cxkit.model.consent import Method
+from cxkit.roles import SignalReader
 from cxkit.rules.consent import MAX_SIGNAL_CHARS, all_named, denials, policy_named, record, said, unobjected
 from cxkit.rules.identity import TYPES, Types, join, proves, type_of, without
 
@@ -76,7 +89,7 @@ def choose(
         purpose: (choice, refused_at if choice == "denied" else now) for purpose, choice in choices.items()
     }
     earlier = unobjected(scope.choices) if scope.gpc and not scope.despite_gpc else scope.choices
-    scope.choices = {**earlier, **made}
+    scope.choices = {**earlier, **_holding(desk, scope, made)}
     scope.despite_gpc = scope.gpc
     _obey(desk, scope)
     told = _told(scope, method=method, notice=notice)
@@ -91,6 +104,22 @@ def choose(
             said = told if at == now else {**told, "decided_at": at.isoformat()}
             ids.append(_recorded(desk, scope, identity, chosen, told=said, purposes=bits))
     return next(iter(ids), None)
+
+
+def _holding(desk: Desk, scope: Scope, made: Choices) -> Choices:
+    """What of it holds here: who proved nothing grants here nothing that the one they name refused elsewhere."""
+    if not scope.identity or _vouched(desk, scope.identity):
+        return made
+    refused = denials(scope.recalled)
+    return {purpose: one for purpose, one in made.items() if one[0] == "denied" or purpose not in refused}
+
+
+def _vouched(desk: Desk, identity: Identity) -> frozenset[str]:
+    """The keys under which they may grant something."""
+    theirs, types = desk.opened_by(identity), desk.identifying.types
+    return frozenset(
+        key for key, one in keys_of(desk.keyring, identity).items() if key in theirs and _proves(one, types)
+    )
 
 
 def _now(desk: Desk, scope: Scope, denied: Iterable[str]) -> tuple[datetime, datetime]:
@@ -120,6 +149,7 @@ def _recorded(
         properties={"choices": {purpose: choice for purpose, (choice, _) in made.items()}, **told},
         purposes=purposes,
         shows=shows,
+        vouched=_vouched(desk, identity) if len(denied) < len(made) else None,
         claimed=claimed,
         governed=False,
     )
@@ -152,7 +182,11 @@ def signalled(desk: Desk, scope: Scope, texts: Mapping[str, str]) -> str | None:
     if heard.get("gpc") == "1" and not scope.gpc:
         scope.gpc = True
         _obey(desk, scope)
-    choices = said(heard, desk.readers, honoured=scope.policy.signals)
+    choices = said(
+        (one.purposes, _read(desk, one, heard[one.signal]))
+        for one in desk.readers
+        if one.signal in heard and one.signal in scope.policy.signals
+    )
     held = {purpose: choice for purpose, (choice, _) in scope.choices.items()}
     news = {purpose: choice for purpose, choice in choices.items() if held.get(purpose) != choice}
     id = choose(desk, scope, news, method="api") if news else None
@@ -162,10 +196,25 @@ def signalled(desk: Desk, scope: Scope, texts: Mapping[str, str]) -> str | None:
     return id
 
 
+def _read(desk: Desk, reader: SignalReader, text: str) -> Mapping[str, Choice] | None:
+    """What a signal says to its reader; None: it cannot be read, which is counted, and told once without the text."""
+    error: Exception = ValueError("too long")
+    if len(text) <= MAX_SIGNAL_CHARS:
+        try:
+            return dict(reader.read(text))
+        except Exception as raised:  # noqa: BLE001 - the one guard around a stranger's code
+            let_through(raised)
+            error = raised
+    kind, name = "unreadable" if isinstance(error, ValueError) else "failed", reader.signal
+    desk.intake.fault(f"signal_{kind}.{name}", f"signal {name} was not read: what it may refuse is refused", error)
+    return None
+
+
 def consented(reading: Reading, keyring: Keyring, command: Interaction, *, types: Types = TYPES) -> None:
     """What the command adds to the choices made under each identifier.
 
-    Whoever only claims to be somebody, or typed them in beside a cookie, may refuse for them, but grant nothing.
+    Whoever only claims to be somebody, or typed them in beside a proof of their own, may refuse for them, but grant
+    nothing.
 
     Raises:
         StoreError: It cannot be read now.
@@ -173,14 +222,18 @@ def consented(reading: Reading, keyring: Keyring, command: Interaction, *, types
     """
     choices = cast("Mapping[str, Choice]", command.properties["choices"])
     denied = denials(choices)
-    seen = keys_of(keyring, command.identity).items()
-    vouched = {key: proves(type_of(one.type, types), one.evidence) for key, one in seen}
+    theirs = opened_by(reading, keyring, command, types=types) if len(denied) < len(choices) else frozenset()
+    vouched = {key: key in theirs and _proves(one, types) for key, one in keys_of(keyring, command.identity).items()}
     lawful = {key: choices if proven else denied for key, proven in vouched.items()}
     keys = alive(reading, [key for key in vouched if lawful[key]], command.occurred_at)
     bodies = reading.get(map(consent_doc, keys))
     for key in keys:
         name = consent_doc(key)
         reading.put(name, with_consent(bodies.get(name), _record(command, lawful[key])))
+
+
+def _proves(one: Identifier, types: Types) -> bool:
+    return proves(type_of(one.type, types), one.evidence)
 
 
 def _record(command: Interaction, choices: Mapping[str, Choice]) -> Consent:
@@ -219,7 +272,7 @@ def _told(scope: Scope, *, method: str, notice: Notice | None) -> dict[str, JSON
 
 
 def _is_sound(notice: object) -> bool:
-    texts = attrs.astuple(notice) if isinstance(notice, Notice) and notice.id else (0,)
+    texts = attrs.astuple(notice, recurse=False) if isinstance(notice, Notice) and notice.id else (0,)
     return all(text is None or (isinstance(text, str) and _WORDS.fullmatch(text)) for text in texts)
 
 
@@ -254,11 +307,14 @@ def visitor_may_stay(desk: Desk, scope: Scope) -> bool:
 def _known(purposes: Iterable[str], *, needed: bool) -> tuple[list[str], InvalidInteractionError | None]:
     """The purposes that there are, and what is wrong with the rest; raised where there is nothing else."""
     named = [purposes] if isinstance(purposes, str) else list(purposes)
-    known = [one for one in named if one in PURPOSES]
+    known = [one for one in named if one in PURPOSES and one != "necessary"]
     error = None
     if len(known) < len(named):
-        wrong = str(next(one for one in named if one not in PURPOSES))[:64]
-        error = InvalidInteractionError(f'"{wrong}" is not a purpose', fix=nearest(wrong, PURPOSES), code="CX3121")
+        wrong = str(next(one for one in named if one not in known))[:64]
+        what, fix, code = f'"{wrong}" is not a purpose', nearest(wrong, PURPOSES), "CX3121"
+        if wrong == "necessary":
+            what, fix, code = '"necessary" is nobody\'s choice: it needs none', "leave it out", "CX3133"
+        error = InvalidInteractionError(what, fix=fix, code=code)
     elif not known and needed:
         fix = 'name each, e.g. withdraw("advertising")'
         error = InvalidInteractionError("a choice names no purpose", fix=fix, code="CX3122")

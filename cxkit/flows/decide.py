@@ -43,12 +43,12 @@ def decide(desk: Desk, scope: Scope, spec: ExperienceSpec, *, patience_s: float)
             decision = decider.decide(spec, attributes, cap=cap.depth)
         except Exception as error:  # noqa: BLE001 - the one guard around a stranger's code
             let_through(error)
-            desk.intake.noted["decider_failed"] += 1
+            desk.intake.fault("decider_failed", "a decider failed, and is done without", error)
             continue
         if isinstance(decision, Decision) and decision.depth <= cap.depth:
             return decision
         if decision is not None:
-            desk.intake.noted["decider_refused"] += 1
+            desk.intake.count("decider_refused")
     return choose(spec, attributes, cap)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import datetime
 from functools import cached_property, partial
 from typing import Final, Protocol, TypeVar
@@ -21,11 +21,12 @@ from cxkit.codec.frame import INTERACTION
 from cxkit.flows.documents import keys_of
 from cxkit.flows.known import Known
 from cxkit.flows.view import View
+from cxkit.flows.watching import STORE_FAILED
 from cxkit.keyring import Keyring
 from cxkit.model import JSON, PURPOSES, Context, Identity, TouchpointSpec, purpose_bits
 from cxkit.roles import Decider, SignalReader, Store
-from cxkit.rules.consent import Home, Jurisdiction, Policy, allowed, governing, later, unexpired, unobjected
-from cxkit.rules.identity import Identifying, proves, type_of
+from cxkit.rules.consent import Home, Jurisdiction, Policy, allowed, denials, governing, later, unexpired, unobjected
+from cxkit.rules.identity import Identifying
 from cxkit.rules.preferences import Sending
 
 __all__ = ["GOVERNING", "Desk", "Shows", "code_of"]
@@ -90,8 +91,18 @@ class Desk:
             return self.view.of(keys_of(self.keyring, scope.identity), patience_s=patience_s)
         except Exception as error:  # noqa: BLE001 - whatever a store raises, not knowing is the safe answer
             let_through(error)
-            self.intake.noted["store_failed"] += 1
+            self.intake.fault(*STORE_FAILED, error)
             return None
+
+    def opened_by(self, identity: Identity) -> frozenset[str]:
+        """The keys under which whoever has this identity may allow something, as far as is known now."""
+        keys = keys_of(self.keyring, identity)
+        try:
+            return self.view.opened_by(keys)
+        except Exception as error:  # noqa: BLE001 - whatever a store raises, not knowing is the safe answer
+            let_through(error)
+            self.intake.fault(*STORE_FAILED, error)
+            return frozenset([*keys][:1])
 
     def ask(self, question: Callable[[Store], T], *, patience_s: float) -> T | None:
         """What the store answers; None if it cannot be known in that time."""
@@ -99,16 +110,22 @@ class Desk:
             return self.view.ask(question, patience_s=patience_s)
         except Exception as error:  # noqa: BLE001 - whatever a store raises, not knowing is the safe answer
             let_through(error)
-            self.intake.noted["store_failed"] += 1
+            self.intake.fault(*STORE_FAILED, error)
             return None
 
     def recall(self, scope: Scope, *, patience_s: float) -> Known | None:
         """Let the scope obey what its person chose elsewhere, as far as that can be known now; what is known."""
+        scope.heard = self.view.version  # first: what changes in between is recalled again
         if not scope.identity:
             return Known()  # what was recalled before the identity was taken away goes on to hold
         known = self.known(scope, patience_s=patience_s)
+        if known is not None and known.barred:
+            scope.refused = later(scope.refused, denials(known.choices))
+            self._unrecognise(scope, known.barred)
+            known = self.known(scope, patience_s=patience_s)
         scope.pending = known is None or known.stale
-        recalled = {} if known is None else dict(unobjected(known.choices) if scope.gpc else known.choices)
+        choices = later({} if known is None else known.choices, scope.refused)
+        recalled = dict(unobjected(choices) if scope.gpc else choices)
         home = self._home(scope, known)
         if recalled != scope.recalled or home != scope.home:
             scope.recalled, scope.home = recalled, home
@@ -116,6 +133,21 @@ class Desk:
             if scope.held:
                 self.intake.settle(scope)
         return known
+
+    def follow(self, scope: Scope) -> None:
+        """Let a scope that stays open obey what was chosen elsewhere since, as far as it was heard of."""
+        if scope.heard != self.view.version:
+            self.recall(scope, patience_s=0.0)
+
+    def _unrecognise(self, scope: Scope, barred: Container[str]) -> None:
+        """Take these identifiers from the scope: with one that a login gave, all that any login gave."""
+        named = keys_of(self.keyring, scope.identity)
+        login = any(key in barred and one.evidence == "login" for key, one in named.items())
+        kept = [one for key, one in named.items() if key not in barred and not (login and one.evidence == "login")]
+        if not kept and scope.allowed.recognise:
+            visitor = scope.aside or (scope.issue_visitor and scope.issue_visitor())
+            kept, scope.aside = [visitor] if visitor else [], None
+        scope.change(identity=Identity(identifiers=tuple(kept)))
 
     def leave_person(self, scope: Scope) -> None:
         """Let nothing of the person stay in the scope: whoever comes next on this device is a new visitor."""
@@ -148,6 +180,7 @@ class Desk:
         properties: Mapping[str, JSON],
         purposes: int,
         shows: Shows,
+        vouched: Container[str] | None = None,
         claimed: Shows | None = None,
         governed: bool = True,
         traceless: bool = False,
@@ -157,7 +190,8 @@ class Desk:
         Args:
             purposes: Bits of the purposes an exporter may have it for.
             shows: Its effect, to be seen before it is committed.
-            claimed: The same under identifiers that nothing vouches for, where it is another there.
+            vouched: Keys under which that holds; None: all.
+            claimed: Its effect under the others; None: none.
             governed: Whether delivery asks for the person's consent again.
             traceless: Whether it is spooled as nobody's: what erases somebody is not erased with them.
         """
@@ -177,10 +211,10 @@ class Desk:
         id, us = self.intake.stamper.stamp()
         keys = keys_of(self.keyring, identity)
         # Before it is queued: it may be committed at once.
-        for key, one in keys.items():
-            vouched = proves(type_of(one.type, self.identifying.types), one.evidence)
-            effect = shows if claimed is None or vouched else claimed
-            self.view.remembers([key], id, partial(effect, id=id, at=moment(us)))
+        for key in keys:
+            effect = shows if vouched is None or key in vouched else claimed
+            if effect is not None:
+                self.view.remembers([key], id, partial(effect, id=id, at=moment(us)))
         taken = self.intake.put((prepared, id, us, b"", body))
         if taken is None:
             self.view.forgets(keys, id)

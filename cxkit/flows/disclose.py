@@ -41,6 +41,7 @@ from cxkit.keyring import Keyring
 from cxkit.model import JSON, Consent, Evidence, GlobalStop, Identifier, Interaction, Preference, Recent, Suppression
 from cxkit.model.profile import How, Provenance
 from cxkit.rules.consent import chained
+from cxkit.rules.identity import Owned
 from cxkit.rules.preferences import Sent
 from cxkit.rules.profile import History, Traits
 from cxkit.rules.profile.traits import Held
@@ -119,7 +120,7 @@ class Disclosure:
     messages: tuple[Sent, ...] = ()
     """Messages to them that were counted."""
     spooled: tuple[Interaction, ...] = ()
-    """What lies on this machine on its way to exporters; some of them may have had it."""
+    """What is kept in the spools on this machine, delivered or not: it goes with the segment that it is in."""
     dead_letters: tuple[Refused, ...] = ()
     local: tuple[Interaction, ...] | None = None
     """What the local file has; None: there is none."""
@@ -152,15 +153,15 @@ class Theirs:
 
     lives: tuple[Life, ...]
     keys: tuple[str, ...]
-    contested: Mapping[str, tuple[str, bool]] = attrs.field(factory=dict)
-    """Key of a device that several people use to the command that showed it, and whether they are its owner."""
+    contested: Mapping[str, tuple[Owned, bool]] = attrs.field(factory=dict)
+    """Key of a device that several people use to whose it is, and whether that is them."""
 
     def own(self, key: str, id: str) -> bool:
         """Whether what was recorded under this key, with this id, is theirs."""
         if key not in self.contested:
             return True
-        since, owner = self.contested[key]
-        return (id < since) is owner
+        held, owner = self.contested[key]
+        return held.vouches(id) is owner
 
 
 def theirs(reading: Reading, given: Iterable[str]) -> Theirs:
@@ -177,7 +178,7 @@ def theirs(reading: Reading, given: Iterable[str]) -> Theirs:
         body = bodies.get(identifier_doc(key))
         owned = owned_in(body) if body is not None else None
         if owned is not None and owned.contested:
-            contested[key] = (owned.contested, any(owned.person in life.graph.ids for life in lives.values()))
+            contested[key] = (owned, any(owned.person in life.graph.ids for life in lives.values()))
     return Theirs(lives=tuple(lives.values()), keys=tuple(keys), contested=contested)
 
 
@@ -281,8 +282,11 @@ def spooled(root: Path, who: Theirs) -> tuple[list[Interaction], list[str]]:
         OSError: ``spool/`` is not ours alone.
     """
     found: dict[str, Interaction] = {}
-    records, unread = kept_records(root, Meant.about(_subjects(who)))
+    subjects = _subjects(who)
+    records, unread = kept_records(root, Meant.about(subjects))
     for spool, record in records:
+        if record.subject not in subjects:
+            continue  # a merge of somebody else with them, who have been parted since
         try:
             one = decode(record.payload)
         except CodecError:

@@ -16,7 +16,8 @@ Keys are keyed hashes of identifiers, in hexadecimal; never their values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any, Final, TypeVar, cast
 
 import attrs
@@ -24,7 +25,7 @@ import msgspec
 
 from cxkit.codec.typed import converter
 from cxkit.keyring import Keyring
-from cxkit.model import JSON, Consent, GlobalStop, Identifier, Identity, Preference, Suppression
+from cxkit.model import JSON, Consent, Evidence, GlobalStop, Identifier, Identity, Preference, Suppression
 from cxkit.rules.identity import Merge, Owned, Person, Tombstone
 from cxkit.rules.preferences import Sent
 from cxkit.rules.profile import History, Traits
@@ -43,9 +44,12 @@ __all__ = [
     "ledger_doc",
     "person_doc",
     "preference_doc",
+    "seen_in",
     "sent_doc",
     "suppression_doc",
+    "times_in",
     "tombstone_doc",
+    "whole_of",
     "with_consent",
 ]
 
@@ -114,6 +118,11 @@ def keys_of(keyring: Keyring, identity: Identity) -> dict[str, Identifier]:
     return {key_of(keyring, one): one for one in identity.identifiers}
 
 
+def seen_in(keys: Mapping[str, Identifier]) -> dict[str, tuple[str, Evidence]]:
+    """Type and evidence of each."""
+    return {key: (one.type, one.evidence) for key, one in keys.items()}
+
+
 @attrs.frozen(kw_only=True)
 class Life:
     """What is known of a person: ``person/ID``."""
@@ -180,4 +189,47 @@ def with_consent(body: Body | None, record: Consent) -> Body:
 
 
 def _records_in(body: Body) -> list[Any]:
-    return cast("list[Any]", body.get("records", []))
+    return _parts_in(body, "records")
+
+
+def _parts_in(body: Body, name: str) -> list[Any]:
+    return cast("list[Any]", body.get(name, []))
+
+
+def whole_of(name: str, body: Body) -> str | None:
+    """The document of whose an identifier is, or of whom a person became part; None: it is of neither."""
+    person = body.get("part_of", body.get("person") if name.startswith(identifier_doc("")) else None)
+    return None if person is None else person_doc(str(person))
+
+
+def times_in(name: str, body: Body) -> list[datetime | None]:
+    """When all that a document says of somebody began, besides what they refused; None: nobody knows any more.
+
+    Not for one that says only whose it is; see `whole_of`.
+    """
+    return [*_TIMES[name.partition("/")[0]](body)]
+
+
+def _times_of_history(body: Body) -> Iterator[datetime | None]:
+    history = read(body, History)
+    yield from (one.at for one in history.recent)
+    if history.older_until is not None:
+        yield None
+
+
+def _times_of_preferences(body: Body) -> Iterator[datetime]:
+    choices = (read(one, Preference) for one in _parts_in(body, "choices"))
+    yield from (one.decided_at for one in choices if one.choice != "denied")
+    yield from (one.decided_at for row in _parts_in(body, "stops") if (one := read(row, GlobalStop)).lifted)
+
+
+_TIMES: Final[Mapping[str, Callable[[Body], Iterable[datetime | None]]]] = {
+    "person": lambda body: [read(body, Life).graph.born_at],
+    "ledger": lambda body: [read(body, Ledger).merge.at],
+    "tombstone": lambda body: [tombstone_in(body).erased_at],
+    "consent": lambda body: [one.decided_at for one in consents_in([body]) if "granted" in one.choices.values()],
+    "preference": _times_of_preferences,
+    "suppression": lambda body: [read(one, Suppression).at for one in _records_in(body)],
+    "sent": lambda body: [read(one, Sent).at for one in _parts_in(body, "messages")],
+    "history": _times_of_history,
+}

@@ -28,15 +28,15 @@ from cxkit.flows.documents import (
     identifier_doc,
     keys_of,
     ledger_doc,
-    life_in,
     owned_in,
     person_doc,
     preference_doc,
-    read,
     sent_doc,
     suppression_doc,
+    times_in,
     tombstone_doc,
     tombstone_in,
+    whole_of,
     written,
 )
 from cxkit.flows.known import Known
@@ -46,7 +46,6 @@ from cxkit.keyring import Keyring
 from cxkit.model import PURPOSES, Identity, Interaction, TouchpointSpec, purpose_bits
 from cxkit.rules.consent import denials
 from cxkit.rules.identity import Owned, Tombstone, anonymous
-from cxkit.rules.profile import History
 
 __all__ = ["ERASED", "Stored", "erase", "erased", "keys_of_person", "leave", "owners_of", "stored"]
 
@@ -261,28 +260,13 @@ def stored(reading: Reading, given: Iterable[str], keys: Iterable[str], *, until
 
 def _began_after(reading: Reading, name: str, at: datetime) -> bool:
     """Whether all that a document says is of after a moment."""
-    kind, body = name.partition("/")[0], reading.get([name])[name]
-    if kind == "identifier":
-        lives = read_lives(reading, [owned_in(body).person]).values()
-        return all(life.graph.born_at > at for life in lives) and bool(lives)
-    times: list[datetime | None]
-    if kind == "person":
-        life = life_in(body)
-        times = [life.graph.born_at if life else None]
-    elif kind == "history":
-        history = read(body, History)
-        times = [*(one.at for one in history.recent), *([None] if history.older_until else [])]
-    elif kind == "consent":
-        times = [one.decided_at for one in consents_in([body]) if "granted" in one.choices.values()]
-    else:
-        written_at = [one.get("decided_at", one.get("at")) for part in body.values() for one in _rows(part)]
-        times = [datetime.fromisoformat(one) if isinstance(one, str) else None for one in written_at]
-    return all(one is not None and one > at for one in times)
-
-
-def _rows(part: object) -> list[Any]:
-    rows = part if isinstance(part, list) else [part]
-    return [one for one in rows if isinstance(one, Mapping) and one.get("choice") != "denied"]
+    body = reading.get([name])[name]
+    while (whole := whole_of(name, body)) is not None:
+        name = whole
+        if (found := reading.get([name]).get(name)) is None:
+            return False
+        body = found
+    return all(one is not None and one > at for one in times_in(name, body))
 
 
 def _counted(names: Iterable[str]) -> dict[str, int]:

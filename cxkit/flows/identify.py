@@ -6,7 +6,7 @@ import difflib
 import functools
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -56,6 +56,7 @@ __all__ = [
     "identifiers_of",
     "identify",
     "linkable",
+    "resolved",
     "usable",
 ]
 
@@ -129,8 +130,11 @@ def _identify(
         scope.aside = visitor
         desk.intake.block(_NOT_STITCHED)
         known = without(known, ["visitor"])
-    scope.change(identity=linkable(desk, join(known, proven, types=types)))
+    given = linkable(desk, join(known, proven, types=types))
+    scope.change(identity=given)
     desk.recall(scope, patience_s=patience_s)
+    if _barred(desk, scope, given):
+        return None
     if _nothing_new(desk, scope.identity, told_of, patience_s=patience_s):
         return None
     joined = frozenset(keys_of(desk.keyring, scope.identity))
@@ -147,6 +151,14 @@ def _identify(
     return command
 
 
+def _barred(desk: Desk, scope: Scope, given: Identity) -> bool:
+    """Whether a login of these recognises nobody, for who it names was erased and may not come back."""
+    lost = {one.type for one in given.identifiers if one.evidence == "login" and one not in scope.identity.identifiers}
+    for type in sorted(lost):
+        desk.note(IGNORED, scope, {"type": type, "reason": "tombstoned"})
+    return bool(lost)
+
+
 def identified(reading: Reading, keyring: Keyring, command: Interaction, *, types: Types = TYPES) -> Resolution:
     """What the command makes of the graph and of the person's traits.
 
@@ -154,7 +166,26 @@ def identified(reading: Reading, keyring: Keyring, command: Interaction, *, type
         StoreError: It cannot be read now.
         ValueError: It tells no traits.
     """
-    traits = traits_in(command.properties)
+    return resolved(reading, keyring, command, traits_in(command.properties), types=types)
+
+
+def resolved(
+    reading: Reading,
+    keyring: Keyring,
+    command: Interaction,
+    traits: Mapping[str, Trait],
+    *,
+    types: Types,
+    added: Collection[str] = (),
+) -> Resolution:
+    """What a command that names somebody makes of the graph and of their traits.
+
+    Args:
+        added: Keys that are linked to whom the others name; see `rules.identity.resolve`.
+
+    Raises:
+        StoreError: It cannot be read now.
+    """
     seen = {key: (one.type, one.evidence) for key, one in keys_of(keyring, command.identity).items()}
     bodies = reading.get([name for key in seen for name in (identifier_doc(key), tombstone_doc(key))])
     row = reading.get([ledger_doc(command.id)]).get(ledger_doc(command.id))
@@ -170,6 +201,7 @@ def identified(reading: Reading, keyring: Keyring, command: Interaction, *, type
         row=None if row is None else read(row, Ledger).merge,
         tombstones={key: tombstone_in(bodies[name]) for key in seen if (name := tombstone_doc(key)) in bodies},
         stitching=command.consent.get(STITCHING, False),
+        added=added,
     )
     nobody = found.person is None or (found.person.id == command.id and not found.person.links)
     if found.dropped is None and not nobody:

@@ -27,7 +27,7 @@ from cxkit.rules.consent import choices_of, denials, ends, later
 from cxkit.rules.identity import Owned, Person, Tombstone, Types, anonymous, people_of, proves, type_of
 from cxkit.rules.profile import Traits, values, with_traits
 
-__all__ = ["Change", "Choices", "Known", "read_known"]
+__all__ = ["Change", "Choices", "Known", "owners_in", "read_known"]
 
 Choices = Mapping[str, tuple[Choice, datetime]]
 """Purpose to choice, and when it was made."""
@@ -52,14 +52,16 @@ class Known:
     """Whether it is known by a contested device alone: it may be anybody of those who use it."""
     tombstone: Tombstone | None = None
     """That the identifier was erased, and when."""
+    barred: frozenset[str] = frozenset()
+    """Of the keys that were asked for, those of whom was erased so as not to come back: they recognise nobody."""
     joined: frozenset[str] = frozenset()
     """Keys that a command which is not committed yet makes one person's."""
     letterbox: Letterbox = attrs.field(factory=Letterbox)
     """What commands that are not committed yet add to it."""
     keys: tuple[str, ...] = ()
     """Of all their identifiers."""
-    shared: Mapping[str, str] = attrs.field(factory=dict)
-    """Of these, keys of devices that others use, too, to the command that showed it."""
+    shared: Mapping[str, Owned] = attrs.field(factory=dict)
+    """Of these, keys of devices that others use, too."""
     documents: frozenset[str] = frozenset()
     """What it was read from."""
     ended: frozenset[str] = frozenset()
@@ -81,8 +83,7 @@ class Known:
 
     def own(self, key: str, id: str) -> bool:
         """Whether what was recorded under this key, with this id, is theirs; as `flows.disclose.Theirs.own`."""
-        since = self.shared.get(key)
-        return since is None or (id < since) is not self.contested
+        return key not in self.shared or self.shared[key].vouches(id) is not self.contested
 
     def values(self, now: datetime) -> dict[str, JSON]:
         """Their traits, now."""
@@ -143,11 +144,18 @@ class Known:
         return attrs.evolve(self, traits=Traits(), choices=denials(self.choices), alone=alone, stale=True)
 
 
+def owners_in(found: Mapping[str, Known]) -> tuple[dict[str, Owned], dict[str, Person]]:
+    """Whose these keys are, and who those people are."""
+    both = [known for one in found.values() for known in (one, one.alone) if known is not None]
+    owned = {key: one.owned for key, one in found.items() if one.owned is not None}
+    return owned, {known.graph.id: known.graph for known in both if known.graph is not None}
+
+
 def read_known(store: Store, keys: Sequence[str], now: datetime) -> dict[str, Known]:
     """What the store knows under these keys: three questions, however many they are."""
     asked = [name for key in keys for name in (identifier_doc(key), consent_doc(key), tombstone_doc(key))]
     bodies = {name: one.body for name, one in store.get_many(asked).items()}
-    owned = {key: owned_in(body) for key in keys if (body := bodies.get(identifier_doc(key))) is not None}
+    owned = {key: held for key in keys if (held := _owned(key, bodies)) is not None}
     people = [person_doc(id) for id in people_of(owned)]
     bodies |= {name: one.body for name, one in (store.get_many(people) if people else {}).items()}
     lives = {name: life for name in people if name in bodies and (life := life_in(bodies[name])) is not None}
@@ -180,7 +188,7 @@ def _known(
             contested=owned is not None and owned.contested is not None and person != owned.person,
             tombstone=None if grave is None else tombstone_in(grave),
             keys=tuple(keys),
-            shared={one: by for one in keys if (by := _contested(one, bodies)) is not None},
+            shared={one: held for one in keys if (held := _owned(one, bodies)) is not None and held.contested},
             documents=frozenset(documents),
         )
 
@@ -193,10 +201,10 @@ def _chosen(key: str, bodies: Mapping[str, Body], *, theirs: bool) -> list[Conse
     """The choices made under an identifier; if somebody's are asked for, only from before others used it, too."""
     consent = bodies.get(consent_doc(key))
     made = consents_in([consent]) if consent is not None else []
-    contested = _contested(key, bodies) if theirs else None
-    return [one for one in made if contested is None or one.id < contested]
+    held = _owned(key, bodies) if theirs else None
+    return [one for one in made if held is None or held.vouches(one.id)]
 
 
-def _contested(key: str, bodies: Mapping[str, Body]) -> str | None:
+def _owned(key: str, bodies: Mapping[str, Body]) -> Owned | None:
     own = bodies.get(identifier_doc(key))
-    return None if own is None else owned_in(own).contested
+    return None if own is None else owned_in(own)

@@ -60,7 +60,8 @@ def made(kind: type[T], properties: Mapping[str, JSON], *, id: str, at: datetime
         ValueError: It says no such thing.
     """
     refusing = properties.get("choice") == "denied" or properties.get("lifted") is False
-    time = cast("Any", decided_at(properties, at) if refusing else at)
+    undoing = refusing or kind is Suppression  # an operator has seen what they lift
+    time = cast("Any", decided_at(properties, at) if undoing else at)
     return read({**properties, "id": id, "at": time, "decided_at": time}, kind)
 
 

@@ -25,14 +25,16 @@ from cxkit.flows.documents import (
     owned_in,
     person_doc,
     read,
+    tombstone_doc,
+    tombstone_in,
     written,
 )
 from cxkit.flows.known import Known
-from cxkit.flows.people import alive, read_lives, write_resolution
+from cxkit.flows.people import read_lives, write_resolution
 from cxkit.flows.reading import Reading
 from cxkit.keyring import Keyring
 from cxkit.model import JSON, PURPOSES, Identifier, Identity, Interaction, TouchpointSpec, purpose_bits
-from cxkit.rules.identity import TYPES, Merge, Parting, Resolution, Types, merge, unmerge
+from cxkit.rules.identity import TYPES, Merge, Parting, Resolution, Types, merge, people_of, unmerge
 from cxkit.rules.profile import Traits, part_traits
 
 __all__ = ["MERGED", "UNMERGED", "merge_people", "merged", "merging", "unmerge_people", "unmerged"]
@@ -50,13 +52,14 @@ def merge_people(
         purposes: Bits of those that both allow: who may have neither must not learn that they are one.
         force: Whether whatever forbids it is overridden.
     """
-    said = merging(other, actor=actor, reason=reason, force=force)
+    said = merging(desk.keyring, other, actor=actor, reason=reason, force=force)
     return desk.command(MERGED, scope, identity=scope.identity, properties=said, purposes=purposes, shows=_as_it_is)
 
 
-def merging(other: Identifier, *, actor: str, reason: str, force: bool) -> dict[str, JSON]:
-    """What the command of a merge says."""
-    return {"with": {"type": other.type, "value": other.value}, "actor": actor, "reason": reason, "force": force}
+def merging(keyring: Keyring, other: Identifier, *, actor: str, reason: str, force: bool) -> dict[str, JSON]:
+    """What the command of a merge says; by the key it is found, wherever it lies, once the other is erased."""
+    named: dict[str, JSON] = {"type": other.type, "value": other.value, "key": key_of(keyring, other)}
+    return {"with": named, "actor": actor, "reason": reason, "force": force}
 
 
 def unmerge_people(desk: Desk, scope: Scope, *, merge: str, actor: str, reason: str) -> str | None:
@@ -85,25 +88,22 @@ def merged(reading: Reading, keyring: Keyring, command: Interaction, *, types: T
     """
     said = cast("Mapping[str, Any]", command.properties)
     other = Identifier(type=said["with"]["type"], value=said["with"]["value"], evidence="claim")
-    keys = [next(iter(keys_of(keyring, command.identity))), key_of(keyring, other)]
-    if len(alive(reading, keys, command.occurred_at)) < len(set(keys)):
-        return Resolution(dropped="tombstoned")
-    bodies = reading.get(map(identifier_doc, keys))
-    owned = [owned_in(bodies[name]) for key in keys if (name := identifier_doc(key)) in bodies]
-    lives = read_lives(reading, [one.person for one in owned])
-    if len(owned) < len(keys) or any(one.person not in lives for one in owned):
-        return Resolution(dropped="nobody")
-    if any(one.contested for one in owned):
-        return Resolution(dropped="contested")
+    keys = (next(iter(keys_of(keyring, command.identity))), key_of(keyring, other))
+    bodies = reading.get(name(key) for key in keys for name in (identifier_doc, tombstone_doc))
+    owned = {key: owned_in(bodies[name]) for key in keys if (name := identifier_doc(key)) in bodies}
+    lives = read_lives(reading, people_of(owned))
     row = reading.get([ledger_doc(command.id)]).get(ledger_doc(command.id))
     found = merge(
-        *(lives[one.person].graph for one in owned),
+        *keys,
+        owned=owned,
+        people={id: life.graph for id, life in lives.items()},
         at=command.occurred_at,
         command=command.id,
         actor=str(said["actor"]),
         reason=str(said["reason"]),
         force=said["force"] is True,
         row=None if row is None else read(row, Ledger).merge,
+        tombstones={key: tombstone_in(bodies[name]) for key in keys if (name := tombstone_doc(key)) in bodies},
         types=types,
     )
     if found.merge is not None:

@@ -16,6 +16,7 @@ from cxkit.flows.documents import (
     life_in,
     owned_in,
     person_doc,
+    seen_in,
     tombstone_doc,
     tombstone_in,
     with_consent,
@@ -25,18 +26,32 @@ from cxkit.flows.reading import Reading
 from cxkit.keyring import Keyring
 from cxkit.model import JSON, Interaction, Trait
 from cxkit.rules.consent import merged
-from cxkit.rules.identity import Person, Resolution, people_of
+from cxkit.rules.identity import TYPES, Person, Resolution, Types, opens, people_of
 from cxkit.rules.profile import Traits, merge_traits, with_traits
 
-__all__ = ["alive", "read_ahead", "read_lives", "write_resolution"]
+__all__ = ["alive", "opened_by", "read_ahead", "read_lives", "write_resolution"]
 
 
 def alive(reading: Reading, keys: Iterable[str], at: datetime) -> list[str]:
     """Those that were not erased after that moment, nor so that they may not come back."""
     names = {tombstone_doc(key): key for key in keys}
     graves = {names[name]: tombstone_in(body) for name, body in reading.get(names).items()}
-    gone = {key for key, grave in graves.items() if grave.covers(at) or grave.bars(at)}
+    gone = {key for key, grave in graves.items() if grave.forbids(at)}
     return [key for key in names.values() if key not in gone]
+
+
+def opened_by(reading: Reading, keyring: Keyring, command: Interaction, *, types: Types = TYPES) -> frozenset[str]:
+    """The keys under which a command may allow something or lift what was refused: never what is somebody else's.
+
+    Raises:
+        StoreError: It cannot be read now.
+        ValueError: It names nobody.
+    """
+    seen = seen_in(keys_of(keyring, command.identity))
+    bodies = reading.get(map(identifier_doc, seen))
+    owned = {key: owned_in(body) for key in seen if (body := bodies.get(identifier_doc(key))) is not None}
+    people = {id: life.graph for id, life in read_lives(reading, people_of(owned)).items()}
+    return opens(seen, owned=owned, people=people, types=types)
 
 
 def read_ahead(reading: Reading, keyring: Keyring, commands: Iterable[Interaction]) -> None:
@@ -101,7 +116,7 @@ def write_resolution(
     for id in found.pointing:
         reading.put(person_doc(id), {"part_of": person.id})
     if found.merge is not None:
-        _write_merge(reading, found, lives, command)
+        _write_merge(reading, found, lives)
 
 
 def _own(reading: Reading, found: Resolution, person: Person, types: Mapping[str, str], command: str) -> None:
@@ -114,7 +129,7 @@ def _own(reading: Reading, found: Resolution, person: Person, types: Mapping[str
         reading.put(names[key], {**bodies[names[key]], "contested": command})
 
 
-def _write_merge(reading: Reading, found: Resolution, lives: Mapping[str, Life], command: Interaction) -> None:
+def _write_merge(reading: Reading, found: Resolution, lives: Mapping[str, Life]) -> None:
     """The ledger's row; and where the people had chosen differently, that this is not settled."""
     row, person = found.merge, found.person
     assert row is not None, "somebody was absorbed"

@@ -2,7 +2,8 @@
 
 Only these two make a preference. It is kept under the identifiers that the act concerns: with a login, the
 login's alone, for a device may be shared; otherwise what refuses concerns all that were seen, and what opens
-something only those with the best proof, for nobody signs up somebody else.
+something only those with the best proof, for nobody signs up somebody else. What opens something is never kept under
+an identifier of somebody else, whatever vouches for it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from cxkit.flows.desk import Desk
 from cxkit.flows.documents import keys_of
 from cxkit.flows.known import Known
 from cxkit.flows.letterbox import Letterbox, made, read_letterbox, write_act
+from cxkit.flows.people import opened_by
 from cxkit.flows.reading import Reading
 from cxkit.keyring import Keyring
 from cxkit.model import (
@@ -33,6 +35,7 @@ from cxkit.model import (
 )
 from cxkit.model.consent import Act
 from cxkit.model.touchpoint import WORD
+from cxkit.rules.identity import TYPES, Types, proves, type_of
 from cxkit.rules.preferences import matrix, refuses
 
 __all__ = [
@@ -90,7 +93,8 @@ def prefer(
         desk,
         scope,
         PREFERENCE_CHANGED,
-        identity=concerned(scope, opens=choice == "granted", by=by),
+        identity=concerned(desk, scope, opens=choice == "granted", by=by),
+        opens=choice == "granted",
         properties=properties,
         adds=lambda id, at: Letterbox(acts=(made(Preference, properties, id=id, at=at),)),
     )
@@ -116,24 +120,25 @@ def stop_marketing(desk: Desk, scope: Scope, *, lifted: bool, by: str, patience_
         desk,
         scope,
         PREFERENCE_STOPPED,
-        identity=concerned(scope, opens=bool(lifted), by=by),
+        identity=concerned(desk, scope, opens=bool(lifted), by=by),
+        opens=bool(lifted),
         properties=properties,
         adds=lambda id, at: Letterbox(acts=(made(GlobalStop, properties, id=id, at=at),)),
     )
 
 
-def preferred(reading: Reading, keyring: Keyring, command: Interaction) -> None:
-    """Add the command's choice to what is kept under each of its identifiers.
+def preferred(reading: Reading, keyring: Keyring, command: Interaction, *, types: Types = TYPES) -> None:
+    """Add the command's choice to what is kept under each of its identifiers; what opens something, to their own.
 
     Raises:
         StoreError: It cannot be read now.
         ValueError: It is no choice.
     """
     act = made(Preference, command.properties, id=command.id, at=command.occurred_at)
-    write_act(reading, keys_of(keyring, command.identity), act, at=command.occurred_at)
+    _write(reading, keyring, command, act, types=types)
 
 
-def stopped(reading: Reading, keyring: Keyring, command: Interaction) -> None:
+def stopped(reading: Reading, keyring: Keyring, command: Interaction, *, types: Types = TYPES) -> None:
     """Likewise a stop.
 
     Raises:
@@ -141,7 +146,14 @@ def stopped(reading: Reading, keyring: Keyring, command: Interaction) -> None:
         ValueError: It is no stop.
     """
     act = made(GlobalStop, command.properties, id=command.id, at=command.occurred_at)
-    write_act(reading, keys_of(keyring, command.identity), act, at=command.occurred_at)
+    _write(reading, keyring, command, act, types=types)
+
+
+def _write(
+    reading: Reading, keyring: Keyring, command: Interaction, act: Preference | GlobalStop, *, types: Types
+) -> None:
+    keys = keys_of(keyring, command.identity) if refuses(act) else opened_by(reading, keyring, command, types=types)
+    write_act(reading, keys, act, at=command.occurred_at)
 
 
 def preferences(desk: Desk, known: Known, *, patience_s: float) -> dict[str, dict[str, Answer]]:
@@ -188,7 +200,7 @@ def opened(
     return desk.ask(lambda store: read_letterbox(store, of, at, more=more, own=known.own), patience_s=patience_s)
 
 
-def concerned(scope: Scope, *, opens: bool, by: str = "user") -> Identity:
+def concerned(desk: Desk, scope: Scope, *, opens: bool, by: str = "user") -> Identity:
     """Whom an act in this scope concerns.
 
     Args:
@@ -204,14 +216,16 @@ def concerned(scope: Scope, *, opens: bool, by: str = "user") -> Identity:
     logins = [one for one in seen if one.evidence == "login"]
     if logins or not opens or by in _VOUCHED:
         return Identity(identifiers=tuple(logins or seen))
-    best = max(seen, key=lambda one: one.rank)
-    if best.evidence == "claim":
+    types = desk.identifying.types
+    able = [one for one in seen if one.evidence == "token" or proves(type_of(one.type, types), one.evidence)]
+    if not able:
         raise InvalidInteractionError(
             "nobody has proven that this address is theirs",
             fix='let them confirm it by a link in a message, then say evidence="token"',
             code="CX3143",
         )
-    return Identity(identifiers=tuple(one for one in seen if one.evidence == best.evidence))
+    best = max(one.rank for one in able)
+    return Identity(identifiers=tuple(one for one in able if one.rank == best))
 
 
 def declared_topic(desk: Desk, topic: str) -> Topic:
@@ -257,17 +271,26 @@ def post(
     spec: TouchpointSpec,
     *,
     identity: Identity,
+    opens: bool = False,
     properties: Mapping[str, JSON],
     adds: Callable[[str, datetime], Letterbox],
 ) -> str | None:
     """A command about somebody's letterbox; returns its id, or None if there was no room for it.
 
     Args:
+        opens: As for `concerned`.
         adds: What it adds, by its id and time.
     """
 
     def shows(known: Known, /, *, id: str, at: datetime) -> Known:
         return known.posted(adds(id, at))
 
-    purposes = purpose_bits(scope.allowed.granted)
-    return desk.command(spec, scope, identity=identity, properties=properties, purposes=purposes, shows=shows)
+    return desk.command(
+        spec,
+        scope,
+        identity=identity,
+        properties=properties,
+        purposes=purpose_bits(scope.allowed.granted),
+        shows=shows,
+        vouched=desk.opened_by(identity) if opens else None,
+    )

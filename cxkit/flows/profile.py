@@ -24,7 +24,8 @@ def profile(desk: Desk, scope: Scope, *, patience_s: float) -> Profile:
     """
     known = (desk.known(scope, patience_s=patience_s) or Known()).chose(scope.choices)
     keys = tuple(sorted(link.key for link in known.graph.links)) if known.graph else ()
-    history = desk.ask(lambda store: _history(store, known), patience_s=patience_s) if keys else None
+    personal = bool(keys) and "personalization" in scope.allowed.granted
+    history = desk.ask(lambda store: _history(store, known), patience_s=patience_s) if personal else None
     return profile_of(
         person=Person(id=known.graph.id, keys=keys) if known.graph else None,
         traits=known.traits,
@@ -48,4 +49,4 @@ def _theirs(history: History, known: Known, key: str, owner: bool) -> History:
     """The owner's are the contacts from before others used it; of the older ones nobody knows whose they are."""
     if key not in known.shared:
         return history
-    return History(recent=tuple(one for one in history.recent if (one.id < known.shared[key]) is owner))
+    return History(recent=tuple(one for one in history.recent if known.shared[key].vouches(one.id) is owner))

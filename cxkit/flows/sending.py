@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, get_args
 
@@ -14,13 +14,14 @@ from cxkit.flows.desk import Desk
 from cxkit.flows.documents import keys_of
 from cxkit.flows.known import Known
 from cxkit.flows.letterbox import Letterbox, made, write_sent, write_suppression
+from cxkit.flows.people import opened_by
 from cxkit.flows.preferences import check_words, concerned, declared_topic, one_of, opened, post
 from cxkit.flows.reading import Reading
 from cxkit.keyring import Keyring
 from cxkit.model import JSON, Blocked, Identifier, Identity, Interaction, Suppression, Topic, TouchpointSpec
 from cxkit.model.consent import SuppressionReason
 from cxkit.rules import preferences as rule
-from cxkit.rules.identity import CONTACTS, TYPES
+from cxkit.rules.identity import CONTACTS, TYPES, Types
 from cxkit.rules.preferences import Clear, Deferred, Sent
 
 __all__ = ["CONTACT_SUPPRESSED", "MESSAGE_COUNTED", "counted", "may_send", "sent", "suppress", "suppressed"]
@@ -32,33 +33,62 @@ MESSAGE_COUNTED = TouchpointSpec(
     name="message.counted", kind="message", direction="outbound", purpose="necessary", priority="critical"
 )
 
+_AFTER: Final = timedelta(microseconds=1)
+"""Of two of one moment the suppression holds."""
 _ASK_AGAIN: Final = timedelta(seconds=60)
 
 
-def suppress(desk: Desk, scope: Scope, channel: str, reason: str, *, lifted_by: str | None) -> str | None:
+def suppress(
+    desk: Desk, scope: Scope, channel: str, reason: str, *, lifted_by: str | None, patience_s: float
+) -> str | None:
     """Write to the scope's addresses no more on this channel, whatever their owner prefers.
 
     Args:
-        lifted_by: The operator who takes an earlier one for this reason back. Nothing else ever does.
+        lifted_by: The operator who takes an earlier one for this reason back. Nothing else ever does, nor for
+            addresses in the scope that are somebody else's than its customer.
+        patience_s: How long to wait for what was said of the addresses before.
 
     Raises:
         InvalidInteractionError: A word is wrong, or the scope names no address.
     """
     check_words(channel=channel)
     one_of("reason", reason, get_args(SuppressionReason))
-    named = Identity(identifiers=tuple(one for one in scope.identity.identifiers if _written_to(one.type)))
-    if not named:
+    lifted = lifted_by is not None
+    own = desk.opened_by(scope.identity) if lifted else None
+    keys = {
+        key: one
+        for key, one in keys_of(desk.keyring, scope.identity).items()
+        if _written_to(one.type) and (own is None or key in own)
+    }
+    if not keys:
         what, fix = "a suppression names no address", 'name it: email="..."'
         raise InvalidInteractionError(what, fix=fix, code="CX3142")
-    keys = keys_of(desk.keyring, named)
-    properties: dict[str, JSON] = {"channel": channel, "reason": reason, "lifted": lifted_by is not None}
+    properties: dict[str, JSON] = {"channel": channel, "reason": reason, "lifted": lifted}
     if lifted_by is not None:
         properties["lifted_by"] = str(lifted_by)[:100]
+    properties |= _decided_at(desk, keys, channel, reason, lifted=lifted, patience_s=patience_s)
 
     def adds(id: str, at: datetime) -> Letterbox:
         return Letterbox(suppressions=dict.fromkeys(keys, (made(Suppression, properties, id=id, at=at),)))
 
-    return post(desk, scope, CONTACT_SUPPRESSED, identity=named, properties=properties, adds=adds)
+    named = Identity(identifiers=tuple(keys.values()))
+    return post(desk, scope, CONTACT_SUPPRESSED, identity=named, opens=lifted, properties=properties, adds=adds)
+
+
+def _decided_at(
+    desk: Desk, keys: Iterable[str], channel: str, reason: str, *, lifted: bool, patience_s: float
+) -> Mapping[str, JSON]:
+    """What a suppression says of its time: the latest of what it undoes, if a clock ran ahead or was set back."""
+    now, addresses = desk.intake.stamper.now(), list(keys)
+    box = opened(desk, Known(), (), addresses, patience_s=patience_s) or desk.view.uncommitted(addresses).letterbox
+    undone = [
+        one.at
+        for held in box.suppressions.values()
+        for one in held
+        if (one.channel, one.reason) == (channel, reason) and one.lifted is not lifted
+    ]
+    latest = max(undone, default=now) + (_AFTER if lifted else timedelta())
+    return {"decided_at": latest.isoformat()} if undone and latest > now else {}
 
 
 def sent(desk: Desk, scope: Scope, topic: str, channel: str) -> str | None:
@@ -68,7 +98,7 @@ def sent(desk: Desk, scope: Scope, topic: str, channel: str) -> str | None:
         InvalidInteractionError: A word is wrong, the topic is not declared, or nobody is known here.
     """
     check_words(topic=topic, channel=channel)
-    kind, identity = declared_topic(desk, topic).kind, concerned(scope, opens=False)
+    kind, identity = declared_topic(desk, topic).kind, concerned(desk, scope, opens=False)
     if not any(cap.concerns(topic=topic, kind=kind, channel=channel) for cap in desk.sending.caps):
         return None
     properties: dict[str, JSON] = {"topic": topic, "kind": kind, "channel": channel}
@@ -79,15 +109,16 @@ def sent(desk: Desk, scope: Scope, topic: str, channel: str) -> str | None:
     return post(desk, scope, MESSAGE_COUNTED, identity=identity, properties=properties, adds=adds)
 
 
-def suppressed(reading: Reading, keyring: Keyring, command: Interaction) -> None:
-    """Add the command's suppression to each of its addresses.
+def suppressed(reading: Reading, keyring: Keyring, command: Interaction, *, types: Types = TYPES) -> None:
+    """Add the command's suppression to each of its addresses; one that is lifted, to those of whom it is about.
 
     Raises:
         StoreError: It cannot be read now.
         ValueError: It is none.
     """
     one = made(Suppression, command.properties, id=command.id, at=command.occurred_at)
-    write_suppression(reading, keys_of(keyring, command.identity), one)
+    keys = opened_by(reading, keyring, command, types=types) if one.lifted else keys_of(keyring, command.identity)
+    write_suppression(reading, keys, one)
 
 
 def counted(reading: Reading, keyring: Keyring, command: Interaction) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, Final, cast
 
 import attrs
 import msgspec
 
 from cxkit.capture.redact import Redactor
-from cxkit.capture.sanitise import sanitise
+from cxkit.capture.sanitise import Limits, sanitise
 from cxkit.codec.typed import converter
 from cxkit.errors import InvalidInteractionError
 from cxkit.model import JSON, Trait
@@ -38,7 +39,8 @@ _changes: Final = converter(list[_Change])
 
 def clean_traits(traits: Mapping[str, Any]) -> dict[str, Trait]:
     """As they may be kept: redacted, and of JSON alone."""
-    given = {name: one if isinstance(one, Trait) else Trait(value=one) for name, one in traits.items()}
+    first = islice(traits.items(), Limits().max_keys)  # the walk keeps no more, and would look at all
+    given = {name: one if isinstance(one, Trait) else Trait(value=one) for name, one in first}
     values = sanitise({name: one.value for name, one in given.items()}, redactor=Redactor()).properties
     return {name: attrs.evolve(given[name], value=value) for name, value in values.items() if name in given}
 

@@ -21,19 +21,18 @@ from datetime import UTC, datetime
 from functools import reduce
 from typing import Final, TypeVar
 
+import attrs
+
 from cxkit.capture.interruption import let_through
 from cxkit.errors import RewoundError, StoreError
 from cxkit.flows.bus import Committed
-from cxkit.flows.documents import (
-    tombstone_doc,
-    tombstone_in,
-)
-from cxkit.flows.known import Change, Known, read_known
-from cxkit.flows.watching import Watcher
+from cxkit.flows.documents import seen_in, tombstone_doc, tombstone_in
+from cxkit.flows.known import Change, Known, owners_in, read_known
+from cxkit.flows.watching import CHANGES_FAILED, STORE_FAILED, Failed, Watcher
 from cxkit.model import Identifier
 from cxkit.roles import Store
 from cxkit.rules.consent import refused
-from cxkit.rules.identity import TYPES, Types, anonymous, whose
+from cxkit.rules.identity import TYPES, Types, anonymous, opens, whose
 
 __all__ = ["View"]
 
@@ -54,6 +53,7 @@ class View:
     Args:
         erased: Told of keys that were erased, here or elsewhere, and up to when; must not block.
         kept: Tells keys of whom something may have been kept here for long; asked once, on a thread of its own.
+        failed: Told of each failure of the store that nobody else hears of.
         types: What identifiers are worth.
     """
 
@@ -65,18 +65,24 @@ class View:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         erased: Callable[[frozenset[str], datetime], None] = lambda keys, until: None,
         kept: Callable[[], Iterable[str]] = tuple,
+        failed: Failed = lambda name, what, error: None,
         types: Types = TYPES,
     ) -> None:
         self._store = store
         self._kept = kept
+        self._failed = failed
         self._types = types
         self._clock = clock
         self._now = now
         self._erased = erased
         self.reset()
 
+    version = 0
+    """Another whenever anything else is known of anybody."""
+
     def reset(self) -> None:
         """Know nothing: in a forked child."""
+        self.version += 1
         self._guard = threading.Lock()
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._readers: dict[str, set[str]] = {}
@@ -89,7 +95,12 @@ class View:
         self._deaf: Exception | None = None
         """What the store said when it was asked for changes in vain."""
         self._watcher = Watcher(
-            self._store, read=self._read_ahead, catch_up=self._listen, token=lambda: self._token, begin=self._search
+            self._store,
+            read=self._read_ahead,
+            catch_up=self._listen,
+            token=lambda: self._token,
+            begin=self._search,
+            failed=self._failed,
         )
 
     def watch(self) -> None:
@@ -119,13 +130,24 @@ class View:
         found = self._all(list(keys), patience_s)
         if found is None:
             return None
-        seen = {key: (one.type, one.evidence) for key, one in keys.items()}
-        owned = {key: one.owned for key, one in found.items() if one.owned is not None}
-        both = [known for one in found.values() for known in (one, one.alone) if known is not None]
-        people = {known.graph.id: known.graph for known in both if known.graph is not None}
-        person = whose(seen, owned=owned, people=people, types=self._types)
+        owned, people = owners_in(found)
+        person = whose(seen_in(keys), owned=owned, people=people, types=self._types)
         theirs = [of for key, one in found.items() if (of := _of(key, one, person)) is not None]
-        return reduce(Known.with_more, theirs or [Known()])
+        known = reduce(Known.with_more, theirs or [Known()])
+        barred = frozenset(key for key, one in found.items() if one.tombstone and one.tombstone.bars(self._now()))
+        return attrs.evolve(known, barred=barred) if barred else known
+
+    def opened_by(self, keys: Mapping[str, Identifier]) -> frozenset[str]:
+        """Of these the keys under which whoever has them may allow something; while it is not known, the strongest.
+
+        Raises:
+            StoreError: As `of`.
+        """
+        found = self._all(list(keys), 0.0)
+        if found is None:
+            return frozenset([*keys][:1])
+        owned, people = owners_in(found)
+        return opens(seen_in(keys), owned=owned, people=people, types=self._types)
 
     def under(self, key: str, *, patience_s: float = math.inf) -> Known | None:
         """What is known of whoever this one identifier belongs to; see `of`."""
@@ -149,7 +171,9 @@ class View:
         """
         try:
             known = self.under(subject.hex())
-        except Exception:  # noqa: BLE001 - whatever a store raises, not knowing is the safe answer
+        except Exception as error:  # noqa: BLE001 - whatever a store raises, not knowing is the safe answer
+            let_through(error)
+            self._failed(*STORE_FAILED, error)
             return None, None
         erased_at = known.tombstone.erased_at if known and known.tombstone else None
         if known is None or self._deaf is not None:
@@ -165,6 +189,7 @@ class View:
     def remembers(self, keys: Iterable[str], command: str, change: Change) -> None:
         """Show a command's effect before it is committed."""
         with self._guard:
+            self.version += 1
             for key in keys:
                 self._uncommitted.setdefault(key, {})[command] = change
 
@@ -261,6 +286,7 @@ class View:
                 self._listen()
             except Exception as error:  # noqa: BLE001 - whatever a store raises: who finds nothing here is told
                 let_through(error)
+                self._failed(*CHANGES_FAILED, error)
 
     def _listen(self) -> None:
         self._polled_at = self._clock()
@@ -283,6 +309,7 @@ class View:
         with self._guard:
             for changed in self._readings.values():
                 changed.add(_EVERYTHING)
+            self.version += 1
             self._known.clear()
             self._readers.clear()
             self._token = None
@@ -299,6 +326,7 @@ class View:
     def _keep(self, key: str, known: Known) -> None:
         self._drop(key)
         self._known[key] = known
+        self.version += 1
         for document in known.all_documents:
             self._readers.setdefault(document, set()).add(key)
         if len(self._known) > _HELD:

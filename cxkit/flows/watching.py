@@ -10,17 +10,21 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Final, TypeVar
 
 import attrs
 
 from cxkit.roles import Announcing, Store
 
-__all__ = ["Watcher"]
+__all__ = ["CHANGES_FAILED", "STORE_FAILED", "Failed", "Watcher"]
 
 T = TypeVar("T")
 
+Failed = Callable[[str, str, Exception], None]
+"""Told under which name a failure counts, what it means, and what was raised."""
+
+STORE_FAILED: Final = ("store_failed", "the store failed, and what it holds of people is not known until it answers")
+CHANGES_FAILED: Final = ("changes_failed", "the store failed, and what others change is not heard of until it answers")
 _ASK_EVERY_S: Final = 0.25
 _ASK_FILE_EVERY_S: Final = 1.0
 _LISTEN_S: Final = 5.0
@@ -44,6 +48,7 @@ class Watcher:
         catch_up: Forgets what others have changed.
         token: Of the last change that is known.
         begin: Done first, before changes are heard of, on the same thread; again if it raises.
+        failed: Told whatever the store raised; not after the end, for then it may be closed.
     """
 
     def __init__(
@@ -54,12 +59,14 @@ class Watcher:
         catch_up: Callable[[], None],
         token: Callable[[], int | None],
         begin: Callable[[], None] = lambda: None,
+        failed: Failed = lambda name, what, error: None,
     ) -> None:
         self._store = store
         self._read = read
         self._catch_up = catch_up
         self._token = token
         self._begin = begin
+        self._failed = failed
         self._asked: deque[_Asked] = deque()
         self._wake = threading.Event()
         self._ended = threading.Event()
@@ -113,8 +120,10 @@ class Watcher:
             self._wake.clear()
             asked = [self._asked.popleft() for _ in range(len(self._asked))]
             for work in self._to_do(asked):
-                with suppress(Exception):  # whatever a store raises: whoever asked finds that nothing is known
+                try:
                     work()
+                except Exception as error:  # noqa: BLE001 - whoever asked finds that nothing is known
+                    self._tell(STORE_FAILED, error)
             for one in asked:
                 one.done.set()
 
@@ -133,5 +142,10 @@ class Watcher:
                     store.await_change(token, timeout_s=_LISTEN_S)
                 else:
                     self._ended.wait(_ASK_EVERY_S if store.remote else _ASK_FILE_EVERY_S)
-            except Exception:  # noqa: BLE001 - whatever a store raises, it is asked again
+            except Exception as error:  # noqa: BLE001 - whatever a store raises, it is asked again
+                self._tell(CHANGES_FAILED, error)
                 self._ended.wait(_TRY_AGAIN_S)
+
+    def _tell(self, failure: tuple[str, str], error: Exception) -> None:
+        if not self._ended.is_set():
+            self._failed(*failure, error)

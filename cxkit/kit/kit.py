@@ -122,8 +122,10 @@ class Kit:
             strict=settings.strict,
         )
         identifying = identifying_of(settings)
-        now, kept = self.intake.stamper.now, partial(keys_of_letters, self._root)
-        view = View(self._open_store, now=now, erased=self._erase_kept, kept=kept, types=identifying.types)
+        now, failed, kept = self.intake.stamper.now, self.intake.fault, partial(keys_of_letters, self._root)
+        view = View(
+            self._open_store, now=now, erased=self._erase_kept, kept=kept, failed=failed, types=identifying.types
+        )
         self.bus.subscribe(view.committed)
         self.desk = Desk(
             source=f"/{settings.service}",
@@ -138,7 +140,7 @@ class Kit:
             identifying=identifying,
         )
         enrichers = build_plugins(self.registry, self.registry.enrichers(), self.tables)
-        self.enrich = Enrichment(enrichers, count=self._note) if enrichers else None
+        self.enrich = Enrichment(enrichers, count=self.intake.count) if enrichers else None
         self.root_scope = self.open_scope(Context())
         self.bus.subscribe(tells_refusals(self.desk, self.root_scope))
         self._exit = partial(close_at_exit, weakref.ref(self))
@@ -235,6 +237,7 @@ class Kit:
         engine = self._starter.awaited(deadline) or (self._late_engine() if not already else None)
         if engine is not None and not already:
             self._left = engine.close(max(0.0, deadline - time.monotonic()))
+            self._starter.engine = engine  # a late one, too: what it has written down is not counted beside it
         if not already:
             self.desk.view.close()
             if self._store is not None and self._given_store is None:
@@ -281,9 +284,6 @@ class Kit:
     @property
     def _root(self) -> Path | None:
         return None if self._in_memory else self.settings.directory.absolute()
-
-    def _note(self, what: str) -> None:
-        self.intake.noted[what] += 1
 
     def _open_store(self) -> Store:
         with self._store_guard:

@@ -68,7 +68,7 @@ def would_merge(kit: Kit, one: Identity, other: Identity, *, actor: str, reason:
         StoreError: The store cannot be asked.
     """
     desk, reading = kit.desk, Reading(kit.premises.store())
-    said = merging(other.identifiers[0], actor=actor, reason=reason, force=force)
+    said = merging(desk.keyring, other.identifiers[0], actor=actor, reason=reason, force=force)
     command = _command(MERGED, one, said, at=desk.intake.stamper.now())
     names = [identifier_doc(key) for identity in (one, other) for key in keys_of(desk.keyring, identity)]
     owners = [owned_in(body).person for body in reading.get(names).values()]
@@ -111,16 +111,15 @@ def latest_merge(kit: Kit, identity: Identity) -> str | None:
     return next((life.graph.merges[-1] for life in lives.values() if life.graph.merges), None)
 
 
-def would_unmerge(kit: Kit, merge: str, *, actor: str, reason: str) -> Unmerging:
+def would_unmerge(kit: Kit, merge: str) -> Unmerging:
     """What `unmerge` would do now. Writes nothing.
 
     Raises:
         StoreError: The store cannot be asked.
     """
     reading = Reading(kit.premises.store())
-    said: dict[str, JSON] = {"merge": merge, "actor": actor, "reason": reason}
     body = reading.get([ledger_doc(merge)]).get(ledger_doc(merge))
-    command = _command(UNMERGED, Identity(), said, at=kit.desk.intake.stamper.now())
+    command = _command(UNMERGED, Identity(), {"merge": merge}, at=kit.desk.intake.stamper.now())
     parting = unmerged(reading, kit.desk.keyring, command)
     return Unmerging(merge=None if body is None else read(body, Ledger).merge, parting=parting)
 

@@ -253,7 +253,7 @@ def _local_names(subject: _Subject, keyring: Keyring) -> list[str]:
     return [
         f"{one.type}:{one.value}"
         for key, one in keys_of(keyring, subject.identity).items()
-        if not subject.who.contested.get(key, ("", False))[1]
+        if not (key in subject.who.contested and subject.who.contested[key][1])
     ]
 
 

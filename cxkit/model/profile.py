@@ -54,13 +54,14 @@ class Trait:
             raise _wrong("is not added a finite number of at most 2**53", fix="give a number like 1")
         if self.how == "union" and not _joinable(self.value):
             raise _wrong("is not united with a list of at most 100 texts and numbers", fix='give a list like ["tea"]')
-        if self.expires_in_s is not None and not (self.how == "set" and 0 < self.expires_in_s <= _LONGEST_S):
+        if self.expires_in_s is not None and not (self.how == "set" and _lasting(self.expires_in_s)):
             raise _wrong("expires, and is not set or not within 100 years", fix="leave expires_in_s out")
 
 
 def _check_word(field: str, word: object, words: tuple[str, ...]) -> None:
-    if word not in words:
-        raise _wrong(f'has a {field} "{str(word)[:64]}", which is not one', fix=nearest(str(word)[:64], words))
+    text = word[:64] if isinstance(word, str) else type(word).__name__
+    if not isinstance(word, str) or word not in words:
+        raise _wrong(f'has a {field} "{text}", which is not one', fix=nearest(text, words))
 
 
 def _wrong(what: str, *, fix: str) -> InvalidInteractionError:
@@ -69,6 +70,10 @@ def _wrong(what: str, *, fix: str) -> InvalidInteractionError:
 
 def _countable(value: object) -> bool:
     return type(value) in (int, float) and -_MOST <= value <= _MOST  # type: ignore[operator]  # nan is not within
+
+
+def _lasting(seconds: object) -> bool:
+    return type(seconds) in (int, float) and 0 < seconds <= _LONGEST_S  # type: ignore[operator]
 
 
 def _joinable(value: object) -> bool:

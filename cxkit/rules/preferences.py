@@ -5,7 +5,7 @@ topic leaves the others, leaving the last one is not "stop everything", and buyi
 
 **Sending.** `may_send` first looks for everything that forbids a message, then for everything that only delays it:
 whoever is told "later" will try again later, and must not do that for nothing, nor keep room in a frequency cap for it.
-Within each of the two, the order is suppression, frequency cap, quiet hours, consent.
+Within each of the two, the order is suppression, frequency cap, quiet hours, preference.
 
 Sources: RFC 8058 (one-click unsubscription), RFC 5545 and PEP 495 for local times that do not exist or exist twice.
 """
@@ -142,11 +142,7 @@ def suppressed(suppressions: Iterable[Suppression], *, channel: str, kind: Topic
 
     A complaint and a hard bounce stop everything; an operator's suppression all but the transactional.
     """
-    latest: dict[str, Suppression] = {}
-    for one in suppressions:
-        held = latest.get(one.reason)
-        if one.channel == channel and (held is None or (one.at, not one.lifted) > (held.at, not held.lifted)):
-            latest[one.reason] = one
+    latest = {one.reason: one for one in abiding_suppressions(suppressions) if one.channel == channel}
     for reason in ("complaint", "hard_bounce", "operator"):
         if reason in latest and not latest[reason].lifted and not (reason == "operator" and kind == "transactional"):
             return reason

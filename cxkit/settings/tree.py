@@ -265,7 +265,7 @@ class QuietHours:
 
 _OF_IDENTIFIERS: Final = ("identifiers", "[a-z][a-z0-9_]{0,63}", "up to 64 lower-case letters, digits and _")
 _OF_EXPORTERS: Final = ("exporters", "[a-z][a-z0-9]*(_[a-z0-9]+)*", "lower-case letters, digits and single _")
-_OF_TOPICS: Final = ("topics", "[a-z][a-z0-9_-]{0,31}", "up to 32 lower-case letters, digits, _ and -")
+_OF_TOPICS: Final = ("topics", WORD.pattern, "up to 32 lower-case letters, digits, _ and -")
 
 
 def _names(noun: str, pattern: str, form: str) -> Validator:

@@ -86,7 +86,7 @@ class Site:
         try:
             return self.kit.desk.keyring.verify(use, token, now=self.now(), max_age_s=max_age_s)
         except TokenError:
-            self.kit.desk.intake.noted["token_refused"] += 1
+            self.kit.desk.intake.count("token_refused")
             return None
 
 
@@ -120,10 +120,10 @@ class Visit:
         self._visitor_held = facts.cookies.get(self._names.visitor)
         self._visitor: Signed | None = None
         self._consent = self._read_consent(facts)
-        if scope.allowed.recognise:
-            self._recognise(answers)
         if answers:
             scope.issue_visitor = new_visitor
+        if scope.allowed.recognise:
+            self._recognise(answers)
         self._choices = scope.choices
         enter(scope)
 
@@ -168,8 +168,8 @@ class Visit:
         except Exception as error:  # noqa: BLE001 - a store that fails costs what it knows, not the visit
             scope.pending = True
             self._site.failed(error)
-        scope.returning = scope.allowed.recognise
-        if not scope.returning:
+        scope.returning = scope.allowed.recognise and visitor in scope.identity.identifiers
+        if not scope.allowed.recognise:
             scope.change(identity=Identity())
 
     # --- the circumstances, when something first needs them ---

@@ -78,20 +78,40 @@ def test_it_merges_and_parts_and_why_tells_of_it(folder: Path) -> None:
     (parted,) = why(folder, "nancy")["graph"]["parted"]
     assert (parted["merge"], parted["actor"], parted["reason"]) == (command, "desk 4", "she called")
     _, refused = run(folder, "identity", "merge", "nancy", "loyalty:L-7", *SAID, "--yes", code=1)
-    assert refused == "refused: unmerged\n--force merges them all the same\n"
+    assert refused == (
+        "refused: unmerged (nancy, loyalty:L-7): an operator has parted them\n--force merges them all the same\n"
+    )
     _, refused = run(folder, "identity", "unmerge", command, *SAID, "--yes", code=1)
     assert refused == "refused: not_merged: the store knows of no such merge, or it is undone\n"
 
 
 def test_what_is_refused_is_named_and_forced_only_if_told_to(folder: Path) -> None:
     _, told = run(folder, "identity", "merge", "nancy", "otto", *SAID, "--yes", code=1)
-    assert told == "refused: unique_conflict\n--force merges them all the same\n"
+    assert told == (
+        "refused: unique_conflict (nancy, otto): each has one of what a person has one of, like a user_id: "
+        "they look like two people\n--force merges them all the same\n"
+    )
     run(folder, "identity", "merge", "nancy", "otto", *SAID, "--yes", "--force")
     assert re.search(r"forced by desk 4: she called\n", run(folder, "why", "otto")[0])
     _, told = run(folder, "identity", "merge", "nancy", "never-seen", *SAID, "--yes", code=1)
-    assert told == "refused: nobody\n"
+    assert told.startswith("refused: nobody (never-seen): the store knows nobody by this: see how it is spelt")
+    _, told = run(folder, "identity", "merge", "zora", "never-seen", *SAID, "--yes", code=1)
+    assert told.startswith("refused: nobody (zora, never-seen): ")
     _, told = run(folder, "identity", "merge", "nancy", "otto", *SAID, "--yes", code=1)
     assert told == "they are one person already\n"
+
+
+def test_who_stands_in_the_way_is_named(folder: Path) -> None:
+    _, told = run(folder, "identity", "merge", "loyalty:L-7", "visitor:tablet", *SAID, "--yes", code=1)
+    assert told.startswith("refused: contested (visitor:tablet): several people use this device")
+    run(folder, "privacy", "erase", "otto", "--yes", "--suppress")
+    _, told = run(folder, "identity", "merge", "nancy", "otto", *SAID, "--yes", code=1, LANGUAGE="fr")
+    assert told.startswith("refusé\u00a0: tombstoned (otto)\u00a0: cette personne a été effacée")
+    run(folder, "identity", "merge", "nancy", "loyalty:L-7", *SAID, "--yes")
+    _, told = run(folder, "identity", "merge", "nancy", "email:nan@example.org", "--actor", " ", "--reason", "", code=1)
+    assert told.startswith("refused: unexplained ")
+    shown, _ = run(folder, "identity", "unmerge", "nancy", *SAID, code=1, LANGUAGE="fr")
+    assert re.search(r", un opérateur l.a dit\n", shown)
 
 
 def test_a_merge_that_is_not_the_latest_is_superseded(folder: Path) -> None:

@@ -116,6 +116,14 @@ def test_a_name_with_a_colon(path: Path, settings: Settings) -> None:
         assert who(path, text, settings) == ["user_id:urn:customer:5"]
 
 
+def test_a_type_that_is_known_and_a_value_as_python_spells_them(path: Path, settings: Settings) -> None:
+    keep(path, happened("login user_id:nancy", "cookie visitor:7f3a=b"), happened("login user_id:plan=gold"))
+    for text in ("user_id=nancy", "visitor=7f3a=b", "visitor:7f3a=b"):
+        assert who(path, text, settings) == ["user_id:nancy"]
+    assert who(path, "plan=gold", settings) == ["user_id:plan=gold"]
+    assert who(path, "user_id:plan=gold", settings) == ["user_id:plan=gold"]
+
+
 def test_who_is_not_linked_is_themselves(path: Path, settings: Settings) -> None:
     keep(path, happened("cookie visitor:7f3a2b1c9d0e"))
     assert who(path, "visitor:7f3a2b1c9d0e", settings) == ["visitor:7f3a2b1c9d0e"]

@@ -41,7 +41,7 @@ def test_it_shows_where_something_is_held_and_no_value(shop: Path) -> None:
     assert not [word for word in PERSONAL if word in text]
 
 
-@pytest.mark.parametrize("subject", ["phone:+33 6 12 34 56 78", "user_id:nancy"])
+@pytest.mark.parametrize("subject", ["phone:+33 6 12 34 56 78", "user_id:nancy", "user_id=nancy"])
 def test_by_any_identifier_the_same_is_found(shop: Path, subject: str) -> None:
     assert told(shop, "find", subject, "--json") == told(shop, "find", "nancy", "--json")
 
@@ -144,7 +144,7 @@ def test_it_is_told_as_they_can_read_it(shop: Path) -> None:
     assert "  user_id nancy, since " in text
     assert re.search(r"^  phone, of which only a code is kept \([0-9a-f]{8}\)$", text, re.MULTILINE)
     assert '  plan = "gold" (you said so, ' in text
-    assert re.search(r"^  \S+ \S+  analytics: granted \(accept, web, strict/1\)$", text, re.MULTILINE)
+    assert re.search(r"^  \S+ \S+  analytics: granted \(you accepted, web, policy strict/1\)$", text, re.MULTILINE)
     assert "order.placed" in text
     assert "otto" not in text
 
@@ -159,7 +159,48 @@ def test_it_is_told_in_french(shop: Path) -> None:
     text = told(shop, "disclose", "nancy", LANGUAGE="fr")
     assert text.startswith("ce qui est conservé à votre sujet, au ")
     assert re.search('^  plan = "gold" [(]déclaré par vous, ', text, re.MULTILINE)
-    assert re.search("^  .+  analytics\u00a0: accordé [(]accept, web, strict/1[)]$", text, re.MULTILINE)
+    assert not re.search(r"\b(granted|denied)\b", text)
+    assert re.search(
+        "^  .+  analytics\u00a0: accordé [(]vous avez accepté, web, politique strict/1[)]$", text, re.MULTILINE
+    )
+
+
+def test_what_cxkit_itself_captured_is_told_in_words_alone(shop: Path) -> None:
+    run(
+        shop,
+        "import cxkit\n"
+        "with cxkit.scope(user_id='nancy', evidence='login', channel='web'):\n"
+        "    cxkit.choose('analytics', notice=cxkit.Notice(id='banner', version='4', language='fr'))\n"
+        "    cxkit.touchpoint('order.packed', purpose='necessary').capture(box=3)\n"
+        "assert cxkit.flush(timeout_s=30).complete\n",
+    )
+    text = told(shop, "disclose", "nancy")
+    assert re.search(r"profiling: denied \(.+, policy strict/1, you saw the notice banner version 4 fr\)$", text, re.M)
+    own = [line for line in text.splitlines() if "consent.changed" in line]
+    assert any("profiling denied" in line for line in own)
+    assert not [line for line in own if "{" in line]
+    assert 'order.packed  {"box": 3}\n' in text
+
+
+def test_what_lies_in_the_spool_and_in_the_local_file_is_told_once(shop: Path) -> None:
+    app = (
+        "import cxkit, sys\n"
+        "with cxkit.scope(user_id='nancy', evidence='login', channel='web'):\n"
+        "    cxkit.touchpoint('order.packed', purpose='necessary').capture(box=3)\n"
+        "assert cxkit.flush(timeout_s=30).complete\nprint('ready', flush=True)\nsys.stdin.read()\n"
+    )
+    pipe = subprocess.PIPE
+    running = subprocess.Popen(
+        [sys.executable, "-c", app], cwd=shop, env=environment(), stdin=pipe, stdout=pipe, text=True
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline() == "ready\n"
+    names = [one["type"] for one in json.loads(told(shop, "disclose", "nancy", "--json"))["spooled"]]
+    text = told(shop, "disclose", "nancy")
+    running.communicate("", timeout=60)
+    assert "what is kept in the spool on this machine, delivered or not\n" in text
+    assert any("order.packed" in name for name in names)
+    assert text.partition("what is kept in the spool")[2].count("order.packed") == 1
 
 
 def test_it_is_written_to_a_file_of_this_user_alone(shop: Path) -> None:
@@ -171,7 +212,10 @@ def test_it_is_written_to_a_file_of_this_user_alone(shop: Path) -> None:
     assert {**written, "disclosed_at": None} == {**told_again, "disclosed_at": None}
     done = cxkit("privacy", "disclose", "nancy", "-o", "hers.json", cwd=shop)
     assert done.returncode == 1
+    assert done.stderr == "hers.json: there is one of this name already: name another, or remove it\n"
     assert json.loads(path.read_text()) == written
+    french = cxkit("privacy", "disclose", "nancy", "-o", "hers.json", cwd=shop, LANGUAGE="fr")
+    assert "il y en a déjà un de ce nom" in french.stderr
 
 
 def test_who_names_a_shared_tablet_is_told_nothing_of_its_owner(shop: Path) -> None:
@@ -222,6 +266,29 @@ def test_what_cannot_be_erased_is_left_and_fails(shop: Path) -> None:
     assert (answer["committed"], answer["complete"]) == (True, False)
     assert answer["receipts"]["paper"] == {"outcome": "not erased", "why": "stays", "detail": ""}
     assert answer["left"]["store"] == {}
+
+
+def test_of_an_exporter_that_cannot_erase_nobody_is_told_to_ask_again(shop: Path) -> None:
+    with (shop / "cxkit.toml").open("a") as file:
+        file.write('[exporters.paper]\ntype = "file"\npath = "out.jsonl"\npurposes = ["necessary"]\n')
+    for _ in range(2):
+        done = cxkit("privacy", "erase", "nancy", "--yes", cwd=shop)
+        assert done.returncode == 1
+        assert done.stderr.endswith(
+            "erased here; asking again changes nothing more\ntake out by hand what these have written: paper\n"
+        )
+
+
+def test_for_somebody_who_is_known_nowhere_nothing_is_made(shop: Path) -> None:
+    assert told(shop, "erase", "peter") == (
+        "nothing is held of them\n"
+        "so there is nothing to erase; if other systems may have them, cxkit.erase asks these, too\n"
+    )
+    answer = json.loads(told(shop, "erase", "peter", "--json"))
+    assert (answer["complete"], answer["committed"], answer["command"]) == (True, False, None)
+    assert told(shop, "find", "peter") == "nothing is held of them\n", "not even a tombstone"
+    told(shop, "erase", "peter", "--suppress", "--yes")
+    assert "tombstones 1" in told(shop, "find", "peter"), "who is to be barred is noted, known or not"
 
 
 def test_beside_an_application_that_runs(shop: Path) -> None:

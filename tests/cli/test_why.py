@@ -132,15 +132,17 @@ def test_how_long_a_choice_holds_and_under_whose_law(visited: Path, tmp_path: Pa
     )
     subprocess.run([sys.executable, "-c", later], cwd=tmp_path, env=environment(), check=True, timeout=60)
     text = told(tmp_path, "nancy")
-    assert "consent: policy us/1\n  their region: us (by their account)\n" in text
+    assert "consent: policy us/1\n  their region: US-NY (by their account)\n" in text
     assert re.fullmatch(r"granted  \S+ \S+ .* until \d{4}-\d\d-\d\d [\d:]{8}", row(text, "analytics"))
     assert row(text, "functional") == "needs no choice"
     nobody = told(tmp_path, "email:nancy@example.org")
-    assert "consent: policy strict/1\n  their region: unknown (not known)\n" in nobody
+    french = cxkit("why", "email:nancy@example.org", cwd=tmp_path, LANGUAGE="fr").stdout
+    assert "  sa région est inconnue\u00a0: la politique la plus stricte vaut\n" in french
+    assert "consent: policy strict/1\n  their region is not known: the strictest holds\n" in nobody
 
 
-def erased(folder: Path) -> str:
-    done = cxkit("privacy", "erase", "nancy", "--yes", cwd=folder, CXKIT_DEVELOPMENT="true")
+def erased(folder: Path, *options: str) -> str:
+    done = cxkit("privacy", "erase", "nancy", "--yes", *options, cwd=folder, CXKIT_DEVELOPMENT="true")
     assert done.returncode == 0, done.stderr
     return told(folder, "nancy")
 
@@ -188,5 +190,50 @@ def test_a_card_that_the_application_linked_is_said_to_be_linked(tmp_path: Path)
     development = {**clean, "CXKIT_DEVELOPMENT": "true"}
     subprocess.run([sys.executable, "-c", linked], cwd=tmp_path, env=development, check=True, timeout=60)
     text = cxkit("why", "visitor:tablet", cwd=tmp_path, CXKIT_DEVELOPMENT="true").stdout
-    assert re.search(r"  loyalty L-8 \(signed cookie\): linked by the application\n", text), text
+    assert re.search(r"  loyalty L-8 \(only claimed\): linked by the application\n", text), text
     assert "nobody has signed in with it" not in text
+
+
+def test_whoever_may_not_come_back_is_said_to_be_barred(visited: Path, tmp_path: Path) -> None:
+    shutil.copytree(visited / ".cxkit", tmp_path / ".cxkit")
+    assert "barred" not in told(tmp_path, "nancy")
+    assert "barred" not in erased(tmp_path)
+    assert json.loads(told(tmp_path, "nancy", "--json"))["barred"] is None
+    assert "  barred until 2130-01-01 00:00:00: no login" in erased(tmp_path, "--suppress", "--until", "2130-01-01")
+    assert json.loads(told(tmp_path, "nancy", "--json"))["barred"] == {"until": "2130-01-01T00:00:00Z"}
+    assert "  barred: no login of theirs is recognised\n" in erased(tmp_path, "--suppress")
+    assert re.search(r"^  bloqué\s?: ", cxkit("why", "nancy", cwd=tmp_path, LANGUAGE="fr").stdout, re.MULTILINE)
+
+
+def developed(folder: Path, script: str) -> None:
+    clean = {name: value for name, value in environment().items() if not name.startswith("CXKIT_")}
+    env = {**clean, "CXKIT_DEVELOPMENT": "true"}
+    subprocess.run([sys.executable, "-c", script], cwd=folder, env=env, check=True, timeout=60)
+
+
+def test_a_device_of_several_is_said_to_be_one(tmp_path: Path) -> None:
+    used = (
+        "import cxkit\nSEEN = cxkit.touchpoint('x.seen')\nfor who in 'nancy', 'otto', None:\n"
+        "    with cxkit.scope(visitor='tablet', evidence='cookie'):\n"
+        "        cxkit.grant('analytics', 'identity_stitching')\n"
+        "        if who: cxkit.identify(user_id=who)\n        SEEN.capture()\n"
+        "    assert cxkit.flush(timeout_s=30).complete\n"
+    )
+    developed(tmp_path, used)
+    text = cxkit("why", "visitor:tablet", cwd=tmp_path, CXKIT_DEVELOPMENT="true").stdout
+    assert "known by a device alone that several people use: it may be anybody of them" in text
+    assert "they never signed in" not in text
+
+
+def test_who_was_merged_is_called_as_above(tmp_path: Path) -> None:
+    merged = (
+        "import cxkit\nwith cxkit.scope(user_id='nancy', evidence='login'):\n    cxkit.identify()\n"
+        "cxkit.flush(timeout_s=30)\n"
+        "with cxkit.scope(visitor='K1l07Y5J-and-more', evidence='cookie'):\n"
+        "    cxkit.grant('analytics', 'identity_stitching', 'personalization')\n    cxkit.link(loyalty='L-8')\n"
+        "    cxkit.flush(timeout_s=30)\n    cxkit.identify(user_id='nancy')\n"
+        "assert cxkit.flush(timeout_s=30).complete\n"
+    )
+    developed(tmp_path, merged)
+    text = cxkit("why", "nancy", cwd=tmp_path, CXKIT_DEVELOPMENT="true").stdout
+    assert re.search(r"absorbed person \S+: .*visitor K1l07Y5J", text), text

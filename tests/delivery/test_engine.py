@@ -284,6 +284,35 @@ def test_drops_are_told_once(tmp_path: Path) -> None:
     assert told == [("queue_full", 2, None)]
 
 
+def test_a_reason_that_cannot_be_written_is_written_otherwise(tmp_path: Path, records: Make) -> None:
+    """Whatever text of a caller's it is: the worker goes on, and its spool is put away."""
+    with process(tmp_path, sink=RecordingExporter()) as one:
+        for number, text in enumerate(("em\ud800", "em\udfff"), start=1):
+            one.queue.dropped[f"send:marketing:invalid:{text}"] = number
+        one.queue.put(*records(3))
+        assert one.engine.flush(10).complete
+        assert one.engine.close(10).complete
+    assert list((tmp_path / "spool").iterdir()) == []
+    assert read_account(tmp_path).blocked == {"send:marketing:invalid:em?": 3}
+
+
+def test_a_note_that_fails_keeps_nothing_from_its_end(
+    tmp_path: Path, records: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("cxkit.delivery.shelf.write_early", fails)
+    sink = RecordingExporter()
+    with process(tmp_path, sink=sink) as one:
+        one.queue.dropped["queue_full"] = 1
+        one.queue.put(*records(3))
+        assert one.engine.close(10).complete
+    assert len(sink.interactions) == 3
+    assert list((tmp_path / "spool").iterdir()) == []
+    assert [one.getMessage() for one in caplog.records] == ["cxkit: what was dropped cannot be noted (RuntimeError)"]
+
+
 # --- Close ----------------------------------------------------------------------------------------
 
 

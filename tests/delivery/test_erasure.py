@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,28 @@ def test_what_is_left_takes_the_same_room_and_says_nothing(payload: bytes, seque
     left, end = unpack(rest, 0)
     assert left == Record(b" " * len(payload), NOBODY, 0, 0, priority, ERASED, sequence)
     assert end == len(rest)
+
+
+def merge_with(subject: str) -> bytes:
+    said = f'{{"with": {{"type": "user_id", "value": "otto", "key": "{subject}"}}}}'
+    what = '"type": "io.cxkit.identity.merged", "time": "2026-11-21T10:30:00Z"'
+    return f'{{{what}, "data": {{"properties": {said}}}}}'.encode()
+
+
+def test_a_merge_goes_with_either_of_those_it_names(spool: Spool) -> None:
+    spool.append([Record(merge_with(NANCY.hex()), MARY, type=COMMAND)])
+    late = Meant.about(frozenset([NANCY]), datetime(2026, 11, 21, 10, tzinfo=UTC))
+    assert spool.find(late) == spool.find(Meant.about(frozenset([b"o" * 16]))) == 0
+    assert spool.find(Meant.about(frozenset([MARY]))) == 1
+    assert spool.erase(Meant.about(frozenset([NANCY]))) == 1
+
+
+@pytest.mark.parametrize("key", ["", "no key", "00" * 16])
+def test_a_merge_that_names_no_key_is_its_own_subjects_alone(spool: Spool, key: str) -> None:
+    """As those of before the key was written, or of anybody's making."""
+    early = merge_with(key).replace(b'"key"', b'"other"')
+    spool.append([Record(one, MARY, type=COMMAND) for one in (merge_with(key), early, b"io.cxkit.identity.merged")])
+    assert spool.find(Meant.about(frozenset([NANCY, NOBODY]))) == 0
 
 
 def test_all_that_is_about_somebody_goes_delivered_or_not(spool: Spool, drain: Drain) -> None:

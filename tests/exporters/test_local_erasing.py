@@ -162,6 +162,18 @@ def test_of_a_merge_that_was_undone_nothing_is_left_either(path: Path) -> None:
     assert not [row for row in asked(path, "SELECT absorbed FROM merges") if "nancy" in row[0]]
 
 
+def test_what_somebody_else_tried_to_add_goes_and_their_own_stays(path: Path) -> None:
+    hers = login(NANCY, "login loyalty:card-of-nancy")
+    refused, own = (
+        happened(MARY, f"claim loyalty:{card}", name="identity.linked", kind="identity", properties={"added": [type]})
+        for card, type in (("card-of-nancy", "loyalty"), ("mine", "loyalty"))
+    )
+    keep(path, login(MARY), hers, refused, own)
+    keep(path, erased(NANCY))
+    assert b"nancy" not in everything(path)
+    assert asked(path, "SELECT id FROM interactions WHERE name = 'identity.linked'") == [(own.id,)]
+
+
 def test_a_touchpoint_of_that_name_erases_nobody(path: Path) -> None:
     keep(path, login(NANCY), happened(NANCY, name="privacy.erased", at_ms=MINUTE))
     assert len(people(path)) == 2

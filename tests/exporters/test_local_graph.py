@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cxkit.codec import encode
 from cxkit.exporters.local.opening import opened
 from cxkit.exporters.local.people import People
-from cxkit.exporters.local.rows import row_of
+from cxkit.exporters.local.rows import Seen, row_of
 from cxkit.exporters.local.sessions import Sessions
 from cxkit.model import Interaction
 from tests.exporters.happened import (
@@ -218,6 +218,15 @@ def test_a_contested_device_alone_is_nobody_known_from_then_on(path: Path) -> No
     keep(path, claimed, ordered)
     assert people(path)[claimed.id] == f"{bob.id}.visitor:shared"
     assert people(path)[ordered.id] == "user_id:ann"
+
+
+def test_what_showed_that_it_is_shared_is_not_its_owners_any_more(path: Path) -> None:
+    before, ann, between, bob, after = shared()
+    keep(path, before, ann, between, bob)
+    seen: Seen = {"visitor:shared": ("visitor", "cookie")}
+    with opened(path, patience_s=30.0) as connection:
+        whose = [People(connection, Sessions(connection)).person(seen, id=one.id) for one in (between, bob, after)]
+    assert whose == ["user_id:ann", *[f"{bob.id}.visitor:shared"] * 2]
 
 
 def test_visits_that_arrive_before_the_login_that_contests_become_nobody_s_and_sessions_part(path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cxkit.model import Interaction
-from tests.exporters.happened import happened, keep, login, people
+from tests.exporters.happened import asked, happened, keep, login, people
 
 
 @pytest.fixture
@@ -44,6 +44,24 @@ def test_what_forbids_it_forbids_it_here_unless_it_is_forced(path: Path) -> None
     assert len({people(path)[one.id] for one in (nancy, otto)}) == 2
     keep(path, merged("user_id:nancy", "user_id:otto", force=True))
     assert len({people(path)[one.id] for one in (nancy, otto)}) == 1
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_device_that_several_use_names_nobody_here_either(path: Path, force: bool) -> None:
+    nancy, bob = (login(f"login user_id:{one}", "cookie visitor:a") for one in ("nancy", "bob"))
+    otto = login("login email:otto")
+    keep(path, nancy, bob, otto, merged("visitor:a", "email:otto", force=force))
+    keep(path, merged("email:otto", "visitor:a", force=force))
+    assert len({people(path)[one.id] for one in (nancy, bob, otto)}) == 3
+    assert asked(path, "SELECT id FROM merges") == []
+
+
+def test_a_merge_with_who_was_erased_since_neither_names_them_nor_means_who_came_back(path: Path) -> None:
+    otto, nancy, late = login("login user_id:otto"), login("login email:nan"), merged("user_id:otto", "email:nan")
+    gone = happened("login email:nan", at_ms=1, name="privacy.erased", kind="identity", properties={"suppress": False})
+    back = login("login email:nan", at_ms=2)
+    keep(path, otto, nancy, gone, back, late)
+    assert people(path) == {otto.id: "user_id:otto", back.id: "email:nan"}
 
 
 def test_it_undoes_what_a_login_merged_in_the_store_by_whatever_merged_it_here(path: Path) -> None:

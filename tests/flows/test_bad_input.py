@@ -197,7 +197,8 @@ def test_who_may_not_come_back_does_not(kit: Kit, store: Faulty, exporter: Recor
     assert privacy.erase(kit.premises, nancy, suppress=True, until=None, timeout_s=30).committed
     login(kit, user_id="nancy")
     assert lives(store) == {}
-    assert {"user_id": "tombstoned"} in refusals(exporter)
+    assert [one.properties["reason"] for one in told(exporter, "identity.ignored")] == ["tombstoned"]
+    assert told(exporter, "bad.bought")[-1].identity == Identity()
 
 
 @pytest.mark.parametrize("evidence", ["claim", "token"])
@@ -259,6 +260,19 @@ def test_forged_cookies(kit: Kit) -> None:
         assert "somebody" not in visited(kit, {"cxkit_visitor": one, "cxkit_consent": consent})
         assert "nancy" not in visited(kit, {"cxkit_visitor": one, "cxkit_consent": consent})
     assert kit.intake.noted["token_refused"] >= len(forged) - 2
+
+
+def test_the_cookie_of_who_may_not_come_back_is_replaced(kit: Kit) -> None:
+    login(kit, visitor="somebody", user_id="nancy")
+    now = kit.desk.intake.stamper.now()
+    made = kit.desk.keyring.sign("visitor cookie", "somebody", now=now.timestamp())
+    allowed = choices_to_text({"analytics": ("granted", now)}, despite_gpc=False)
+    consent = kit.desk.keyring.sign("consent cookie", allowed, now=now.timestamp())
+    assert visited(kit, {"cxkit_visitor": made, "cxkit_consent": consent}) == ["somebody"]
+    nancy = Identity(identifiers=(Identifier(type="user_id", value="nancy", evidence="login"),))
+    assert privacy.erase(kit.premises, nancy, suppress=True, until=None, timeout_s=30).committed
+    (new,) = visited(kit, {"cxkit_visitor": made, "cxkit_consent": consent})
+    assert new != "somebody"
 
 
 def test_a_cookie_of_a_host_with_other_keys_is_nobodys(make: Callable[..., Kit]) -> None:

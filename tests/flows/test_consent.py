@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,19 @@ def test_a_misspelt_purpose_does_not_cost_the_others(kit: Kit) -> None:
         with pytest.raises(InvalidInteractionError):
             cxkit.withdraw("advertizing", "analytics")
         assert {purpose: choice for purpose, (choice, _) in here().choices.items()} == {"analytics": "denied"}
+
+
+@pytest.mark.parametrize("verb", [cxkit.grant, cxkit.withdraw, cxkit.choose])
+def test_what_is_necessary_is_nobodys_choice(kit: Kit, store: Faulty, verb: Callable[..., None]) -> None:
+    with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
+        with pytest.raises(InvalidInteractionError) as caught:
+            verb("analytics", "necessary")
+        assert (caught.value.code, caught.value.fix) == ("CX3133", "leave it out")
+        with pytest.raises(InvalidInteractionError, match="CX3133"):
+            cxkit.withdraw("necessary")
+        assert "analytics" in here().choices
+    assert kit.flush(timeout_s=30).complete
+    assert "necessary" not in str(held(store, "consent"))
 
 
 def test_a_method_that_is_not_one_does_not_cost_the_choice(kit: Kit) -> None:

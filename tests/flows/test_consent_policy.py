@@ -372,10 +372,26 @@ def test_a_signal_that_cannot_be_read_denies_what_it_could_speak_of(make: Make, 
         assert "personalization" in cxkit.current().allowed
 
 
+@pytest.mark.parametrize(("text", "name"), [("A?", "signal_failed.tc"), ("A" * 5000, "signal_unreadable.tc")])
+def test_a_signal_that_cannot_be_read_is_counted_and_told_once_without_its_text(
+    make: Make, caplog: pytest.LogCaptureFixture, text: str, name: str
+) -> None:
+    kit = make("eea")
+    with cxkit.scope(kit=kit):
+        cxkit.signal(tc=text)
+        cxkit.signal(tc=text)
+    assert kit.intake.noted == {name: 2}
+    (told,) = caplog.messages
+    assert told.startswith("cxkit: signal tc was not read: what it may refuse is refused (")
+    assert text not in told
+
+
 def test_a_signal_counts_only_where_its_policy_honours_it(make: Make) -> None:
-    with cxkit.scope(kit=make("us")):
-        cxkit.signal(tc="ab")
+    kit = make("us")
+    with cxkit.scope(kit=kit):
+        cxkit.signal(tc="ab?")
         assert cxkit.current().profile.choices == {}
+    assert not kit.intake.noted, "and is not even read elsewhere"
 
 
 def test_a_signal_that_nobody_reads_is_told(make: Make) -> None:

@@ -164,8 +164,11 @@ def test_the_first_decider_that_decides_is_heard(kit: Kit) -> None:
     "answer", [raising, lambda *_: "gold", lambda *_: {"variant": "gold"}, lambda *_: 1, lambda *_: chosen("deep", 2)]
 )
 def test_a_decider_that_fails_talks_nonsense_or_goes_too_deep_is_passed_over(
-    kit: Kit, answer: Callable[..., Any]
+    kit: Kit, caplog: pytest.LogCaptureFixture, answer: Callable[..., Any]
 ) -> None:
     with cxkit.scope(kit=kit, channel="store"):
-        assert decided(kit, deciders=(Says(answer),)).variant == "store"
-    assert sum(kit.intake.noted.values()) == 1
+        for _ in range(2):
+            assert decided(kit, deciders=(Says(answer),)).variant == "store"
+    assert kit.intake.noted == {"decider_failed" if answer is raising else "decider_refused": 2}
+    told = ["cxkit: a decider failed, and is done without (ZeroDivisionError)"] if answer is raising else []
+    assert caplog.messages == told

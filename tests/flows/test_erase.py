@@ -176,3 +176,65 @@ def test_unless_they_may_not(kit: Kit, store: Faulty) -> None:
         cxkit.identify(traits={"plan": "again"})
     settled(kit)
     assert lives(store) == {}
+
+
+def test_whoever_may_not_come_back_is_recognised_by_no_login(kit: Kit, away: RecordingExporter) -> None:
+    nancy(kit)
+    erased(kit, user_id="nancy", suppress=True)
+    away._outcomes.clear()
+    assert kit.flush(timeout_s=30).complete
+    away.batches.clear()
+    with cxkit.scope(kit=kit, visitor="v-new", evidence="cookie"):
+        cxkit.grant("analytics", "advertising", "identity_stitching")
+        cxkit.identify(user_id="nancy", email="another@example.org", traits={"plan": "again"})
+        SEEN.capture(text="once")
+        assert [one.type for one in cxkit.current().identity.identifiers] == ["visitor"]
+        cxkit.withdraw("identity_stitching")
+        cxkit.identify(user_id="nancy", traits={"plan": "again"})
+        SEEN.capture(text="twice")
+        assert [one.type for one in cxkit.current().identity.identifiers] == ["visitor"], "it is theirs again"
+    with cxkit.scope(kit=kit, user_id="nancy", email="another@example.org", evidence="login"):
+        cxkit.grant("analytics")
+        SEEN.capture(text="thrice")
+        assert cxkit.current().identity == Identity()
+    assert kit.flush(timeout_s=30).complete
+    seen = [(one.name, {each.type for each in one.identity.identifiers}) for one in away.interactions]
+    assert all(types <= {"visitor"} for name, types in seen if name != "privacy.erased"), seen
+    assert {one.name for one in away.interactions}.isdisjoint({"identity.identified", "identity.merge_refused"})
+    assert [one.properties for one in away.interactions if one.name == "identity.ignored"]
+
+
+def test_what_they_refused_holds_where_they_are_not_recognised(kit: Kit) -> None:
+    nancy(kit)
+    with cxkit.scope(kit=kit, visitor="v-new", evidence="cookie"):
+        cxkit.grant("advertising", "identity_stitching")
+    with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
+        cxkit.withdraw("advertising")
+    settled(kit)
+    erased(kit, user_id="nancy", suppress=True)
+    with cxkit.scope(kit=kit, visitor="v-new", evidence="cookie"):
+        assert "advertising" in cxkit.current().allowed
+        cxkit.identify(user_id="nancy")
+        for _ in range(2):
+            assert "advertising" not in cxkit.current().allowed
+            cxkit.experience("erase.hero").decide()
+
+
+def test_a_bar_ends(kit: Kit) -> None:
+    nancy(kit)
+    erased(kit, user_id="nancy", suppress=True, until=datetime(2020, 1, 1, tzinfo=UTC))
+    with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
+        assert [one.value for one in cxkit.current().identity.identifiers] == ["nancy"]
+
+
+def test_where_the_store_is_down_they_are_who_they_say(kit: Kit, store: Faulty) -> None:
+    nancy(kit)
+    erased(kit, user_id="nancy", suppress=True)
+    with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
+        assert cxkit.current().identity == Identity()
+    kit.desk.view.reset()
+    store.broken = True
+    with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
+        assert [one.value for one in cxkit.current().identity.identifiers] == ["nancy"]
+        assert cxkit.current().pending
+    store.broken = False

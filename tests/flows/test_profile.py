@@ -57,12 +57,15 @@ def test_nor_where_it_is_switched_off(store: Faulty) -> None:
     assert held(store, "history") == {}
 
 
-def test_what_was_withdrawn_is_not_remembered_from_then_on(kit: Kit) -> None:
+def test_what_was_withdrawn_is_not_used_nor_remembered_from_then_on(kit: Kit) -> None:
     visit(kit, "analytics", "personalization")
     with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
         cxkit.withdraw("personalization")
         LOOKED.capture()
         assert kit.flush(timeout_s=30).complete
+        known = cxkit.current().profile
+        assert (known.recent, known.sessions, known.last_seen_at, known.stage) == ((), 0, None, None)
+        cxkit.grant("personalization")
         assert len(cxkit.current().profile.recent) == 2
 
 

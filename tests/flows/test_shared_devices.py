@@ -10,9 +10,12 @@ import pytest
 
 import cxkit
 from cxkit.capture.scope import current_scope
+from cxkit.flows.disclose import Theirs
+from cxkit.flows.known import Known
 from cxkit.kit import Kit
 from cxkit.model import Interaction
 from cxkit.roles import Outcome
+from cxkit.rules.identity import Owned
 from cxkit.settings import Settings
 from cxkit.testing import RecordingExporter, recorder
 
@@ -53,6 +56,16 @@ def types(one: Interaction) -> set[str]:
 
 def settled(kit: Kit) -> None:
     assert kit.flush(timeout_s=10).complete
+
+
+@pytest.mark.parametrize(("id", "owners"), [("c01", True), ("c02", False), ("c03", False)])
+def test_what_showed_that_it_is_shared_is_nowhere_its_owners(id: str, owners: bool) -> None:
+    held = Owned("p1", contested="c02")
+    assert Known(shared={"k": held}).own("k", id) is owners
+    assert Known(shared={"k": held}, contested=True).own("k", id) is not owners
+    for owner in (True, False):
+        theirs = Theirs(lives=(), keys=("k",), contested={"k": (held, owner)})
+        assert theirs.own("k", id) is (owners is owner)
 
 
 LOGINS = [{"email": "alice@example.org"}, {"email": "bob@example.org"}, {"user_id": "carl"}, {"loyalty": "D-4"}]

@@ -219,7 +219,10 @@ def test_whatever_a_strange_store_raises_is_not_knowing() -> None:
         def changes_since(self, token: int, *, limit: int = 1000) -> Any:
             raise ZeroDivisionError
 
-    assert View(lambda: Strange(MemoryStore())).standing(bytes(16), ["analytics"]) == (None, None)
+    told: list[tuple[str, type[Exception]]] = []
+    view = View(lambda: Strange(MemoryStore()), failed=lambda name, what, error: told.append((name, type(error))))
+    assert view.standing(bytes(16), ["analytics"]) == (None, None)
+    assert told == [("changes_failed", ZeroDivisionError), ("store_failed", StoreError)]
 
 
 def test_a_denial_of_the_necessary_stops_nothing(seen: Seen) -> None:

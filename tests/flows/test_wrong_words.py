@@ -101,6 +101,15 @@ def test_nothing_is_sent_where_the_address_was_misspelt(kit: Kit) -> None:
     assert kit.account().blocked["send:service:invalid:email"] == 2
 
 
+def test_what_needs_no_choice_is_counted_and_told_once(kit: Kit, caplog: pytest.LogCaptureFixture) -> None:
+    with cxkit.scope(kit=kit, user_id="nancy", evidence="login"), caplog.at_level("WARNING", "cxkit"):
+        cxkit.withdraw("necessary")
+        cxkit.grant("necessary")
+        assert cxkit.current().profile.choices == {}
+    assert sum("CX3133" in one.message for one in caplog.records) == 1
+    assert kit.intake.noted["invalid"] == 2
+
+
 @pytest.mark.parametrize("type", ["customer_id", "loyalty_card", "wire_handle", "till", "card"])
 def test_a_type_of_the_apps_own_stays_one(strict: Kit, type: str) -> None:
     with cxkit.scope(kit=strict, **{type: "4711"}):  # type: ignore[arg-type]

@@ -264,6 +264,31 @@ def test_a_command_that_is_not_written_down_yet_is_not_promised(
     kit.close(timeout_s=1)
 
 
+@pytest.mark.parametrize("outcome", [Outcome.reject({0: "no"}), Outcome.retry("away")], ids=["dead", "spooled"])
+def test_who_was_parted_leaves_no_name_in_what_is_the_others(tmp_path: Path, outcome: Outcome) -> None:
+    sink = Obedient(purposes=frozenset({"necessary"}), outcomes=[outcome] * 99)
+    kit = Kit(Settings(strict=True, directory=tmp_path / ".cxkit"), exporters={"sink": sink}, store=MemoryStore())
+    for name in ("nancy", "otto"):
+        with cxkit.scope(kit=kit, user_id=name, evidence="login"):
+            cxkit.grant("analytics", "personalization", "identity_stitching")
+            cxkit.identify()
+    kit.flush(timeout_s=1)
+    one, other = (
+        Identity(identifiers=(Identifier(type="user_id", value=n, evidence="claim"),)) for n in ("nancy", "otto")
+    )
+    merged = operators.merge(kit, one, other, actor="sam", reason="oops", force=True)
+    assert merged.command is not None
+    assert operators.unmerge(kit, merged.command, actor="sam", reason="oops").complete
+    kit.flush(timeout_s=1)
+    assert "nancy" not in str(disclosed(kit, user_id="otto").as_json())
+    erased(kit, user_id="otto", timeout_s=1.0)
+    left = b"".join(one.read_bytes() for one in (tmp_path / ".cxkit").rglob("*") if one.is_file())
+    assert left.count(b'"otto"') == 1, "of the command that erases them, which waits for its exporter"
+    assert b"otto" not in b"".join(one.read_bytes() for one in (tmp_path / ".cxkit").rglob("*.dead"))
+    assert b'"nancy"' in left
+    kit.close(timeout_s=1)
+
+
 def test_who_was_parted_is_named_in_nothing_of_the_others(kit: Kit, tmp_path: Path) -> None:
     for name in ("nancy", "otto"):
         with cxkit.scope(kit=kit, user_id=name, evidence="login", channel="web"):

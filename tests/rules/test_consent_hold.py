@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxkit.model import Choice
-from cxkit.rules.consent import STRICT, allowed, capture_mode, fate, has_room
+from cxkit.rules.consent import STRICT, allowed, capture_mode, fate
 from tests import strategies as some
 
 TTL_S = 1800
@@ -45,13 +45,3 @@ def test_nothing_waits_for_ever(choices: dict[str, Choice], purpose: str) -> Non
 def test_named_fates(choice: Choice | None, age_s: float, ended: bool, end: str) -> None:
     found = allowed(STRICT, {} if choice is None else {"analytics": choice})
     assert fate(found, "analytics", age_s=age_s, ttl_s=TTL_S, ended=ended) == end
-
-
-@given(st.lists(st.integers(0, 50)), st.integers(0, 200))
-def test_law_what_is_held_never_takes_more_than_it_may(sizes: list[int], most: int) -> None:
-    held = 0
-    for size in sizes:
-        takes = has_room(held_bytes=held, more_bytes=size, max_bytes=most)
-        assert takes == (held + size <= most)
-        held += size * takes
-    assert held <= most

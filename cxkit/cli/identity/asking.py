@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from cxkit.cli.language import count, say
+from cxkit.cli.language import count, pair, say
 from cxkit.cli.local.seen import clock
 from cxkit.kit.operators import Done
 from cxkit.rules.identity import Person
 
-__all__ = ["as_json", "conflicts", "person_as_json", "said_by", "shown", "tell"]
+__all__ = ["as_json", "conflicts", "person_as_json", "refusal", "said_by", "shown", "tell"]
 
 
 def said_by(command: Any) -> Any:
@@ -46,12 +46,34 @@ def tell(done: Done, as_done: str) -> None:
         click.echo(as_done)
         return
     if done.refused:
-        click.echo(say("refused: {reasons}", reasons=", ".join(done.refused)), err=True)
+        click.echo("\n".join(map(refusal, done.refused)), err=True)
     elif done.command is None:
         click.echo(say("nothing was done: there was no room for it; try again"), err=True)
     else:
         click.echo(say("noted, and done when the store is there; it was not reached"), err=True)
     raise SystemExit(1)
+
+
+def refusal(reason: str, whom: str = "") -> str:
+    """Why it is refused, in words, and what can be done about it.
+
+    Args:
+        whom: The subjects that stand in the way.
+    """
+    why = {
+        "nobody": say("the store knows nobody by this: see how it is spelt; only who has signed in can be merged"),
+        "tombstoned": say("they were erased so that they may not come back: there is nobody to merge"),
+        "contested": say("several people use this device; name each by what is theirs alone, like a user_id"),
+        "unexplained": say("--actor and --reason must say something"),
+        "unique_conflict": say("each has one of what a person has one of, like a user_id: they look like two people"),
+        "fan_in": say(
+            "together they would have more identifiers than one person has: look for a shared or test account"
+        ),
+        "limit_exceeded": say("together they would have more identifiers of one type than one person has"),
+        "unmerged": say("an operator has parted them"),
+    }.get(reason, "")
+    told = f"{reason} ({whom})" if whom else reason
+    return say("refused: {reasons}", reasons=pair(told, why) if why else told)
 
 
 def as_json(done: Done) -> dict[str, object]:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
 import click
 
 from cxkit.cli.asking import may
 from cxkit.cli.identity.asking import as_json as done_as_json
-from cxkit.cli.identity.asking import conflicts, person_as_json, said_by, shown, tell
+from cxkit.cli.identity.asking import conflicts, person_as_json, refusal, said_by, shown, tell
 from cxkit.cli.language import say
 from cxkit.cli.privacy.subject import named, opened
 from cxkit.cli.terminal import json_option, print_json
-from cxkit.kit import operators
+from cxkit.flows.documents import identifier_doc, keys_of, owned_in
+from cxkit.flows.people import alive
+from cxkit.flows.reading import Reading
+from cxkit.kit import Kit, operators
 from cxkit.kit.operators import Merging
+from cxkit.model import Identity
 
 __all__ = ["merge"]
 
@@ -36,7 +43,7 @@ def merge(*, subject: str, other: str, actor: str, reason: str, force: bool, yes
         if not as_json:
             _show(found)
         if found.found.merge is None:
-            _refuse(found, as_json=as_json)
+            _refuse(found, _whom(kit, found, {subject: one, other: two}), as_json=as_json)
         if not may(say("merge them? [y/N]"), yes=yes, quiet=as_json):
             raise SystemExit(1)
         done = operators.merge(kit, one, two, actor=actor, reason=reason, force=force)
@@ -56,14 +63,30 @@ def _show(found: Merging) -> None:
             click.echo(conflicts(found.conflicts))
 
 
-def _refuse(found: Merging, *, as_json: bool) -> None:
+def _whom(kit: Kit, found: Merging, meant: Mapping[str, Identity]) -> str:
+    """The subjects that stand in the way; both, if it is they together."""
+    reading, now = Reading(kit.premises.store()), datetime.now(UTC)
+
+    def stands(identity: Identity) -> bool:
+        key = next(iter(keys_of(kit.desk.keyring, identity)))
+        body = reading.get([identifier_doc(key)]).get(identifier_doc(key))
+        return {
+            "nobody": body is None,
+            "tombstoned": not alive(reading, [key], now),
+            "contested": body is not None and owned_in(body).contested is not None,
+        }.get(str(found.found.dropped), False)
+
+    return ", ".join([text for text, identity in meant.items() if stands(identity)] or meant)
+
+
+def _refuse(found: Merging, whom: str, *, as_json: bool) -> None:
     reason = found.found.dropped
     if as_json:
         print_json({**_as_json(found), "command": None, "committed": False, "refused": [reason or "already_one"]})
     elif reason is None:
         click.echo(say("they are one person already"), err=True)
     else:
-        click.echo(say("refused: {reasons}", reasons=reason), err=True)
+        click.echo(refusal(reason, whom), err=True)
         if reason not in ("nobody", "tombstoned", "contested", "unexplained"):
             click.echo(say("--force merges them all the same"), err=True)
     raise SystemExit(1)

@@ -11,6 +11,7 @@ from cxkit.cli.asking import may
 from cxkit.cli.identity.asking import as_json as done_as_json
 from cxkit.cli.identity.asking import person_as_json, said_by, shown, tell
 from cxkit.cli.language import say
+from cxkit.cli.local.graph import rule_word
 from cxkit.cli.local.seen import clock
 from cxkit.cli.privacy.subject import named, opened
 from cxkit.cli.terminal import json_option, print_json
@@ -39,7 +40,7 @@ def unmerge(*, merge: str, actor: str, reason: str, yes: bool, as_json: bool) ->
     """
     with opened() as kit:
         command = merge if _COMMAND.fullmatch(merge) else _latest(kit, merge)
-        found = operators.would_unmerge(kit, command, actor=actor, reason=reason)
+        found = operators.would_unmerge(kit, command)
         if not as_json:
             _show(found)
         if found.parting.row is None:
@@ -71,7 +72,9 @@ def _later(kit: Kit, found: Unmerging) -> str | None:
 def _show(found: Unmerging) -> None:
     merge, survivor = found.merge, found.parting.survivor
     if merge is not None:
-        told = say("merge {command}, {time}, {rule}", command=merge.command, time=clock(merge.at), rule=merge.rule)
+        told = say(
+            "merge {command}, {time}, {rule}", command=merge.command, time=clock(merge.at), rule=rule_word(merge.rule)
+        )
         click.echo(told)
     if survivor is not None:
         click.echo(say("they become:"))

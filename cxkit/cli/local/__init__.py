@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -16,8 +16,8 @@ from cxkit.exporters.local import Settings as LocalSettings
 from cxkit.exporters.local import read
 from cxkit.exporters.local.names import called, types_in
 from cxkit.flows.identify import identifiers_of
-from cxkit.kit.assembly import exporter_options, open_keyring
-from cxkit.rules.identity import CONTACTS, normalise
+from cxkit.kit.assembly import exporter_options, identifying_of, open_keyring
+from cxkit.rules.identity import CONTACTS, TYPES, normalise
 from cxkit.settings import Settings, load, structure
 
 __all__ = ["file_option", "local_path", "open_local", "shown", "subjects", "type_and_value"]
@@ -78,7 +78,7 @@ def subjects(connection: sqlite3.Connection, text: str, settings: Settings) -> l
     """Who is meant on the command line, as ``subject_id`` in ``events``.
 
     Args:
-        text: ``nancy`` (a ``user_id``), ``type:value``, an address or a number as ``email:...`` or
+        text: ``nancy`` (a ``user_id``), ``type:value`` or ``type=value``, an address or a number as ``email:...`` or
             ``phone:...``, or the beginning of a visitor's value or of a contact's hash.
 
     Raises:
@@ -86,7 +86,7 @@ def subjects(connection: sqlite3.Connection, text: str, settings: Settings) -> l
         ConfigurationError: The keys that contacts are hashed with cannot be read.
     """
     text = _as_text(text)
-    type, value = type_and_value(text)
+    type, value = type_and_value(text, identifying_of(settings).types)
     for subject in (f"{type}:{_kept(type, value, settings)}", f"{type}:{value}", f"user_id:{text}"):
         if found := called(connection, subject):
             return found
@@ -98,14 +98,18 @@ def subjects(connection: sqlite3.Connection, text: str, settings: Settings) -> l
     return found or _nobody(connection, type)
 
 
-def type_and_value(text: str) -> tuple[str, str]:
-    """What is meant by ``nancy`` (a ``user_id``) or ``type:value``.
+def type_and_value(text: str, types: Collection[str] = TYPES) -> tuple[str, str]:
+    """What is meant by ``nancy`` (a ``user_id``), ``type:value``, or ``type=value`` of a type that is known.
 
     Example:
-        >>> type_and_value("nancy"), type_and_value("phone:+33")
-        (('user_id', 'nancy'), ('phone', '+33'))
+        >>> type_and_value("nancy"), type_and_value("phone:+33"), type_and_value("email=a@b.c")
+        (('user_id', 'nancy'), ('phone', '+33'), ('email', 'a@b.c'))
     """
-    type, colon, value = _as_text(text).partition(":")
+    text = _as_text(text)
+    type, _, value = text.partition("=")
+    if type in types and type != text:
+        return type, value
+    type, colon, value = text.partition(":")
     return (type, value) if colon else ("user_id", type)
 
 

@@ -19,7 +19,16 @@ from cxkit.cli.terminal import visible
 from cxkit.model import Evidence
 from cxkit.rules.identity import Link, Merge, Rule
 
-__all__ = ["Parted", "evidence_word", "graph_as_json", "graph_lines", "partings", "refusal_lines", "refusals_as_json"]
+__all__ = [
+    "Parted",
+    "evidence_word",
+    "graph_as_json",
+    "graph_lines",
+    "partings",
+    "refusal_lines",
+    "refusals_as_json",
+    "rule_word",
+]
 
 _PREFIX = 8
 _UNMERGED = "SELECT rowid, * FROM interactions WHERE id = ? AND name = 'identity.unmerged'"
@@ -78,10 +87,10 @@ def graph_lines(stored: Stored | None, parted: Sequence[Parted]) -> Iterator[str
             "linked on {time}, {evidence}; {rule}",
             time=clock(link.at),
             evidence=evidence_word(link.evidence),
-            rule=_rule_word(link.rule),
+            rule=rule_word(link.rule),
         )
         yield f"    {pair(_called(link, stored.names), linked)}"
-    yield from (f"    {line}" for merge in stored.merges for line in _merged(merge))
+    yield from (f"    {line}" for merge in stored.merges for line in _merged(merge, stored.names))
     if stored.known.contested:
         yield "    " + say("known by a device alone that several people use: it may be anybody of them")
     for one in parted:
@@ -102,7 +111,8 @@ def _called(link: Link, names: Mapping[str, str]) -> str:
     return shown(names[link.key]) if link.key in names else visible(f"{link.type} {link.key[:_PREFIX]}")
 
 
-def _rule_word(rule: Rule) -> str:
+def rule_word(rule: Rule) -> str:
+    """By what rule something was linked, or somebody merged."""
     return {
         "new_person": say("nobody was known yet"),
         "strong_owner": say("to the owner of what names them"),
@@ -111,15 +121,15 @@ def _rule_word(rule: Rule) -> str:
     }[rule]
 
 
-def _merged(merge: Merge) -> Iterator[str]:
-    rule = _rule_word(merge.rule)
+def _merged(merge: Merge, names: Mapping[str, str]) -> Iterator[str]:
+    rule = rule_word(merge.rule)
     yield say("merged on {time}; {rule}; {command}", time=clock(merge.at), rule=rule, command=merge.command)
     if merge.actor:
         forced = say("forced by {actor}: {reason}", actor=merge.actor, reason=merge.reason or "")
         plain = say("by {actor}: {reason}", actor=merge.actor, reason=merge.reason or "")
         yield "  " + (forced if merge.forced else plain)
     for one in merge.absorbed:
-        keys = ", ".join(f"{link.type} {link.key[:_PREFIX]}" for link in one.links)
+        keys = ", ".join(_called(link, names) for link in one.links)
         yield "  " + say("absorbed person {id}: {keys}", id=one.id, keys=keys)
 
 

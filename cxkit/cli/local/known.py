@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -18,10 +19,10 @@ from cxkit.kit.assembly import build_store, identifying_of, open_keyring, store_
 from cxkit.model import Identifier, Identity
 from cxkit.registry import Registry
 from cxkit.roles import Store
-from cxkit.rules.identity import Merge
+from cxkit.rules.identity import Merge, Tombstone
 from cxkit.settings import Settings
 
-__all__ = ["Stored", "known_by_name", "known_now"]
+__all__ = ["Stored", "keyed", "known_by_name", "known_now"]
 
 
 @attrs.frozen(kw_only=True)
@@ -33,8 +34,18 @@ class Stored:
     """Those that made them who they are, the latest last."""
     names: Mapping[str, str]
     """Key to ``type:value``, of the identifiers that were asked for."""
-    erased_at: datetime | None = None
-    """When one of these was last erased."""
+    graves: tuple[Tombstone, ...] = ()
+    """Of those that were erased."""
+
+    @property
+    def erased_at(self) -> datetime | None:
+        """When one of these was last erased."""
+        return max((one.erased_at for one in self.graves), default=None)
+
+    def barred(self, now: datetime) -> Tombstone | None:
+        """What keeps one of these from coming back, the longest."""
+        bars = [one for one in self.graves if one.bars(now)]
+        return max(bars, key=lambda one: one.until.timestamp() if one.until else math.inf, default=None)
 
     @property
     def linked(self) -> frozenset[str]:
@@ -71,14 +82,14 @@ def _asked(settings: Settings, identifiers: Callable[[Keyring], Sequence[Identif
             keys = keys_of(keyring, Identity(identifiers=tuple(identifiers(keyring))))
             known = View(lambda: store, types=identifying_of(settings).types).of(keys) or Known()
             names = {key: f"{one.type}:{one.value}" for key, one in keys.items()}
-            return Stored(known=known, merges=_merges(store, known), names=names, erased_at=_erased_at(store, [*keys]))
+            return Stored(known=known, merges=_merges(store, known), names=names, graves=_graves(store, [*keys]))
     except Exception:  # noqa: BLE001 - whatever a store raises, nothing is known from it
         return None
 
 
-def _erased_at(store: Store, keys: Sequence[str]) -> datetime | None:
+def _graves(store: Store, keys: Sequence[str]) -> tuple[Tombstone, ...]:
     graves = store.get_many([tombstone_doc(key) for key in keys]) if keys else {}
-    return max((tombstone_in(one.body).erased_at for one in graves.values()), default=None)
+    return tuple(tombstone_in(one.body) for one in graves.values())
 
 
 def _merges(store: Store, known: Known) -> tuple[Merge, ...]:
@@ -100,8 +111,12 @@ def _opened(settings: Settings) -> Iterator[Store | None]:
 
 
 def _is_there(settings: Settings) -> bool:
-    keys = settings.keys
-    keyed = (keys.signing and keys.identifier) or (settings.directory / GENERATED).exists()
     if settings.store.type == "sqlite":
-        return bool(keyed) and Path(str(store_options(settings)["path"])).exists()
-    return bool(keyed) and settings.store.type != "memory"
+        return keyed(settings) and Path(str(store_options(settings)["path"])).exists()
+    return keyed(settings) and settings.store.type != "memory"
+
+
+def keyed(settings: Settings) -> bool:
+    """Whether there are keys: without them no identifier was ever kept."""
+    keys = settings.keys
+    return bool(keys.signing and keys.identifier) or (settings.directory / GENERATED).exists()

@@ -19,7 +19,6 @@ from cxkit.settings import Settings
 
 __all__ = ["KnownBy", "Person", "read_person", "standing", "subject_of"]
 
-_PROVEN: Final = ("cookie", "login")
 _SEEN: Final = """
 SELECT i.rowid, i.*, e.session_id FROM interactions AS i JOIN events AS e ON e.event_id = i.id
 WHERE i.person = $person ORDER BY i.at_ms, i.id"""
@@ -89,7 +88,7 @@ class Person:
     @property
     def claimed(self) -> tuple[KnownBy, ...]:
         """Identifiers that nothing proves to be theirs: nothing was linked by them."""
-        unproven = (one for one in self.known_by if one.evidence not in _PROVEN and one.owner != self.id)
+        unproven = (one for one in self.known_by if not one.identifier.proven and one.owner != self.id)
         return tuple(one for one in unproven if one.subject != self.id)
 
 

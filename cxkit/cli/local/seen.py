@@ -27,6 +27,7 @@ __all__ = [
     "as_json",
     "as_logfmt",
     "as_text",
+    "choice_word",
     "choices_in",
     "clock",
     "passes",
@@ -176,7 +177,7 @@ def what(one: Interaction) -> Iterator[str]:
     if one.feedback is not None:
         yield f"{one.feedback.question} {one.feedback.score}"
     if one.kind == "consent":
-        yield from (visible(f"{purpose} {choice}") for purpose, choice in choices_in(one).items())
+        yield from (visible(f"{purpose} {choice_word(choice)}") for purpose, choice in choices_in(one).items())
     if one.kind == "identity":
         yield " + ".join(shown(f"{known.type}:{known.value}") for known in one.identity.identifiers)
     if one.context.page is not None and one.context.page.route is not None:
@@ -188,6 +189,11 @@ def what(one: Interaction) -> Iterator[str]:
         yield f"{one.value.amount} {one.value.currency}"
     if one.outcome not in (None, "completed"):
         yield visible(f"{one.outcome} ({one.error})" if one.error else str(one.outcome))
+
+
+def choice_word(choice: str) -> str:
+    """A choice, in the language of whoever reads it."""
+    return {"granted": say("granted"), "denied": say("denied")}.get(choice, choice)
 
 
 def choices_in(one: Interaction) -> Mapping[str, str]:

@@ -12,13 +12,14 @@ from pathlib import Path
 import click
 import msgspec
 
+from cxkit.api.declared import RESERVED
 from cxkit.cli.language import count, pair, say
-from cxkit.cli.local.seen import clock, what
+from cxkit.cli.local.seen import choice_word, clock, what
 from cxkit.cli.privacy.subject import named, opened
 from cxkit.cli.terminal import json_option, visible, visible_json
 from cxkit.flows.disclose import Disclosure, KnownIdentifier, KnownTrait
 from cxkit.kit import privacy
-from cxkit.model import Consent, Interaction
+from cxkit.model import Consent, Interaction, Notice
 
 __all__ = ["disclose"]
 
@@ -72,7 +73,7 @@ def _lines(told: Disclosure) -> Iterator[str]:
     yield from _section(say("what you want to receive"), _wishes(told))
     yield from _section(say("what is remembered of your contacts"), _contacts(told))
     yield from _section(say("messages to you that were counted"), _messages(told))
-    yield from _section(say("what is on its way to other systems"), _interactions(told.spooled))
+    yield from _section(say("what is kept in the spool on this machine, delivered or not"), _spooled(told))
     letters = (pair(one.exporter, _interaction(one.interaction)) for one in told.dead_letters)
     yield from _section(say("what other systems refused"), letters)
     if told.local is not None:
@@ -108,22 +109,55 @@ def _when(at: datetime | None) -> str:
 
 
 def _choice(one: Consent) -> Iterator[str]:
-    told = visible(", ".join(filter(None, [one.method, one.channel, one.policy])))
+    policy = say("policy {policy}", policy=one.policy)
+    notice = _notice(one.notice) if one.notice is not None else ""
+    told = ", ".join(filter(None, [_method(one.method), visible(one.channel or ""), policy, notice]))
     for purpose, choice in one.choices.items():
-        said = say("granted") if choice == "granted" else say("denied")
-        yield f"{clock(one.decided_at)}  {pair(purpose, said)} ({told})"
+        yield f"{clock(one.decided_at)}  {pair(purpose, choice_word(choice))} ({told})"
+
+
+def _method(method: str) -> str:
+    return {
+        "accept": say("you accepted"),
+        "reject": say("you refused"),
+        "save": say("you saved your choices"),
+        "dismiss": say("you closed the question"),
+        "gpc": say("your browser said so"),
+        "one_click": say("you clicked in your mail program"),
+        "import": say("taken over from another system"),
+        "operator": say("an operator wrote it down"),
+        "api": say("the application recorded it"),
+        "merge": say("two people turned out to be you"),
+    }.get(method, method)
+
+
+def _notice(seen: Notice) -> str:
+    parts = [seen.id, say("version {version}", version=seen.version) if seen.version else "", seen.language or ""]
+    return say("you saw the notice {notice}", notice=" ".join(filter(None, parts)))
 
 
 def _wishes(told: Disclosure) -> Iterator[str]:
     for one in told.preferences:
-        said = say("granted") if one.choice == "granted" else say("denied")
-        yield f"{clock(one.decided_at)}  {pair(f'{one.topic}, {one.channel}', said)} ({one.by})"
+        wish = pair(f"{one.topic}, {one.channel}", choice_word(one.choice))
+        yield f"{clock(one.decided_at)}  {wish} ({_act(one.by)})"
     for stop in told.stops:
         act = say("all marketing taken up again") if stop.lifted else say("all marketing stopped")
-        yield f"{clock(stop.decided_at)}  {act}"
+        yield f"{clock(stop.decided_at)}  {act} ({_act(stop.by)})"
     for gone in told.suppressions:
         state = say("lifted") if gone.lifted else say("nothing is sent there")
-        yield f"{clock(gone.at)}  {pair(gone.channel, state)} ({gone.reason})"
+        yield f"{clock(gone.at)}  {pair(gone.channel, state)} ({_reason(gone.reason)})"
+
+
+def _act(by: str) -> str:
+    return say("you said so") if by == "user" else _method(by)
+
+
+def _reason(reason: str) -> str:
+    return {
+        "complaint": say("you complained of a message"),
+        "hard_bounce": say("the address does not exist"),
+        "operator": say("an operator wrote it down"),
+    }.get(reason, reason)
 
 
 def _contacts(told: Disclosure) -> Iterator[str]:
@@ -142,11 +176,18 @@ def _messages(told: Disclosure) -> Iterator[str]:
         yield pair(f"{topic}, {channel}", number)
 
 
+def _spooled(told: Disclosure) -> Iterator[str]:
+    """Each once: what the local file has, too, is told there."""
+    there = {one.id for one in told.local or ()}
+    return _interactions(one for one in told.spooled if one.id not in there)
+
+
 def _interactions(found: Iterable[Interaction]) -> Iterator[str]:
     return map(_interaction, found)
 
 
 def _interaction(one: Interaction) -> str:
-    properties = visible_json(json.dumps(one.properties, ensure_ascii=False, default=str)) if one.properties else ""
+    own = {} if one.name in RESERVED else one.properties  # cxkit's own: told above, in words
+    properties = visible_json(json.dumps(own, ensure_ascii=False, default=str)) if own else ""
     parts = [clock(one.occurred_at), visible(one.channel or "-"), visible(one.name), *what(one), properties]
     return "  ".join(filter(None, parts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,7 +17,7 @@ from cxkit.cli.terminal import json_option, print_json, print_table
 from cxkit.cli.times import date
 from cxkit.delivery.receipts import Receipt
 from cxkit.kit import Kit, privacy
-from cxkit.kit.privacy import Erasure
+from cxkit.kit.privacy import Erasure, Holdings
 from cxkit.model import Identity
 
 __all__ = ["erase"]
@@ -43,8 +44,12 @@ def erase(*, subject: str, suppress: bool, until: datetime | None, yes: bool, as
         raise click.BadParameter(say("this is past: they could come back at once"), param_hint="--until")
     with opened() as kit:
         identity = named(kit, subject)
+        found = privacy.find(kit.premises, identity)
         if not as_json:
-            print_holdings(privacy.find(kit.premises, identity))
+            print_holdings(found)
+        if found.empty and not found.kept and not suppress:
+            _tell_of_nobody(found, as_json=as_json)
+            return
         if not may(say("erase all of it for good? [y/N]"), yes=yes, quiet=as_json):
             raise SystemExit(1)
         done = _erase(kit, identity, suppress=suppress, until=until, quiet=as_json)
@@ -84,7 +89,29 @@ def _tell(done: Erasure) -> None:
     click.echo(say("looked again:"))
     print_holdings(done.left)
     if not done.complete:
-        click.echo(say("not all of it is erased: ask again, or see to what is left by hand"), err=True)
+        click.echo("\n".join(_left_to_do(done)), err=True)
+
+
+def _left_to_do(done: Erasure) -> Iterator[str]:
+    """What is left, and whether asking again would make a difference."""
+    left = {name: one.why for name, one in sorted(done.receipts.items()) if one.outcome == "not erased"}
+    if not done.left.empty or any(why != "stays" for why in left.values()):
+        yield say("not all of it is erased: ask again, or see to what is left by hand")
+        return
+    yield say("erased here; asking again changes nothing more")
+    if left:
+        yield say("take out by hand what these have written: {names}", names=", ".join(left))
+    if done.unreached:
+        names = ", ".join(done.unreached)
+        yield say("call cxkit.erase in the application that has these, or see to them by hand: {names}", names=names)
+
+
+def _tell_of_nobody(found: Holdings, *, as_json: bool) -> None:
+    """Nothing is here, nor ever was: a tombstone would be the first that is kept of them."""
+    if as_json:
+        print_json({**_as_json(Erasure(committed=False, held=found, left=found)), "complete": True})
+    else:
+        click.echo(say("so there is nothing to erase; if other systems may have them, cxkit.erase asks these, too"))
 
 
 def _tell_of_waiting(done: Erasure) -> None:

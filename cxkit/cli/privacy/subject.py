@@ -14,11 +14,11 @@ import click
 from cxkit.cli.capture import strict_kit
 from cxkit.cli.language import say
 from cxkit.cli.local import type_and_value
+from cxkit.cli.local.known import keyed
 from cxkit.errors import InvalidInteractionError, LocalFileError
 from cxkit.exporters.local.names import names_from, types_in
 from cxkit.flows.documents import identifier_doc
 from cxkit.flows.identify import TYPE, identifiers_of
-from cxkit.keyring import GENERATED
 from cxkit.kit import Kit, privacy
 from cxkit.kit.local import opened_local
 from cxkit.model import Identifier, Identity
@@ -37,8 +37,7 @@ _PAGE: Final = 1000
 def opened() -> Iterator[Kit]:
     """The kit of this directory, if cxkit was ever used here; nothing is made or started."""
     settings = load()
-    keys = settings.keys
-    if not ((keys.signing and keys.identifier) or (settings.directory / GENERATED).exists()):
+    if not keyed(settings):
         raise click.ClickException(say("there is nothing of anybody here: no identifier was ever kept"))
     if settings.store.type == "memory":
         what = say("the store is in the memory of the application: call cxkit.erase or cxkit.disclose there")
@@ -51,7 +50,7 @@ def opened() -> Iterator[Kit]:
 
 
 def named(kit: Kit, text: str) -> Identity:
-    """What is meant by ``nancy`` (a ``user_id``) or ``type:value``.
+    """What is meant by ``nancy`` (a ``user_id``), ``type:value`` or ``type=value``.
 
     A contact may be given as an address or number, or as its key; the key or a visitor by how it begins, where the
     local file knows them.
@@ -60,7 +59,7 @@ def named(kit: Kit, text: str) -> Identity:
         click.BadParameter: It is a value that names nobody, or a type that nothing here has.
         LocalFileError: Several in the local file begin like this (CX6106).
     """
-    type, value = type_and_value(text)
+    type, value = type_and_value(text, kit.desk.identifying.types)
     identity = _identity(kit, type, value)
     if type not in kit.desk.identifying.types and _is_nobody(kit, identity):
         _refuse_type(kit, type)

@@ -35,10 +35,15 @@ DELETE FROM merges WHERE id IN (
     WHERE json_extract(one.value, '$.id') IN (SELECT value FROM json_each(?)))"""
 
 _NAMED: Final = """
+WITH theirs AS (SELECT value FROM json_each(?))
 SELECT id FROM interactions WHERE name = 'identity.merged' AND
     json_extract(payload, '$.data.properties.with.type') || ':' || json_extract(payload, '$.data.properties.with.value')
-    IN (SELECT value FROM json_each(?))"""
-"""Merges of somebody else with them, which were undone since."""
+    IN theirs
+UNION SELECT interactions.id FROM interactions,
+    json_each(payload, '$.data.properties.added') AS added, json_each(payload, '$.data.identity.identifiers') AS one
+WHERE name = 'identity.linked' AND json_extract(one.value, '$.type') = added.value AND
+    added.value || ':' || json_extract(one.value, '$.value') IN theirs"""
+"""Merges of somebody else with them, which were undone since; and what is theirs that somebody else tried to add."""
 
 
 def erases(row: Row) -> bool:
@@ -60,12 +65,13 @@ class Graves:
     def hold(self, row: Row) -> bool:
         """Whether it is about somebody who was erased after it happened.
 
-        A login says who it is about; a device that others use, too, only where nobody is logged in.
+        A login says who it is about; a device that others use, too, only where nobody is logged in; a merge is about
+        two. Who may not come back at all is not known here: they are not captured, and a merge with them names nobody.
         """
         if not self._any:
             return False
         names = [key for place, (key, (_, by)) in enumerate(row.seen.items()) if place == 0 or by == "login"]
-        return any(self._erased(key, row.columns["at_ms"]) for key in names)
+        return any(self._erased(key, row.columns["at_ms"]) for key in (*names, row.other) if key is not None)
 
     def bury(self, row: Row) -> list[bytes]:
         """Erase whom a command names, with all that is known to be theirs; a contested device is nobody's.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Final
 
 import attrs
@@ -25,7 +25,7 @@ _MOVE_ONE: Final = "UPDATE interactions SET person = ? WHERE id = ?"
 _OF_SEVERAL: Final = """
 SELECT id FROM interactions WHERE id IN (
     SELECT interaction FROM together WHERE subject IN (SELECT value FROM json_each(?)))"""
-_OF_DEVICE: Final = "SELECT id FROM interactions WHERE person = ? AND subject = ? AND id > ?"
+_OF_DEVICE: Final = "SELECT id FROM interactions WHERE person = ? AND subject = ?"
 _OF_PERSON: Final = "SELECT id FROM interactions WHERE person = ?"
 _ROW: Final = "SELECT person, session, source, at_ms, payload FROM interactions WHERE id = ?"
 
@@ -59,9 +59,7 @@ class People:
         owned = self._graph.owned(seen)
         if not owned:
             return next(iter(seen), None)
-        then = {
-            key: Owned(held.person) if held.contested and held.contested >= id else held for key, held in owned.items()
-        }
+        then = {key: Owned(held.person) if held.vouches(id) else held for key, held in owned.items()}
         found = whose(seen, owned=then, people=self._graph.people(then), types=self._types)
         return found or next((key for key in seen if key not in owned), next(iter(seen)))
 
@@ -77,7 +75,7 @@ class People:
         if row.ambiguous(self._types):
             self._connection.executemany(_TOGETHER, [(key, row.id) for key in row.seen])
         as_known = frozenset((key, evidence) for key, (_, evidence) in row.seen.items())
-        if as_known in self._met or not row.teaches:
+        if (as_known in self._met and not row.added) or not row.teaches:
             return
         owned = self._graph.owned(row.seen)
         people = self._graph.people(owned)
@@ -90,6 +88,7 @@ class People:
             types=self._types,
             row=self._graph.merge(row.id),
             stitching=row.stitching,
+            added=row.added,
         )
         if not found.refused:
             self._met.add(as_known)
@@ -102,24 +101,21 @@ class People:
             if done is not None:
                 self.unmerge(done, command=row.id)
             return
-        other = row.said.get("with")
-        named = f"{other.get('type')}:{other.get('value')}" if isinstance(other, Mapping) else ""
-        keys = [next(iter(row.seen), ""), named]
-        people = [self._graph.person(held.person) for held in self._graph.owned(keys).values()]
-        if len(people) == len(keys) and None not in people:
-            one, two = (person for person in people if person is not None)
-            found = merge(
-                one,
-                two,
-                at=moment(row.place[0]),
-                command=row.id,
-                actor=str(row.said.get("actor")),
-                reason=str(row.said.get("reason")),
-                force=row.said.get("force") is True,
-                row=self._graph.merge(row.id),
-                types=self._types,
-            )
-            self._follow(found, one, command=row.id)
+        keys = (row.subject or "", row.other or "")
+        owned = self._graph.owned(keys)
+        found = merge(
+            *keys,
+            owned=owned,
+            people=self._graph.people(owned),
+            at=moment(row.place[0]),
+            command=row.id,
+            actor=str(row.said.get("actor")),
+            reason=str(row.said.get("reason")),
+            force=row.said.get("force") is True,
+            row=self._graph.merge(row.id),
+            types=self._types,
+        )
+        self._follow(found, None, command=row.id)
 
     def unmerge(self, merge: str, *, command: str) -> str | None:
         """Undo what one interaction merged, if it was the latest merge of that person.
@@ -135,7 +131,7 @@ class People:
         parting = unmerge(row, people={survivor.id: survivor} if survivor else {}, command=command)
         self._graph.part(parting)
         if parting.survivor is not None:
-            self._settle(_OF_PERSON, parting.survivor.id)
+            self._settle(self._ids(_OF_PERSON, parting.survivor.id))
         return parting.refused
 
     def _follow(self, found: Resolution, before: Person | None, *, command: str) -> None:
@@ -150,9 +146,9 @@ class People:
             self._move(name, person.id)
         keys = [link.key for link in person.links] if found.linked or found.merge else []
         if keys or found.contested:
-            self._settle(_OF_SEVERAL, msgspec.json.encode([*keys, *found.contested]).decode())
+            self._settle(self._ids(_OF_SEVERAL, msgspec.json.encode([*keys, *found.contested]).decode()))
         for key, held in self._graph.owned(found.contested).items():
-            self._settle(_OF_DEVICE, held.person, key, command)
+            self._settle(id for id in self._ids(_OF_DEVICE, held.person, key) if not held.vouches(id))
 
     def _move(self, name: str, person: str) -> None:
         """All that is somebody's becomes another's."""
@@ -162,9 +158,12 @@ class People:
             for source, at_ms, id in moved:
                 self._sessions.disturb(person, source, (at_ms, id))
 
-    def _settle(self, rows: str, *which: str) -> None:
+    def _ids(self, question: str, *which: str) -> list[str]:
+        return [id for (id,) in self._connection.execute(question, which)]
+
+    def _settle(self, interactions: Iterable[str]) -> None:
         """Ask again whose each of some interactions is."""
-        for (id,) in self._connection.execute(rows, which).fetchall():
+        for id in interactions:
             before, session, source, at_ms, payload = self._connection.execute(_ROW, (id,)).fetchone()
             person = self.person(seen_in(decode(payload.encode())), id=id)
             if person is not None and person != before:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 
 from cxkit.model import Context, Evidence, Interaction
-from cxkit.rules.identity import Types, type_of
+from cxkit.rules.identity import Types, added_in, type_of
 
 __all__ = ["INSERT", "OPERATED", "Row", "Seen", "row_of", "seen_in"]
 
@@ -47,6 +47,8 @@ class Row:
     """Whether the customer let what recognises them be joined to what names them, as far as it says."""
     said: Mapping[str, Any]
     """What an operator said in it; nothing, in what is none of theirs."""
+    added: frozenset[str] = frozenset()
+    """Which of the identifiers were linked to the others by it."""
 
     @property
     def id(self) -> str:
@@ -57,6 +59,12 @@ class Row:
     def subject(self) -> str | None:
         """The strongest of them."""
         return next(iter(self.seen), None)
+
+    @property
+    def other(self) -> str | None:
+        """Whom an operator says in it to be one with whom it is about."""
+        other = self.said.get("with")
+        return f"{other.get('type')}:{other.get('value')}" if isinstance(other, Mapping) else None
 
     @property
     def teaches(self) -> bool:
@@ -103,7 +111,10 @@ def row_of(interaction: Interaction, payload: bytes, zone: tzinfo) -> Row:
         if type(one) not in _PLAIN and not (type(one) is int and one in _INTEGERS):
             raise ValueError("a value is neither text nor a number of 64 bits")
     said = interaction.properties if interaction.name in OPERATED else {}
-    return Row(columns, seen_in(interaction), interaction.consent.get(_STITCHING, True), said)
+    seen, added = seen_in(interaction), frozenset[str]()
+    if interaction.name == _LINKED:
+        added = added_in({key: type for key, (type, _) in seen.items()}, interaction.properties.get("added"))
+    return Row(columns, seen, interaction.consent.get(_STITCHING, True), said, added)
 
 
 def _declared(one: Interaction) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """What a person allowed, and what follows from it.
 
-The rule stands here. It is applied at five gates: ``capture.gate`` (may this be kept, and with
-whom), ``flows.identify`` (may it be joined), ``rules.experience`` (how personal may it be),
-``delivery.judging`` (may this exporter have it) and ``rules.preferences`` (may this be sent).
+The rule stands here. It is applied at four gates: ``capture.gate`` (may this be kept, and with
+whom), ``flows.identify`` (may it be joined), ``rules.experience`` (how personal may it be) and
+``delivery.judging`` (may this exporter have it). At the fifth, where something is sent, consent is not
+asked: a topic has no purpose, and ``rules.preferences`` decides.
 
 ``policy`` holds what follows from choices, ``records`` what the choices are, ``packs`` what holds
 where nobody chose, ``maps`` what is allowed in the words of others, ``hold`` what waits for a choice, and
@@ -11,7 +12,7 @@ where nobody chose, ``maps`` what is allowed in the words of others, ``hold`` wh
 
 from __future__ import annotations
 
-from cxkit.rules.consent.hold import Fate, fate, has_room
+from cxkit.rules.consent.hold import Fate, fate
 from cxkit.rules.consent.maps import CONSENT_MODE, to_categories, to_consent_mode
 from cxkit.rules.consent.packs import (
     PACKS,
@@ -75,7 +76,6 @@ __all__ = [
     "ends",
     "fate",
     "governing",
-    "has_room",
     "jurisdiction",
     "later",
     "merged",

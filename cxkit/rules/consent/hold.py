@@ -10,16 +10,11 @@ from typing import Literal
 
 from cxkit.rules.consent.policy import Allowed
 
-__all__ = ["Fate", "fate", "has_room"]
+__all__ = ["Fate", "fate"]
 
 Fate = Literal["held", "replayed", "purged", "undecided"]
 """held: it waits on; replayed: captured as it was, now that it may be; purged: gone, for it was refused;
 undecided: gone, for nobody chose in time."""
-
-
-def has_room(*, held_bytes: int, more_bytes: int, max_bytes: int) -> bool:
-    """Whether one more may wait. If not, what has just arrived is treated as if nothing could wait."""
-    return held_bytes + more_bytes <= max_bytes
 
 
 def fate(allowed: Allowed, purpose: str, *, age_s: float, ttl_s: float, ended: bool) -> Fate:

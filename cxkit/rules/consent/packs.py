@@ -44,23 +44,16 @@ _NECESSARY: Final = frozenset({"necessary"})
 _EVERYTHING: Final = frozenset(PURPOSES)
 
 PACKS: Final[Mapping[str, Policy]] = {
-    "eea": Policy(
-        name="eea/1", granted=_NECESSARY, anonymous=STRICT.anonymous, signals=frozenset({"gpc", "tc"}),
-    ),
-    "opt_in": Policy(
-        name="opt_in/1", granted=_NECESSARY, anonymous=STRICT.anonymous, signals=frozenset({"gpc"}),
-    ),
+    "eea": Policy(name="eea/1", granted=_NECESSARY, anonymous=STRICT.anonymous, signals=frozenset({"tc"})),
+    "opt_in": Policy(name="opt_in/1", granted=_NECESSARY, anonymous=STRICT.anonymous),
     "us_opt_out": Policy(
-        name="us_opt_out/1", granted=_EVERYTHING, anonymous=_EVERYTHING, signals=frozenset({"gpc", "gpp"}),
+        name="us_opt_out/1", granted=_EVERYTHING, anonymous=_EVERYTHING, signals=frozenset({"gpp"}),
         mechanism="opt_out", refusal_days=365,
     ),
     "us": Policy(
-        name="us/1", granted=_EVERYTHING, anonymous=_EVERYTHING, signals=frozenset({"gpc"}),
-        mechanism="opt_out", refusal_days=365,
+        name="us/1", granted=_EVERYTHING, anonymous=_EVERYTHING, mechanism="opt_out", refusal_days=365,
     ),
-    "minor": Policy(
-        name="minor/1", granted=_NECESSARY, anonymous=STRICT.anonymous, signals=frozenset({"gpc"}),
-    ),
+    "minor": Policy(name="minor/1", granted=_NECESSARY, anonymous=STRICT.anonymous),
     "unknown": STRICT,
 }  # fmt: skip
 """Region to what holds there. ``eea``: EEA, United Kingdom, Switzerland; ``opt_in``: Quebec, Brazil, South Korea;

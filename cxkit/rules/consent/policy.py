@@ -68,8 +68,8 @@ class Policy:
     """Purposes that need no choice."""
     anonymous: frozenset[str]
     """Purposes an interaction without any identifier may serve before a choice."""
-    signals: frozenset[str] = frozenset({"gpc"})
-    """Which signals are read: ``gpc``, ``tc``, ``gpp``. ``gpc`` is honoured under every policy."""
+    signals: frozenset[str] = frozenset()
+    """Which signals are read besides ``gpc``, which is obeyed under every policy: ``tc``, ``gpp``."""
     mechanism: Mechanism = "opt_in"
     grant_days: int = 365
     """How long a grant holds."""
@@ -94,7 +94,7 @@ STRICT: Final = Policy(
     name="strict/1",
     granted=frozenset({"necessary"}),
     anonymous=frozenset({"necessary", "functional", "analytics"}),
-    signals=frozenset({"gpc", "tc", "gpp"}),
+    signals=frozenset({"tc", "gpp"}),
 )
 """Opt-in for everything but the necessary; before a choice, counting without identifiers only."""
 

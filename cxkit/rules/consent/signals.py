@@ -5,11 +5,10 @@ cxkit itself reads ``Sec-GPC``. Readers of the IAB's strings (TC, GPP) come as p
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from cxkit.model import PURPOSES, Choice
-from cxkit.roles import SignalReader
 
 __all__ = ["MAX_SIGNAL_CHARS", "said"]
 
@@ -17,28 +16,19 @@ MAX_SIGNAL_CHARS: Final = 4096
 """A longer text counts as one that cannot be read."""
 
 
-def said(
-    signals: Mapping[str, str], readers: Iterable[SignalReader], *, honoured: Collection[str]
-) -> dict[str, Choice]:
+def said(heard: Iterable[tuple[frozenset[str], Mapping[str, Choice] | None]]) -> dict[str, Choice]:
     """What several signals say together: one denial denies.
 
     A text that cannot be read denies all that its reader can speak of: it was sent to say something, and
     the only thing that cannot be wrong is not to use what it may have refused.
 
     Args:
-        signals: Each signal as it came.
-        honoured: `Policy.signals`; no other one is read.
+        heard: For each signal the purposes its reader can speak of, and what it says; None: it cannot be read.
     """
     found: dict[str, Choice] = {}
-    for reader in readers:
-        text = signals.get(reader.signal)
-        if text is None or reader.signal not in honoured:
-            continue
-        try:
-            one = dict(reader.read(text) if len(text) <= MAX_SIGNAL_CHARS else dict.fromkeys(reader.purposes, "denied"))
-        except Exception:  # noqa: BLE001 - a plugin may raise anything, and must not widen anything by it
-            one = dict.fromkeys(reader.purposes, "denied")
-        for purpose in reader.purposes.intersection(one, PURPOSES) - {"necessary"}:
+    for purposes, says in heard:
+        one = dict.fromkeys(purposes, "denied") if says is None else says
+        for purpose in purposes.intersection(one, PURPOSES) - {"necessary"}:
             granted = one[purpose] == "granted" and found.get(purpose) != "denied"
             found[purpose] = "granted" if granted else "denied"
     return found

@@ -2,7 +2,8 @@
 
 ``types``      what each type of identifier is worth        ``graph``      people, links, the ledger's rows
 ``values``     the one form of a value, and what is none    ``resolving``  whose identifiers seen together are
-``joining``    identities of one scope                      ``merging``    operators' merges, and undoing them
+``joining``    identities of one scope                      ``sightings``  what of them takes part, and whom it finds
+``merging``    operators' merges, and undoing them    ``acting``     under which of them one may allow things
 
 Whoever writes identifiers loads those that were seen, then the people who own them (`people_of`),
 asks `resolve` once, and writes what it says in one commit.
@@ -13,6 +14,7 @@ Segment Unify's, illegal values are PostHog's. There are no tenants, so nothing 
 
 from __future__ import annotations
 
+from cxkit.rules.identity.acting import opens
 from cxkit.rules.identity.graph import (
     Link,
     Merge,
@@ -25,7 +27,7 @@ from cxkit.rules.identity.graph import (
     anonymous,
     people_of,
 )
-from cxkit.rules.identity.joining import join, without
+from cxkit.rules.identity.joining import added_in, join, without
 from cxkit.rules.identity.merging import MOST_LINKS, Parting, merge, unmerge
 from cxkit.rules.identity.resolving import resolve, whose
 from cxkit.rules.identity.types import (
@@ -59,10 +61,12 @@ __all__ = [
     "Rule",
     "Tombstone",
     "Types",
+    "added_in",
     "anonymous",
     "join",
     "merge",
     "normalise",
+    "opens",
     "people_of",
     "proves",
     "resolve",

@@ -98,6 +98,15 @@ class Owned:
     contested: str | None = None
     """The command that showed that others use this device too; from then on it says of nobody who they are."""
 
+    def vouches(self, id: str) -> bool:
+        """Whether what was recorded under it with this id is its owner's: not any more what showed that others use it.
+
+        Example:
+            >>> [Owned("p1", contested="c2").vouches(id) for id in ("c1", "c2", "c3")], Owned("p1").vouches("c3")
+            ([True, False, False], True)
+        """
+        return self.contested is None or id < self.contested
+
 
 @attrs.frozen(kw_only=True)
 class Tombstone:
@@ -124,6 +133,10 @@ class Tombstone:
             (True, True, False)
         """
         return self.suppress and (self.until is None or at < self.until)
+
+    def forbids(self, at: datetime) -> bool:
+        """Whether nothing of that moment may be the identifier's: it went with it, or it may not have come back."""
+        return self.covers(at) or self.bars(at)
 
 
 @attrs.frozen(kw_only=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from cxkit.model import Identifier, Identity
 from cxkit.rules.identity.types import TYPES, Types, type_of
 
-__all__ = ["join", "without"]
+__all__ = ["added_in", "join", "without"]
 
 
 def join(identity: Identity, more: Iterable[Identifier], *, types: Types = TYPES) -> Identity:
@@ -40,3 +40,20 @@ def without(identity: Identity, types: Iterable[str]) -> Identity:
     """
     gone = frozenset(types)
     return Identity(identifiers=tuple(one for one in identity.identifiers if one.type not in gone))
+
+
+def added_in(seen: Mapping[str, str], said: object) -> frozenset[str]:
+    """Which keys of a command were added to its others: of each type that it says, the last one.
+
+    Args:
+        seen: Key to type, in its order.
+        said: A list of those types; else it is a command from before it said so, of which only the strongest is no
+            such key for sure.
+
+    Example:
+        >>> sorted(added_in({"k1": "user_id", "k2": "email", "k3": "email"}, ["email"]))
+        ['k3']
+    """
+    if not isinstance(said, list):
+        return frozenset([*seen][1:])
+    return frozenset({type: key for key, type in seen.items() if type in said}.values())

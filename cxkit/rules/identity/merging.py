@@ -5,63 +5,95 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
-from typing import Final, Literal
+from types import MappingProxyType
+from typing import Any, Final, Literal
 
 import attrs
 
-from cxkit.rules.identity.graph import Merge, Person, Reason, Resolution, Rule, eldest
+from cxkit.rules.identity.graph import Merge, Owned, Person, Reason, Resolution, Rule, Tombstone, eldest
 from cxkit.rules.identity.types import TYPES, IdentifierType, Types, type_of
 
 __all__ = ["MOST_LINKS", "Parting", "crowded", "merge", "objection", "unite", "unmerge"]
 
 MOST_LINKS: Final = 50
 """Identifiers that a merged person has at most: more are a machine's, or a mistake's."""
+_NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 def merge(
-    one: Person,
-    other: Person,
+    one: str,
+    other: str,
     *,
+    owned: Mapping[str, Owned],
+    people: Mapping[str, Person],
     at: datetime,
     command: str,
     actor: str,
     reason: str,
     force: bool = False,
     row: Merge | None = None,
+    tombstones: Mapping[str, Tombstone] = _NONE,
     types: Types = TYPES,
 ) -> Resolution:
     """Make two people one because an operator says so.
 
-    Whatever forbids it forbids it to operators too, unless they force it: the only way to override a refusal.
+    Whatever forbids it to a login forbids it to operators too, unless they force it. Nobody can force it where a key
+    names nobody: it was erased, is nobody's, or is a device that several people use.
 
     Args:
-        one: Somebody.
-        other: Somebody else; the older of the two survives.
+        one: A key of somebody.
+        other: A key of somebody else; the older of the two survives.
+        owned: Key to its owner, of those that have one.
+        people: Id to person: at least the owners.
         at: When the operator said so.
         command: Its id.
         actor: Who says so.
         reason: Why; without actor and reason nothing is merged (``unexplained``).
         force: Whether to merge whatever forbids it.
         row: What the ledger holds under this command: a command that comes twice merges once.
+        tombstones: Of the keys that were erased.
         types: What types of identifiers are worth.
 
     Example:
         >>> from datetime import UTC
         >>> now = datetime(2025, 6, 1, tzinfo=UTC)
-        >>> ann, nan = (Person(id=id, born_at=now) for id in ("p1", "p2"))
-        >>> found = merge(ann, nan, at=now, command="c3", actor="desk 4", reason="she called")
+        >>> people = {id: Person(id=id, born_at=now) for id in ("p1", "p2")}
+        >>> owned = {"k1": Owned("p1"), "k2": Owned("p2")}
+        >>> said = {"actor": "desk 4", "reason": "she called"}
+        >>> found = merge("k1", "k2", owned=owned, people=people, at=now, command="c3", **said)
         >>> found.person.id, found.pointing
         ('p1', ('p2',))
     """
-    if one.id == other.id or row is not None:
-        return Resolution(person=one)
-    forbidden: Reason | None = None if force else objection([one], other, types)
-    if not (actor.strip() and reason.strip()):
-        forbidden = "unexplained"
+    forbidden = _naming_nobody((one, other), owned, people, tombstones, at)
     if forbidden:
         return Resolution(dropped=forbidden)
-    survivor, done = unite((one, other), command=command, at=at, rule="operator")
+    first, second = (people[owned[key].person] for key in (one, other))
+    if first.id == second.id or row is not None:
+        return Resolution(person=first)
+    if not (actor.strip() and reason.strip()):
+        forbidden = "unexplained"
+    elif not force:
+        forbidden = objection([first], second, types)
+    if forbidden:
+        return Resolution(dropped=forbidden)
+    survivor, done = unite((first, second), command=command, at=at, rule="operator")
     return Resolution(person=survivor, merge=attrs.evolve(done, actor=actor, reason=reason, forced=force))
+
+
+def _naming_nobody(
+    keys: Sequence[str],
+    owned: Mapping[str, Owned],
+    people: Mapping[str, Person],
+    tombstones: Mapping[str, Tombstone],
+    at: datetime,
+) -> Reason | None:
+    """Why one of these keys says of nobody who they are; None if each does."""
+    held = [owned.get(key) for key in keys]
+    if any(key in tombstones and tombstones[key].forbids(at) for key in keys):
+        return "tombstoned"
+    if any(one is None or one.person not in people for one in held):
+        return "nobody"
+    return "contested" if any(one is not None and one.contested for one in held) else None
 
 
 @attrs.frozen(kw_only=True)

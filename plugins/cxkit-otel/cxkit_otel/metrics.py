@@ -43,6 +43,7 @@ _COUNTERS: Final = {
     "cx.interactions.spooled": "Written to the spool; from there each is delivered to an exporter, or counted.",
     "cx.interactions.delivered": "Accepted by the exporter's other side.",
     "cx.blocked": "Stopped by consent or preferences, by gate, purpose, reason and destination; interactions or not.",
+    "cx.noted": "Went wrong without costing an interaction, by name: a store or a plugin that failed, say.",
     "cx.interactions.dropped": "Given up, by reason; without an exporter: before the spool, for all of them.",
 }
 _BLOCKED: Final = ("gate", "purpose", "reason", "destination")
@@ -183,6 +184,8 @@ def _counters(account: Account) -> dict[Series, int]:
         found["cx.interactions.dropped", "", reason] = count
     for text, count in account.blocked.items():
         found["cx.blocked", "", text] = count
+    for name, count in account.noted.items():
+        found["cx.noted", "", name] = count
     for name, one in account.exporters.items():
         found["cx.interactions.delivered", name, ""] = one.delivered
         for reason, count in one.dropped.items():

@@ -300,7 +300,7 @@ def test_a_merge_that_another_followed_is_superseded(world: World) -> None:
 
 def test_who_was_parted_is_merged_again_by_force_only_and_the_device_is_contested(world: World) -> None:
     world.see(login("user_id-1"))
-    world.see(cookie("visitor-2"))
+    world.see(cookie("visitor-2", "push_token-2"))
     merged = world.see({**login("user_id-1"), **cookie("visitor-2")}, number=3)
     assert merged.merge
     world.unmerge(merged.merge.command, number=8)
@@ -311,8 +311,9 @@ def test_who_was_parted_is_merged_again_by_force_only_and_the_device_is_conteste
     assert (late.merge, late.refused, late.contested) == (None, {"visitor-2": "unmerged"}, ())
     later = world.see({**login("user_id-1"), **cookie("visitor-2")}, number=9)
     assert (later.refused, later.contested) == ({"visitor-2": "unmerged"}, ("visitor-2",))
-    assert world.merge("user_id-1", "visitor-2").dropped == "unmerged"
-    assert world.merge("user_id-1", "visitor-2", force=True).merge
+    assert world.merge("user_id-1", "push_token-2").dropped == "unmerged"
+    assert world.merge("user_id-1", "visitor-2", force=True).dropped == "contested"
+    assert world.merge("user_id-1", "push_token-2", force=True).merge
 
 
 def test_whom_an_absorbed_person_was_parted_from_goes_with_them(world: World) -> None:

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cxkit.model import EVIDENCE, Evidence
-from cxkit.rules.identity import Parting, Person
+from cxkit.rules.identity import TYPES, IdentifierType, Parting, Person, Types
 from tests import strategies as some
 from tests.rules.identity.world import START, Command, Seen, World, after, cookie, login, type_in
 
@@ -23,9 +23,23 @@ sightings: st.SearchStrategy[Seen] = st.dictionaries(st.sampled_from(KEYS), evid
 proven = st.sampled_from([login, cookie]).flatmap(
     lambda how: st.lists(st.sampled_from(KEYS), min_size=1, max_size=3, unique=True).map(lambda keys: how(*keys))
 )
+users, cards, mails, devices = (
+    st.sampled_from([f"{type}-{one}" for one in (1, 2, 3)]) for type in ("user_id", "loyalty", "email", "visitor")
+)
+visits = st.builds(lambda user, device: {**login(user), **cookie(device)}, users, devices) | devices.map(cookie)
+meetings = st.lists(cards | mails, min_size=1, max_size=3, unique=True).flatmap(
+    lambda keys: st.just(login(*keys)) | devices.map(lambda device: {**login(*keys), **cookie(device)})
+)
+"""What merges as much as may be."""
 MERGED: list[Seen] = [login("user_id-1"), cookie("visitor-2"), {**login("user_id-1"), **cookie("visitor-2")}]
 """The beginning of what merges two people for sure."""
 options = st.fixed_dictionaries({}, optional={"stitching": st.booleans()})
+FEW: Types = {
+    "loyalty": attrs.evolve(TYPES["loyalty"], most=2),
+    "email": attrs.evolve(TYPES["email"], most=1, within_s=6 * 3600),
+    "visitor": attrs.evolve(TYPES["visitor"], most=1, within_s=4 * 3600),
+}
+"""So few that three of a kind are too many; sightings are an hour apart."""
 
 
 @st.composite
@@ -51,22 +65,24 @@ def agreeing(draw: st.DrawFn) -> list[Command]:
     return found
 
 
-def wander(data: st.DataObject, steps: int) -> World:
+def wander(
+    data: st.DataObject, steps: int, *, seen: st.SearchStrategy[Seen] = sightings, types: Types = TYPES
+) -> World:
     """A world in which operators merge, part and force, and people are erased."""
     world = World()
     for _ in range(steps):
-        what = data.draw(st.sampled_from(["see", "see", "see", "merge", "unmerge", "erase"]))
+        what = data.draw(st.sampled_from(["see", "see", "merge", "merge", "unmerge", "erase"]))
         keys = sorted(world.identifiers)
         if what == "merge" and len(keys) > 1:
-            one, other = data.draw(st.sampled_from(keys)), data.draw(st.sampled_from(keys))
-            world.merge(one, other, force=data.draw(st.booleans()))
+            one, other = data.draw(st.permutations(keys))[:2]
+            world.merge(one, other, force=data.draw(st.booleans()), types=types)
         elif what == "unmerge" and world.ledger:
             world.unmerge(data.draw(st.sampled_from(sorted(world.ledger))))
         elif what == "erase" and keys:
             at = START + timedelta(hours=world.number)
             world.erase(data.draw(st.sampled_from(keys)), at=at, suppress=data.draw(st.booleans()))
         else:
-            world.see(data.draw(sightings), **data.draw(options))
+            world.see(data.draw(seen), types=types, **data.draw(options))
         world.check()
     return world
 
@@ -81,6 +97,40 @@ def test_whatever_happens_an_identifier_has_one_owner_one_hop_away(data: st.Data
 def test_two_values_of_a_unique_type_never_share_a_person(log: list[Command]) -> None:
     for person in after(log).living:
         assert len(person.keys("user_id")) <= 1
+
+
+@given(st.data(), st.integers(6, 12))
+def test_no_operator_makes_them_share_one_but_by_force(data: st.DataObject, steps: int) -> None:
+    for person in unforced(wander(data, steps, seen=visits)):
+        assert len(person.keys("user_id")) <= 1
+
+
+@given(st.data(), st.integers(6, 12))
+def test_nobody_has_more_of_a_type_in_its_time_than_may_be_but_by_force(data: st.DataObject, steps: int) -> None:
+    for person in unforced(wander(data, steps, seen=meetings, types=FEW)):
+        for type in FEW.values():
+            assert most_at_once(person, type) <= type.most
+
+
+@some.few
+@given(st.data(), st.lists(st.sampled_from([0, 24, 25, 48, 49]), min_size=2, max_size=4))
+def test_no_merge_makes_somebody_of_more_than_fifty_but_by_force(data: st.DataObject, sizes: list[int]) -> None:
+    types = {**TYPES, "badge": IdentifierType(name="badge", most=1000)}
+    world = World()
+    for person, size in enumerate(sizes):
+        badges = cookie(*(f"badge-{person}{number:02}" for number in range(size)))
+        world.see({**login(f"loyalty-{person}"), **badges}, types=types)
+    names = st.sampled_from([f"loyalty-{person}" for person in range(len(sizes))])
+    for _ in range(4):
+        one, other = data.draw(names), data.draw(names)
+        before = {world.person(name).id: len(world.person(name).links) for name in (one, other)}
+        how = data.draw(st.sampled_from(["login", "operator", "force"]))
+        if how == "login":
+            world.see(login(one, other), types=types)
+        else:
+            world.merge(one, other, force=how == "force", types=types)
+        together = world.person(one).id == world.person(other).id
+        assert together == (how == "force" or len(before) == 1 or sum(before.values()) <= 50)
 
 
 @given(st.data(), agreeing())
@@ -247,7 +297,8 @@ def test_undoing_comes_twice_too(data: st.DataObject, steps: int) -> None:
 def test_a_forced_merge_that_comes_again_stays_undone(data: st.DataObject, steps: int) -> None:
     world = wander(data, steps)
     world.see(login("user_id-8"))
-    one, other = "user_id-8", data.draw(st.sampled_from(sorted(world.identifiers)))
+    one, others = "user_id-8", sorted(key for key, owned in world.identifiers.items() if not owned.contested)
+    other = data.draw(st.sampled_from(others))
     assume(one != other)
     before = world.partition
     found = world.merge(one, other, number=700, force=True)
@@ -330,6 +381,19 @@ def test_a_contested_device_alone_is_never_somebody_known(log: list[Command]) ->
             assert found.person.id not in known
             assert found.person.links == ()
             assert world.see(cookie(key), number=901).person == found.person
+
+
+def unforced(world: World) -> list[Person]:
+    return [one for one in world.living if not any(world.ledger[row].forced for row in one.merges)]
+
+
+def most_at_once(person: Person, type: IdentifierType) -> int:
+    """The most of a type that were linked within any time of its length."""
+    when = [link.at for link in person.links if link.type == type.name]
+    if type.within_s is None:
+        return len(when)
+    length = timedelta(seconds=type.within_s)
+    return max((sum(first <= at < first + length for at in when) for first in when), default=0)
 
 
 def keys_of(person: Person) -> set[str]:

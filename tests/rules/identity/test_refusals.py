@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import get_args
 
 import pytest
 
-from cxkit.rules.identity import MOST_LINKS, TYPES, IdentifierType, Reason, type_of
-from tests.rules.identity.world import World, claim, cookie, login
+from cxkit.rules.identity import MOST_LINKS, TYPES, IdentifierType, Owned, Reason, type_of
+from cxkit.rules.identity.sightings import Graph
+from tests.rules.identity.world import START, World, claim, cookie, login
 
 WEEK_H = 7 * 24
 
@@ -196,6 +198,30 @@ def test_an_owner_who_is_gone_owns_nothing(world: World) -> None:
     world.people.clear()
     world.born.clear()
     assert world.see(login("user_id-1")).moved == ("user_id-1",)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_whom_a_key_does_not_name_no_operator_merges(world: World, force: bool) -> None:
+    world.see({**login("user_id-1", "email-1"), **cookie("visitor-1")})
+    world.see({**login("user_id-2"), **cookie("visitor-1")})
+    world.see(login("loyalty-3"))
+    for key, reason in (("visitor-1", "contested"), ("email-9", "nobody")):
+        for pair in (("loyalty-3", key), (key, "loyalty-3")):
+            assert world.merge(*pair, force=force).dropped == reason
+    at = START + timedelta(hours=100)
+    world.erase("user_id-1", at=at, suppress=True, until=at + timedelta(hours=300))
+    assert world.merge("loyalty-3", "email-1", force=force).dropped == "tombstoned"
+    world.see(login("email-1"), number=500)
+    assert world.merge("loyalty-3", "email-1", force=force, number=50).dropped == "tombstoned", "of before"
+    assert world.merge("loyalty-3", "email-1", force=force, number=400).merge
+
+
+@pytest.mark.parametrize(("id", "owners"), [("c01", True), ("c02", False), ("c03", False)])
+def test_what_showed_that_a_device_is_shared_is_not_its_owners_any_more(id: str, owners: bool) -> None:
+    held = Owned("p1", contested="c02")
+    assert held.vouches(id) is owners
+    assert Owned("p1").vouches(id)
+    assert Graph(owned={"visitor-1": held}, people={}, types=TYPES, command=id).contested("visitor-1") is not owners
 
 
 def test_declared_types_are_obeyed(world: World) -> None:

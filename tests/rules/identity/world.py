@@ -103,10 +103,20 @@ class World:
         """The next command: an operator says that the owners of two keys are one."""
         self.number += 1
         command = Command(number or self.number)
-        people = [self.person(key) for key in (one, other)]
+        owned = {key: self.identifiers[key] for key in (one, other) if key in self.identifiers}
         options = {"actor": "desk 4", "reason": "she called", **options}
         row = self.ledger.get(command.id)
-        found = merge(people[0], people[1], at=command.at, command=command.id, row=row, **options)
+        found = merge(
+            one,
+            other,
+            owned=owned,
+            people=self._load(owned),
+            at=command.at,
+            command=command.id,
+            row=row,
+            tombstones=self.tombstones,
+            **options,
+        )
         self.commit(found, by=command.id)
         return found
 
