@@ -92,10 +92,12 @@ def main() -> None:
 
 
 def _reason(error: OSError) -> str:
+    if error.errno is None or error.strerror != os.strerror(error.errno):
+        return str(error.strerror or error)  # in words of our own
     if isinstance(error, FileExistsError):
         return say("there is one of this name already: name another, or remove it")
     if isinstance(error, FileNotFoundError):
         return say("there is none of this name: see how it is spelt")
     if isinstance(error, PermissionError):
         return say("this user may not: see whose it is")
-    return str(error.strerror or error)
+    return error.strerror

@@ -66,7 +66,7 @@ def test_it_merges_and_parts_and_why_tells_of_it(folder: Path) -> None:
     (command,) = re.findall(r"merged; to undo it: cxkit identity unmerge (\S+)\n", shown)
     told, _ = run(folder, "why", "nancy")
     assert re.search(rf"merged on [\d: -]+; an operator said so; {command}\n +by desk 4: she called\n", told)
-    assert re.search(r"absorbed person \S+: loyalty [0-9a-f]{8}\n", told)
+    assert re.search(r"absorbed person \S+: loyalty L-\d+\n", told)
     assert {one["type"] for one in why(folder, "nancy")["graph"]["links"]} == {"user_id", "visitor", "loyalty"}
     shown, _ = run(folder, "identity", "unmerge", "loyalty:L-7", *SAID, "--yes")
     assert command in shown

@@ -127,6 +127,35 @@ def test_what_others_change_is_heard_of_by_who_may_not_wait(store: Remote, view:
     eventually(lambda: denied(view))
 
 
+def test_what_it_raises_is_told(store: Remote) -> None:
+    told: list[str] = []
+    view = View(lambda: store, failed=lambda name, what, error: told.append(name))
+    store.broken = True
+    assert known(view, patience_s=30.0) is None
+    eventually(lambda: {"store_failed", "changes_failed"} <= {*told})
+    view.close()
+
+
+def test_what_it_raises_after_the_end_is_nobodys_trouble(store: Remote) -> None:
+    told: list[str] = []
+    view = View(lambda: store, failed=lambda name, what, error: told.append(name))
+    asked, over = threading.Event(), threading.Event()
+
+    def closed() -> None:
+        asked.set()
+        over.wait(30)
+        raise StoreError("it is closed", fix="open it")
+
+    store.meanwhile = closed
+    assert known(view, patience_s=0.0) is None
+    assert asked.wait(30)
+    view.close()
+    over.set()
+    for thread in view._watcher._threads.values():
+        thread.join(30)
+    assert told == []
+
+
 def test_while_it_is_broken_nobody_waits_and_afterwards_it_goes_on(store: Remote, view: View) -> None:
     store.broken = True
     assert known(view, patience_s=30.0) is None

@@ -224,6 +224,15 @@ def test_what_showed_that_a_device_is_shared_is_not_its_owners_any_more(id: str,
     assert Graph(owned={"visitor-1": held}, people={}, types=TYPES, command=id).contested("visitor-1") is not owners
 
 
+def test_what_showed_that_a_device_is_shared_changes_nothing_when_it_comes_again(world: World) -> None:
+    world.see(cookie("push_token-1", "user_id-2"))
+    shown = {**cookie("user_id-1", "push_token-1"), **claim("user_id-2")}
+    assert world.see(shown, number=7).contested == ("push_token-1",)
+    before = world.documents
+    world.see(shown, number=7)
+    assert world.documents == before
+
+
 def test_declared_types_are_obeyed(world: World) -> None:
     types = {
         **TYPES,
