@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -100,6 +101,26 @@ def test_by_any_identifier_all_of_them_goes_and_that_is_seen(kit: Kit, store: Fa
     assert done.left.kept == {"consent": 1, "tombstone": 3}
     assert done.receipts["crm"].outcome == "done"
     assert lives(store) == held(store, "identifier") == {}
+
+
+def test_where_no_thread_can_be_started_the_end_erases(
+    kit: Kit, store: Faulty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name.startswith("cxkit-"):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    nancy(kit)
+    assert not erased(kit, timeout_s=0.1, user_id="nancy").committed
+    closing = threading.Thread(target=kit.close, kwargs={"timeout_s": 10}, daemon=True)
+    closing.start()
+    closing.join(30)
+    assert not closing.is_alive()
+    assert Reading(store).get([tombstone_doc(key("user_id", "nancy", kit.desk.keyring))])
 
 
 def test_no_document_speaks_of_them_any_more(kit: Kit, store: Faulty) -> None:

@@ -29,9 +29,10 @@ def opens(
 
     Example:
         >>> from datetime import UTC, datetime
-        >>> nancy = Person(id="p1", born_at=datetime(2025, 6, 1, tzinfo=UTC))
-        >>> seen = {"k1": ("user_id", "login"), "k2": ("email", "login")}
-        >>> sorted(opens(seen, owned={"k2": Owned("p1")}, people={"p1": nancy}))
+        >>> now = datetime(2025, 6, 1, tzinfo=UTC)
+        >>> people = {id: Person(id=id, born_at=now) for id in ("p1", "p2")}
+        >>> seen = {"k1": ("user_id", "claim"), "k2": ("email", "claim")}
+        >>> sorted(opens(seen, owned={"k1": Owned("p1"), "k2": Owned("p2")}, people=people))
         ['k1']
     """
     order = ordered(seen, types)
