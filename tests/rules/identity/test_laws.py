@@ -116,8 +116,7 @@ def test_no_merge_makes_somebody_of_more_than_fifty_but_by_force(data: st.DataOb
     types = {**TYPES, "badge": IdentifierType(name="badge", most=1000)}
     world = World()
     for person, size in enumerate(sizes):
-        badges = cookie(*(f"badge-{person}{number:02}" for number in range(size)))
-        world.see({**login(f"loyalty-{person}"), **badges}, types=types)
+        world.see(login(f"loyalty-{person}", *(f"badge-{person}{one:02}" for one in range(size))), types=types)
     names = st.sampled_from([f"loyalty-{person}" for person in range(len(sizes))])
     for _ in range(4):
         one, other = data.draw(names), data.draw(names)
