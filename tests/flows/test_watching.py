@@ -176,11 +176,11 @@ def test_it_is_waited_for_rather_than_asked(view: View, store: Remote) -> None:
 
 
 def test_its_threads_end() -> None:
-    store = Remote()
+    before, store = frozenset(threading.enumerate()), Remote()
     view = View(lambda: store)
     known(view, patience_s=30.0)
-    theirs = [one for one in threading.enumerate() if one.name in ("cxkit-reads", "cxkit-changes")]
-    assert len(theirs) >= 2
+    theirs = [one for one in threading.enumerate() if one not in before]
+    assert {one.name for one in theirs} == {"cxkit-reads", "cxkit-changes"}
     view.close()
     for one in theirs:
         one.join(10)
