@@ -8,11 +8,11 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import burst, capture, durability, insights, middleware, queue_bytes, start
+from benchmarks import burst, capture, customer, durability, insights, middleware, queue_bytes, start
 
 PARTS = {
     "capture": capture, "queue": queue_bytes, "burst": burst, "middleware": middleware, "start": start,
-    "durability": durability, "insights": insights,
+    "durability": durability, "insights": insights, "customer": customer,
 }  # fmt: skip
 NAMED = ("cxkit", "attrs", "msgspec", "httpcore", "starlette", "opentelemetry-sdk", "posthog")
 

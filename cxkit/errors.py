@@ -15,6 +15,7 @@
     |   +-- AddressRefusedError  PermissionError   ... is an address our policy forbids
     +-- StoreError               RuntimeError      the store                                    CX60xx
     |   +-- ConflictError                          ... somebody else wrote the document first
+    |   +-- RewoundError                           ... has lost what was read from it
     +-- LocalFileError           OSError           the file of an exporter of type local        CX61xx
     +-- StateError               RuntimeError      the caller: used before or after its time    CX70xx
 
@@ -39,6 +40,7 @@ __all__ = [
     "LocalFileError",
     "MissingDependencyError",
     "PluginError",
+    "RewoundError",
     "StateError",
     "StoreError",
     "TokenError",
@@ -145,6 +147,15 @@ class ConflictError(StoreError):
     """A document changed since it was read; nothing was written. Read again and retry."""
 
     default_code = "CX6002"
+
+
+class RewoundError(StoreError):
+    """The store has lost commits that were read from it: whoever remembers anything of it must read again.
+
+    Raised once for each handle that had read what is lost.
+    """
+
+    default_code = "CX6022"
 
 
 class LocalFileError(CXError, OSError):

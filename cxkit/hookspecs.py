@@ -15,7 +15,7 @@ import pluggy
 if TYPE_CHECKING:
     import click
 
-    from cxkit.roles import Channel, Decider, Enricher, Exporter, Factory, Store
+    from cxkit.roles import Channel, Decider, Enricher, Exporter, Factory, SignalReader, Store
 
 __all__ = ["hookimpl"]
 
@@ -47,6 +47,11 @@ def cxkit_deciders() -> Sequence[Factory[Decider]]:  # type: ignore[empty-body]
 @hookspec
 def cxkit_channels() -> Sequence[Factory[Channel]]:  # type: ignore[empty-body]
     """Channels. Web plugins are to mount their endpoints; none does yet."""
+
+
+@hookspec
+def cxkit_signals() -> Sequence[Factory[SignalReader]]:  # type: ignore[empty-body]
+    """Readers of what browsers and apps say of choices (TC and GPP strings). Asked by `cxkit.signal`; must be pure."""
 
 
 @hookspec

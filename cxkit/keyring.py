@@ -49,6 +49,7 @@ class Keyring:
         signing: Secrets, the newest first; at least one.
         identifier: The secret under which identifiers are hashed.
         generated: Whether the keys were made up here rather than configured.
+        contacts: Types, besides e-mail and phone, whose identifiers are kept as their keyed hash alone.
 
     Example:
         >>> keys = Keyring(signing=[b"a secret of sixteen"], identifier=b"another of sixteen")
@@ -57,7 +58,14 @@ class Keyring:
         'v1'
     """
 
-    def __init__(self, *, signing: Sequence[bytes], identifier: bytes, generated: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        signing: Sequence[bytes],
+        identifier: bytes,
+        generated: bool = False,
+        contacts: frozenset[str] = frozenset(),
+    ) -> None:
         if not signing or min(map(len, [*signing, identifier])) < _MIN_CHARS:
             raise ConfigurationError(
                 "a key is missing or shorter than 16 bytes",
@@ -68,21 +76,30 @@ class Keyring:
         self._identifier = hashlib.blake2b(identifier, digest_size=64).digest()
         self._derived: dict[str, list[bytes]] = {}
         self.generated = generated
+        self.contacts = frozenset({"email", "phone"}) | contacts
 
     @classmethod
-    def open(cls, directory: Path, *, signing: Sequence[str] = (), identifier: str | None = None) -> Keyring:
+    def open(
+        cls,
+        directory: Path,
+        *,
+        signing: Sequence[str] = (),
+        identifier: str | None = None,
+        contacts: frozenset[str] = frozenset(),
+    ) -> Keyring:
         """The keys given, and for those not given the ones generated once under ``directory``.
 
         Raises:
             ConfigurationError: The key file cannot be written, or holds no keys.
         """
         if signing and identifier:
-            return cls(signing=[one.encode() for one in signing], identifier=identifier.encode())
+            return cls(signing=[one.encode() for one in signing], identifier=identifier.encode(), contacts=contacts)
         kept_signing, kept_identifier = _kept(directory)
         return cls(
             signing=[one.encode() for one in signing or kept_signing],
             identifier=(identifier or kept_identifier).encode(),
             generated=True,
+            contacts=contacts,
         )
 
     def __repr__(self) -> str:

@@ -17,7 +17,7 @@ import pluggy
 
 from cxkit import hookspecs
 from cxkit.errors import ConfigurationError, PluginError, nearest
-from cxkit.roles import Channel, Decider, Enricher, Exporter, Factory, Store
+from cxkit.roles import Channel, Decider, Enricher, Exporter, Factory, SignalReader, Store
 from cxkit.settings import Plugins, Settings
 
 if TYPE_CHECKING:
@@ -136,6 +136,10 @@ class Registry:
     def channels(self) -> dict[str, Factory[Channel]]:
         """Channels, by name."""
         return self._factories("cxkit_channels")
+
+    def signals(self) -> dict[str, Factory[SignalReader]]:
+        """Readers of signals, by name."""
+        return self._factories("cxkit_signals")
 
     def tables(self) -> dict[str, type]:
         """Tables of the configuration that belong to plugins."""

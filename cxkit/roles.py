@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, runt
 import attrs
 
 if TYPE_CHECKING:  # a command line that lists plugins need not read the model
-    from cxkit.model import JSON, Context, Decision, ExperienceSpec, Facts, Interaction
+    from cxkit.model import JSON, Choice, Context, Decision, ExperienceSpec, Facts, Interaction
 
 __all__ = [
+    "Announcing",
     "Batch",
     "Change",
     "Channel",
@@ -23,12 +24,14 @@ __all__ = [
     "Document",
     "Endpoint",
     "Enricher",
+    "Erasing",
     "Exporter",
     "Factory",
     "Outcome",
     "Previewing",
     "Put",
     "Reply",
+    "SignalReader",
     "Store",
 ]
 
@@ -138,7 +141,7 @@ class Outcome:
 class Exporter(Protocol):
     """Takes batches out of the process. Called by one thread of its own, one call at a time.
 
-    It may also have `Previewing.preview`, for ``cxkit export test --dry-run``.
+    It may also have `Previewing.preview`, for ``cxkit export test --dry-run``, and `Erasing.erases`.
     """
 
     purposes: frozenset[str]
@@ -162,6 +165,22 @@ class Previewing(Protocol):
 
     def preview(self, batch: Batch) -> str:
         """What `Exporter.export` would hand over, and where, for people: nothing leaves, secrets are masked."""
+        ...
+
+
+@runtime_checkable
+class Erasing(Protocol):
+    """What an exporter may offer besides: a person whom it hands ``privacy.erased`` over leaves there, too.
+
+    One without it keeps what it was given, and whoever asks for an erasure is told so.
+    """
+
+    @property
+    def erases(self) -> Literal["done", "requested"]:
+        """What that command, once it is delivered, has come to.
+
+        All of the person is deleted there, for all identifiers in it; or the other side was asked for it.
+        """
         ...
 
 
@@ -250,6 +269,21 @@ class Store(Protocol):
         ...
 
 
+@runtime_checkable
+class Announcing(Protocol):
+    """What a store may offer besides: whoever waits for a change hears of it, and need not ask again and again."""
+
+    def await_change(self, token: int, *, timeout_s: float) -> bool:
+        """Wait, on a connection of its own, until there may be changes after ``token``; whether there may be.
+
+        Called by one thread at a time.
+
+        Raises:
+            StoreError: It cannot be waited for now.
+        """
+        ...
+
+
 # --- Enricher, Channel, Decider -------------------------------------------------------------------
 
 
@@ -302,4 +336,25 @@ class Decider(Protocol):
 
     def decide(self, experience: ExperienceSpec, attributes: Mapping[str, JSON], *, cap: int) -> Decision | None:
         """A decision of depth at most ``cap``, or None to leave it to the next. No I/O."""
+        ...
+
+
+@runtime_checkable
+class SignalReader(Protocol):
+    """Turns what a browser or an app says of its owner's choices (a TC string, a GPP string) into choices.
+
+    Pure: no clock, no I/O. It is never given a text of more than 4,096 characters.
+    """
+
+    signal: str
+    """``tc``, ``gpp``, ...: what `cxkit.signal` calls it, and the policies that honour it."""
+    purposes: frozenset[str]
+    """All purposes it can speak of. If it raises, all of them are denied."""
+
+    def read(self, text: str) -> Mapping[str, Choice]:
+        """What the text says; a purpose it does not speak of is left out.
+
+        Raises:
+            ValueError: The text is not what it should be.
+        """
         ...

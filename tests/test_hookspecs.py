@@ -154,12 +154,19 @@ def test_a_plugin_is_told_of_drops(installed: Install) -> None:
     assert sys.modules["cxkit_watch"].told == [("queue_full", 2, None)]
 
 
+def test_a_reader_of_signals_of_a_plugin_is_asked() -> None:
+    reader = SimpleNamespace(signal="tc", purposes=frozenset({"analytics"}), read=lambda text: {"analytics": "denied"})
+    found = registry(theirs=plugin(cxkit_signals=lambda: [factory("theirs", lambda options: reader)])).signals()
+    assert found["theirs"].build(Options()).read("CP") == {"analytics": "denied"}
+
+
 HOOKS = {
     "cxkit_exporters": test_exporters_of_a_plugin_are_kinds_one_may_configure,
     "cxkit_stores": test_stores_of_a_plugin_are_kinds_one_may_configure,
     "cxkit_enrichers": test_an_enricher_of_a_plugin_runs_and_has_a_table_of_its_own,
     "cxkit_deciders": test_a_decider_of_a_plugin_is_asked_first,
     "cxkit_channels": test_channels_of_a_plugin_offer_endpoints,
+    "cxkit_signals": test_a_reader_of_signals_of_a_plugin_is_asked,
     "cxkit_settings": test_a_table_of_a_plugin_is_checked_against_its_class,
     "cxkit_commands": test_a_plugin_may_add_commands,
     "on_drop": test_a_plugin_is_told_of_drops,

@@ -38,7 +38,7 @@ def settings_of(cls: type[Any], path: tuple[str, ...] = ()) -> Iterator[tuple[st
         if attrs.has(kind):
             yield from settings_of(kind, below)
         else:
-            yield ".".join(below), attrs.NOTHING if kind is RawTable else field.default
+            yield ".".join(below), attrs.NOTHING if below[-1] == "NAME" else field.default
 
 
 TREE = dict(settings_of(Settings))

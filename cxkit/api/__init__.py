@@ -2,7 +2,8 @@
 
 Nothing here raises into the app in production, or blocks it. Kits are found when something is
 captured: the scope's, else the default one. ``touchpoints`` and ``experiences`` hold the handles,
-``scopes`` what acts on the current scope, ``controls`` what acts on the kit.
+``scopes`` open scopes, ``customer`` is whom the current one is about, ``preferences`` what
+may be sent to them, ``privacy`` lets them leave, ``controls`` acts on the kit.
 """
 
 from __future__ import annotations
@@ -11,8 +12,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from cxkit.api.controls import close, configure, flush, settled, stats
+from cxkit.api.customer import (
+    Current,
+    Notice,
+    choose,
+    current,
+    declare,
+    grant,
+    identify,
+    link,
+    logout,
+    signal,
+    trait,
+    withdraw,
+)
 from cxkit.api.experiences import Experience, experience
-from cxkit.api.scopes import carry, grant, identify, pack, profile, scope, unpack, withdraw
+from cxkit.api.preferences import Blocked, Clear, Deferred, may_send, prefer, sent, stop_marketing, suppress
+from cxkit.api.privacy import disclose, erase
+from cxkit.api.scopes import carry, pack, scope, unpack
 from cxkit.api.touchpoints import Occurrence, Ongoing, Touchpoint, money, touchpoint
 from cxkit.errors import CXError
 from cxkit.model import Decision, Feedback, Interaction, Money, Variant
@@ -20,41 +37,69 @@ from cxkit.model import Decision, Feedback, Interaction, Money, Variant
 if TYPE_CHECKING:
     from cxkit.delivery.account import Account
     from cxkit.delivery.engine import Flushed
+    from cxkit.flows.disclose import Disclosure
     from cxkit.kit import Kit
+    from cxkit.kit.privacy import Erasure
 
 __all__ = [
     "Account",
+    "Blocked",
     "CXError",
+    "Clear",
+    "Current",
     "Decision",
+    "Deferred",
+    "Disclosure",
+    "Erasure",
     "Experience",
     "Feedback",
     "Flushed",
     "Interaction",
     "Kit",
     "Money",
+    "Notice",
     "Occurrence",
     "Ongoing",
     "Touchpoint",
     "Variant",
     "carry",
+    "choose",
     "close",
     "configure",
+    "current",
+    "declare",
+    "disclose",
+    "erase",
     "experience",
     "flush",
     "grant",
     "identify",
+    "link",
+    "logout",
+    "may_send",
     "money",
     "pack",
-    "profile",
+    "prefer",
     "scope",
+    "sent",
     "settled",
+    "signal",
     "stats",
+    "stop_marketing",
+    "suppress",
     "touchpoint",
+    "trait",
     "unpack",
     "withdraw",
 ]
 
-_LATER: Final = {"Account": "cxkit.delivery.account", "Flushed": "cxkit.delivery.engine", "Kit": "cxkit.kit"}
+_LATER: Final = {
+    "Account": "cxkit.delivery.account",
+    "Disclosure": "cxkit.flows.disclose",
+    "Erasure": "cxkit.kit.privacy",
+    "Flushed": "cxkit.delivery.engine",
+    "Kit": "cxkit.kit",
+}
 """What a program that only declares touchpoints does without: importing it takes as long as all the rest."""
 
 

@@ -10,13 +10,23 @@ from cxkit.capture.interruption import let_through
 from cxkit.errors import DeclarationError, StateError
 from cxkit.flows.consent import CONSENT_CHANGED
 from cxkit.flows.decide import SHOWN
-from cxkit.flows.identify import IDENTIFIED
+from cxkit.flows.erase import ERASED
+from cxkit.flows.identify import IDENTIFIED, IGNORED
+from cxkit.flows.link import LINKED, LOGGED_OUT
+from cxkit.flows.operate import MERGED, UNMERGED
+from cxkit.flows.preferences import PREFERENCE_CHANGED, PREFERENCE_STOPPED
+from cxkit.flows.refusals import MERGE_REFUSED
+from cxkit.flows.sending import CONTACT_SUPPRESSED, MESSAGE_COUNTED
 
 __all__ = ["declare", "declared", "unconfigured"]
 
 logger = logging.getLogger("cxkit")
 
-RESERVED: Final = frozenset({"page.viewed", SHOWN.name, IDENTIFIED.name, CONSENT_CHANGED.name})
+RESERVED: Final = frozenset(
+    {"page.viewed", SHOWN.name, IDENTIFIED.name, LINKED.name, LOGGED_OUT.name, CONSENT_CHANGED.name}
+    | {PREFERENCE_CHANGED.name, PREFERENCE_STOPPED.name, CONTACT_SUPPRESSED.name, MESSAGE_COUNTED.name, ERASED.name}
+    | {MERGED.name, UNMERGED.name, MERGE_REFUSED.name, IGNORED.name}
+)
 """What cxkit itself captures: its purposes are not the app's to set."""
 
 declared: dict[tuple[str, str], str] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from cxkit.api.declared import declare, unconfigured
 from cxkit.capture.scope import current_scope
@@ -39,7 +40,7 @@ class Experience:
             return self._failed()
         try:
             scope = current_scope() or kit.root_scope
-            return verb(kit.desk, scope, kit.experiences.get(self.spec.name, self.spec), wait=kit.may_wait())
+            return verb(kit.desk, scope, kit.experiences.get(self.spec.name, self.spec), patience_s=kit.patience_s())
         except Exception as error:  # noqa: BLE001 - likewise; raised again in strict mode
             kit.intake.note(error)
             return self._failed()
@@ -84,4 +85,9 @@ def experience(
     )
     check(spec)
     declare("experience", name)
-    return Experience(spec)
+    made = experiences[name] = Experience(spec)
+    return made
+
+
+experiences: Final[dict[str, Experience]] = {}
+"""By name, those declared in this process; of one that was declared again the last."""

@@ -10,21 +10,16 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from cxkit.api.declared import unconfigured
 from cxkit.capture.scope import Scope, current_scope, enter
 from cxkit.codec.wire import check_context
-from cxkit.errors import StateError
 from cxkit.flows import carriage
-from cxkit.flows.consent import choose
-from cxkit.flows.identify import identifiers_of
-from cxkit.flows.identify import identify as identify_flow
-from cxkit.flows.view import Known
-from cxkit.kit import current_kit, default_kit
-from cxkit.model import JSON, Context, Evidence, Identity, Person, Profile
-from cxkit.model.consent import Method
+from cxkit.flows.identify import usable
+from cxkit.kit import current_kit
+from cxkit.model import Context, Evidence, Identity
 from cxkit.rules.identity import join
 
 if TYPE_CHECKING:
     from cxkit.kit import Kit
 
-__all__ = ["carry", "grant", "identify", "pack", "profile", "scope", "unpack", "withdraw"]
+__all__ = ["carry", "pack", "scope", "unpack"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,7 +42,8 @@ def scope(
         channel: Where it happens: ``phone``, ``store``, ...
         evidence: How surely the identifiers are known.
         kit: Another kit than the current one.
-        identifiers: Who it is about, by type: ``phone="+33..."``, ``user_id="nancy"``. Contacts are hashed.
+        identifiers: Who it is about, by type: ``phone="+33 6 39 98 12 34"``, ``user_id="nancy"``. Contacts are hashed.
+            A type that nobody declared is taken as it is, unless it is nearly one that somebody did.
 
     Example:
         >>> from cxkit.testing import recorder
@@ -80,9 +76,11 @@ def _open(kit: Kit | None, context: Context, identifiers: Mapping[str, str | int
     try:
         check_context(context)
         opened.change(context=context)
-        found = identifiers_of(kit.desk.keyring, identifiers, evidence=evidence)
-        opened.change(identity=join(Identity(), found))
-        kit.desk.recall(opened, wait=kit.may_wait())
+        found, wrong = usable(kit.desk, opened, identifiers, evidence=evidence)
+        opened.change(identity=join(Identity(), found, types=kit.desk.identifying.types))
+        kit.desk.recall(opened, patience_s=kit.patience_s())
+        if wrong is not None:
+            raise wrong
     except Exception as error:  # noqa: BLE001 - the guest's promise
         kit.intake.note(error)
     return opened
@@ -167,9 +165,10 @@ def unpack(carried: str | None, *, to: str, kit: Kit | None = None) -> Iterator[
         kit: Another kit than the current one.
 
     Example:
+        >>> from cxkit import current
         >>> from cxkit.testing import recorder
         >>> with recorder(), unpack(None, to="message 7"):
-        ...     profile().person is None
+        ...     current().profile.person is None
         True
     """
     opened = _open(kit, Context(), {}, "claim")
@@ -179,7 +178,7 @@ def unpack(carried: str | None, *, to: str, kit: Kit | None = None) -> Iterator[
     if carried is not None:
         theirs: Kit = opened.kit
         try:
-            carriage.unpack(theirs.desk, opened, carried, to=to, wait=theirs.may_wait())
+            carriage.unpack(theirs.desk, opened, carried, to=to, patience_s=theirs.patience_s())
         except Exception as error:  # noqa: BLE001 - the guest's promise
             theirs.intake.note(error)
     enter(opened)
@@ -187,100 +186,3 @@ def unpack(carried: str | None, *, to: str, kit: Kit | None = None) -> Iterator[
         yield
     finally:
         opened.close()
-
-
-def identify(*, traits: Mapping[str, JSON] | None = None, **identifiers: str | int) -> None:
-    """The customer of this scope proved who they are, by a login: the scope so far is theirs.
-
-    Call it wherever your app knows who is signed in, in every request if you like: what is already
-    known is not recorded again. A visitor's cookie alone never counts as a login.
-
-    Args:
-        traits: What they said of themselves: ``{"plan": "gold"}``.
-        identifiers: ``user_id="nancy"``, ``email=...``: as few as needed.
-
-    Example:
-        >>> from cxkit.testing import recorder
-        >>> with recorder() as record, scope(channel="web"):
-        ...     identify(user_id="nancy", traits={"plan": "gold"})
-        ...     profile().traits["plan"]
-        'gold'
-    """
-    _in_scope(
-        lambda kit, here: identify_flow(
-            kit.desk, here, identifiers=identifiers, traits=traits or {}, wait=kit.may_wait()
-        )
-    )
-
-
-def grant(*purposes: str, method: Method = "api") -> None:
-    """The customer of this scope allows these purposes, from now on.
-
-    Example:
-        >>> from cxkit.testing import recorder
-        >>> with recorder(), scope(channel="web"):
-        ...     grant("analytics", "personalization")
-        ...     profile().choices["analytics"]
-        'granted'
-    """
-    _in_scope(lambda kit, here: choose(kit.desk, here, purposes, "granted", method=method))
-
-
-def withdraw(*purposes: str, method: Method = "api") -> None:
-    """The customer of this scope refuses these purposes, from now on; what is still unsent is not sent.
-
-    Example:
-        >>> from cxkit.testing import recorder
-        >>> with recorder(), scope(channel="web"):
-        ...     withdraw("analytics")
-        ...     profile().choices["analytics"]
-        'denied'
-    """
-    _in_scope(lambda kit, here: choose(kit.desk, here, purposes, "denied", method=method))
-
-
-def profile() -> Profile:
-    """What is known of the customer of this scope, and what they chose here and elsewhere.
-
-    Of somebody who is not recognised only the choices are known, if they made any.
-
-    Example:
-        >>> profile().traits
-        {}
-    """
-    here = current_scope()
-    if here is None:
-        return Profile()
-    kit: Kit = here.kit
-    known = Known(choices=here.choices).with_more(kit.desk.known(here, wait=kit.may_wait()) or Known())
-    return Profile(
-        person=None if known.person is None else Person(id=known.person),
-        traits=known.traits,
-        choices={purpose: choice for purpose, (choice, _) in known.choices.items()},
-    )
-
-
-def _in_scope(act: Callable[[Kit, Scope], object]) -> None:
-    here = current_scope()
-    if here is None:
-        _out_of_scope()
-        return
-    kit: Kit = here.kit
-    try:
-        act(kit, here)
-    except Exception as error:  # noqa: BLE001 - the guest's promise
-        kit.intake.note(error)
-
-
-def _out_of_scope() -> None:
-    error = StateError(
-        "there is no scope, so there is no customer to act for",
-        fix="add the middleware, or open one with `with cxkit.scope(...)`",
-        code="CX7002",
-    )
-    try:
-        intake = default_kit().intake
-    except Exception as wrong:  # noqa: BLE001 - the guest's promise
-        unconfigured(wrong)
-    else:
-        intake.note(error)

@@ -281,8 +281,10 @@ def touchpoint(name: str, *, properties: Callable[..., object] | None = None, **
 
     Args:
         name: Lower-case words joined by dots, the object first: ``cart.item_added``. Reserved is what cxkit
-            captures itself: ``page.viewed``, ``experience.shown``, ``identity.identified`` and
-            ``consent.changed``.
+            captures itself: ``page.viewed``, ``experience.shown``, ``identity.identified``, ``identity.linked``,
+            ``identity.merged``, ``identity.unmerged``, ``identity.merge_refused``, ``identity.ignored``,
+            ``identity.logged_out``, ``consent.changed``, ``preference.changed``, ``preference.stopped``,
+            ``contact.suppressed``, ``message.counted`` and ``privacy.erased``.
         properties: What makes the properties: an attrs class, a dataclass, any typed callable. It checks
             and completes what is captured, and type checkers hold callers to it.
         declared: The fields of `cxkit.model.TouchpointSpec`.

@@ -7,7 +7,7 @@ interactions share already encoded; so the gate costs capture one look-up.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import attrs
 
@@ -15,16 +15,19 @@ from cxkit.capture.scope import Circumstances, Scope
 from cxkit.codec.frame import COMMAND, INTERACTION, NOBODY, PRIORITIES
 from cxkit.codec.wire import circumstances, declaration
 from cxkit.model import PURPOSES, Context, Identity, TouchpointSpec, purpose_bits
-from cxkit.rules.consent import Policy, capture_mode
+from cxkit.rules.consent import BeforeChoice, Policy, capture_mode
 
-__all__ = ["Prepared", "prepare", "prepare_command"]
+__all__ = ["HELD", "Prepared", "prepare", "prepare_command"]
+
+HELD: Final = "held"
+"""As a refusal: not yet, but perhaps after a choice."""
 
 
 class Prepared(NamedTuple):
     """What all interactions of one touchpoint in one version of a scope share."""
 
     refusal: str | None
-    """Why nothing may be captured; None if it may."""
+    """Why nothing may be captured, with the purpose where that counts: ``consent_refused:analytics``. None: it may."""
     shared: bytes = b""
     """Declaration and circumstances, encoded."""
     subject: bytes = NOBODY
@@ -34,6 +37,8 @@ class Prepared(NamedTuple):
     type: int = INTERACTION
     spec: TouchpointSpec | None = None
     """What it was prepared for: a name may be declared again."""
+    governed: bool = True
+    """Whether delivery asks for the subject's consent again."""
 
 
 def prepare(
@@ -41,8 +46,7 @@ def prepare(
     scope: Scope,
     *,
     source: str,
-    policy: Policy,
-    before_choice: Literal["anonymise", "drop"],
+    before_choice: BeforeChoice,
     subject: Callable[[Identity], bytes],
 ) -> Prepared:
     """Ask the rule, and encode what may be kept.
@@ -52,11 +56,13 @@ def prepare(
     """
     scope.enrich()
     mode = capture_mode(scope.allowed, spec.purpose, before_choice=before_choice)
+    if mode == "held":
+        return Prepared(refusal=HELD, spec=spec)
     if mode in ("refused", "undecided"):
-        return Prepared(refusal=f"consent_{mode}", spec=spec)
+        return Prepared(refusal=f"consent_{mode}:{spec.purpose}", spec=spec)
     around = scope.circumstances.get(mode)
     if around is None:
-        around = _anonymous(scope, policy) if mode == "anonymous" else _full(scope, subject)
+        around = _anonymous(scope, scope.policy) if mode == "anonymous" else _full(scope, subject)
         scope.circumstances[mode] = around
     channel = spec.channel or scope.context.channel
     return Prepared(
@@ -71,7 +77,14 @@ def prepare(
 
 
 def prepare_command(
-    spec: TouchpointSpec, scope: Scope, *, identity: Identity, purposes: int, subject: bytes, source: str
+    spec: TouchpointSpec,
+    scope: Scope,
+    *,
+    identity: Identity,
+    purposes: int,
+    subject: bytes,
+    source: str,
+    governed: bool = True,
 ) -> Prepared:
     """What a command needs: no gate stops it on its way to the store, and ``purposes`` say who else may have it."""
     channel = scope.context.channel
@@ -88,6 +101,7 @@ def prepare_command(
         own=PURPOSES.index(spec.purpose),
         priority=PRIORITIES.index(spec.priority),
         type=COMMAND,
+        governed=governed,
     )
 
 

@@ -12,14 +12,16 @@ would need atomics here.
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
+import attrs
 import msgspec
 
-from cxkit.capture.gate import Prepared
+from cxkit.capture import waiting
+from cxkit.capture.gate import HELD, Prepared
 from cxkit.capture.interruption import let_through
 from cxkit.capture.redact import Redactor
 from cxkit.capture.sanitise import sanitise
@@ -29,7 +31,7 @@ from cxkit.capture.stamp import Stamper, clock_text
 from cxkit.codec.frame import Record
 from cxkit.codec.wire import assemble, occurrence
 from cxkit.errors import CXError, InvalidInteractionError
-from cxkit.model import TouchpointSpec
+from cxkit.model import Blocked, TouchpointSpec
 
 __all__ = ["Captured", "Intake"]
 
@@ -41,6 +43,10 @@ _ROOM: Final = (0.5, 0.9, 1.0)
 """How full the queue may be for low, normal and critical interactions."""
 
 _MAX_TOLD: Final = 100
+_MAX_COUNTED: Final = 1000
+_MAX_COUNTED_CHARS: Final = 256
+_NOTED: Final = "noted:"
+"""How what is noted begins among what was dropped, with which it goes into the account."""
 
 logger = logging.getLogger("cxkit")
 _encode = msgspec.json.Encoder().encode
@@ -82,8 +88,8 @@ class Intake:
         self._strict = strict
         self.closed = False
         self.dropped: defaultdict[str, int] = defaultdict(int)
-        self.noted: defaultdict[str, int] = defaultdict(int)
-        """What went wrong without costing an interaction: a plugin that failed, say."""
+        """What was given up, by reason; what a gate blocked that is no interaction, by its text (`Blocked`); and
+        what is `noted`."""
         self._told: set[tuple[str, str]] = set()
         self.reset()
 
@@ -95,7 +101,6 @@ class Intake:
         self._accepted = 0
         self._released = 0
         self.dropped.clear()
-        self.noted.clear()
         self._running = False
 
     def capture(
@@ -124,24 +129,41 @@ class Intake:
             prepared = scope.prepared.get(spec.name)
             if prepared is None or prepared.spec is not spec:
                 prepared = scope.prepared[spec.name] = self._prepare(spec, scope)
-            if prepared.refusal is not None:
-                self.dropped[prepared.refusal] += 1
+            refusal = prepared.refusal
+            if refusal is not None and refusal is not HELD:
+                self.dropped[refusal] += 1
                 return None
             encoded = None if marks else self._encoded(properties)
             if encoded is None:
                 encoded, occurrence = self._walked(properties, occurrence, marks or {})
             id, us = stamp or self.stamper.stamp()
+            if refusal is not None:
+                return waiting.hold(self, scope, spec, (id, us, occurrence, encoded))
             return self.put((prepared, id, us, occurrence, encoded))
         except Exception as error:  # noqa: BLE001 - the guest's promise: nothing of this reaches the app
             self.failed(error)
             return None
+
+    def settle(self, scope: Scope, *, ended: bool = False) -> None:
+        """Something was chosen, or the scope is over: what is held there is captured now, or not, or waits on."""
+        try:
+            waiting.settle(self, scope, self._prepare, ended=ended)
+        except Exception as error:  # noqa: BLE001 - the guest's promise
+            self.failed(error)
+
+    def block(self, blocked: Blocked) -> None:
+        """Count what a gate stopped that is no interaction: a link, a deeper variant, a message."""
+        text = str(blocked).encode("utf-8", "replace").decode()[:_MAX_COUNTED_CHARS]
+        if text not in self.dropped and len(self.dropped) >= _MAX_COUNTED:  # a destination may be anybody's word
+            text = str(attrs.evolve(blocked, destination="other"))
+        self.dropped[text] += 1
 
     def put(self, captured: Captured) -> str | None:
         """Into the spool, if that is done at once; else into the queue, if there is room for its priority."""
         if self._write_now is not None and not self.closed:
             if self._write_now(captured):
                 return captured[1]
-            self.noted["write_fell_back"] += 1
+            self.count("write_fell_back")
         prepared, id, _, occurrence, properties = captured
         size = len(properties) + len(occurrence) + _ITEM_BYTES
         if self.queued_bytes + size > self._room[prepared.priority] or self.closed:
@@ -163,6 +185,22 @@ class Intake:
         """Whoever was to take from here could not be started; the next capture asks again."""
         self._running = False
 
+    @property
+    def noted(self) -> Counter[str]:
+        """What went wrong without costing an interaction, by name: a plugin that failed, say."""
+        counts = dict(self.dropped)  # one look: it may be counted on meanwhile
+        return Counter({name[len(_NOTED) :]: count for name, count in counts.items() if name.startswith(_NOTED)})
+
+    def count(self, name: str) -> None:
+        """Something went wrong that cost no interaction."""
+        name = _NOTED + name
+        self.dropped[name] += 1
+
+    def fault(self, name: str, what: str, error: Exception) -> None:
+        """The same of what is not ours and not the caller's, a store say: told once for each name, without its text."""
+        self.count(name)
+        self._say((name, ""), what, f"({type(error).__name__})")
+
     def note(self, error: Exception) -> None:
         """Something went wrong that cost no interaction: raised in strict mode, else counted and told once.
 
@@ -171,7 +209,7 @@ class Intake:
         let_through(error)
         if self._strict:
             raise error
-        self.noted[_fault(error)] += 1
+        self.count(_fault(error))
         self._tell("a call had no effect", error)
 
     def failed(self, error: Exception) -> None:
@@ -188,16 +226,19 @@ class Intake:
         let_through(error)
         if self._strict:
             raise error
-        self.noted["part_invalid"] += 1
+        self.count("part_invalid")
         self._tell(f"{what} did not fit, and interactions are kept without", error)
 
     def _tell(self, what: str, error: Exception) -> None:
         """Once for each fault: whoever develops the app must hear of it, and no log must fill up."""
         code = error.code if isinstance(error, CXError) else type(error).__name__
-        if (what, code) not in self._told and len(self._told) < _MAX_TOLD:
-            self._told.add((what, code))
-            text = str(error) if isinstance(error, CXError) else code
-            logger.warning("cxkit: %s: %s", what, "".join(one if one.isprintable() else "?" for one in text))
+        text = str(error) if isinstance(error, CXError) else code
+        self._say((what, code), f"{what}:", "".join(one if one.isprintable() else "?" for one in text))
+
+    def _say(self, about: tuple[str, str], what: str, why: str) -> None:
+        if about not in self._told and len(self._told) < _MAX_TOLD:
+            self._told.add(about)
+            logger.warning("cxkit: %s %s", what, why)
 
     def take(self, timeout_s: float | None) -> list[Captured]:
         """All that is queued; waits for the first up to ``timeout_s`` (None: for ever). For one thread.
@@ -247,9 +288,9 @@ class Intake:
     def record(self, captured: Captured) -> Record:
         """What the spool keeps of it."""
         prepared, id, us, occurrence, properties = captured
-        _, shared, subject, purposes, own, priority, type, _ = prepared
+        _, shared, subject, purposes, own, priority, type, _, governed = prepared
         payload = assemble(id, clock_text(us), shared, occurrence, properties)
-        return Record(payload, subject, purposes, own, priority, type)
+        return Record(payload, subject, purposes, own, priority, type, governed=governed)
 
     @property
     def queued(self) -> int:

@@ -7,21 +7,24 @@ at its parent instead.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import attrs
 
-from cxkit.model import Choice, Context, Facts, Identifier, Identity
-from cxkit.rules.consent import Allowed
+from cxkit.model import Choice, Context, Facts, Identifier, Identity, TouchpointSpec
+from cxkit.rules.consent import STRICT, Allowed, Home, Jurisdiction, Policy
 
 if TYPE_CHECKING:
     from cxkit.capture.gate import Prepared
 
 __all__ = ["Scope", "current_scope", "enter"]
 
+_NO_LAW: Final = Jurisdiction()
+_NO_HOME: Final = Home()
 _current: ContextVar[Scope | None] = ContextVar("cxkit_scope", default=None)
 
 
@@ -31,6 +34,22 @@ class Circumstances(NamedTuple):
     encoded: bytes
     subject: bytes
     purposes: int
+
+
+class Held(NamedTuple):
+    """An interaction that waits for the choice it needs."""
+
+    spec: TouchpointSpec
+    id: str
+    us: int
+    occurrence: bytes
+    properties: bytes
+    since_ns: int
+
+    @property
+    def size_bytes(self) -> int:
+        """What it takes in memory, about."""
+        return len(self.occurrence) + len(self.properties) + 320
 
 
 class Scope:
@@ -43,22 +62,29 @@ class Scope:
         despite_gpc: Whether they were made while the browser objected (``Sec-GPC: 1``).
         issue_visitor: Makes an identifier for a visitor who may now be recognised; None where
             none can be kept: outside the web, or once the response has begun.
+        policy: What holds where its person chose nothing; ``jurisdiction`` is whose law that is, and follows from
+            ``home`` and the place.
+        signals: What the browser or app said of its owner's choices, as it came; ``gpc`` apart.
+        held: What waits in memory for a choice.
         pending: Whether what the store knows of this person is still on its way.
         returning: Whether the visitor was here before, by a cookie of ours.
         aside: The visitor's identifier, while a login without consent to stitching keeps it apart.
         depth_shown: The deepest decision that was shown, here or in a scope within: all of it is in
             one answer.
         recalled: The choices its person made elsewhere; they hold here, and are never kept here.
+        refused: Likewise what somebody refused who was erased so as not to be recognised again.
         shown: Experience, variant and subject of each exposure.
         circumstances: Mode of capture to what is encoded of it, for this version of the scope.
+        heard: The version of what is known of people that ``recalled`` is of.
         muted: Whether nothing captured here is kept: an exporter must not observe itself.
         prepared: Touchpoint name to what capture needs of it, likewise.
     """
 
     __slots__ = (
         "_enrich", "_origin", "allowed", "aside", "ceiling", "choices", "circumstances", "closed", "context",
-        "depth_shown", "despite_gpc", "facts", "gpc", "identity", "intake", "issue_visitor", "kit", "muted",
-        "parent", "pending", "prepared", "recalled", "returning", "shown", "version",
+        "depth_shown", "despite_gpc", "facts", "gpc", "heard", "held", "home", "identity", "intake", "issue_visitor",
+        "jurisdiction", "kit", "muted", "parent", "pending", "policy", "prepared", "recalled", "refused", "returning",
+        "shown", "signals", "version",
     )  # fmt: skip
 
     def __init__(
@@ -72,6 +98,7 @@ class Scope:
         facts: Facts | None = None,
         gpc: bool = False,
         parent: Scope | None = None,
+        policy: Policy = STRICT,
     ) -> None:
         self.kit = kit
         self.intake = kit.intake
@@ -86,16 +113,18 @@ class Scope:
         self.gpc = gpc
         self.parent = parent
         self.muted: bool = parent is not None and parent.muted
-        self.closed = False
-        self.pending = False
-        self.returning = False
-        self.version = 0
+        self.closed = self.pending = self.returning = False
+        self.version = self.depth_shown = self.heard = 0
         self.prepared: dict[str, Prepared] = {}
         self.circumstances: dict[str, Circumstances] = {}
         self.shown: set[tuple[str, str, bytes]] = set()
-        self.depth_shown = 0
         self.recalled: dict[str, tuple[Choice, datetime]] = {}
+        self.refused: dict[str, tuple[Choice, datetime]] = {}
         self.aside: Identifier | None = None
+        self.policy = policy
+        self.jurisdiction, self.home = _NO_LAW, _NO_HOME
+        self.signals: Mapping[str, str] = {}
+        self.held: deque[Held] = deque()
         self._origin = parent
         self._enrich: Callable[[Facts, Context], Context] | None = None
 
@@ -129,14 +158,25 @@ class Scope:
             facts=self.facts,
             gpc=self.gpc,
             parent=self,
+            policy=self.policy,
         )
+        child.jurisdiction, child.home, child.signals = self.jurisdiction, self.home, self.signals
         child.pending = self.pending
         child.ceiling = self.ceiling
         child.returning = self.returning
         child.despite_gpc = self.despite_gpc
-        child.recalled = self.recalled
+        child.recalled, child.refused, child.heard = self.recalled, self.refused, self.heard
         child.aside = self.aside
         return child
+
+    def leave_person(self) -> None:
+        """Forget whose it was; what was chosen here, and the browser's objection, are the device's."""
+        self.recalled, self.refused = {}, {}
+        self.aside = None
+        self.home = _NO_HOME
+        self.pending = self.returning = False
+        self.shown = set()
+        self.change(identity=Identity())
 
     def show(self, depth: int) -> None:
         """Something of that depth was shown, here and so in the scopes around."""
@@ -153,11 +193,16 @@ class Scope:
         """Let the enrichers add to the context, once, when it is first needed."""
         enrich, self._enrich = self._enrich, None
         if enrich is not None and self.facts is not None:
+            place = self.context.place
             self.context = enrich(self.facts, self.context)
+            if self.context.place is not place:
+                self.kit.desk.govern(self)
 
     def close(self) -> None:
         """Nothing belongs to it any more. Idempotent."""
         self.closed = True
+        if self.held:
+            self.intake.settle(self, ended=True)
         self.facts = None
         self._enrich = None
 

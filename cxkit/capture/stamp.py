@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-__all__ = ["Stamper", "clock_text"]
+__all__ = ["Stamper", "clock_text", "moment"]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _DIGITS: Final = tuple(f"{number:03d}" for number in range(1000))
 _DRAWN_AT_ONCE: Final = 256
@@ -65,7 +67,7 @@ class Stamper:
 
     def now(self) -> datetime:
         """The time, aware."""
-        return datetime.fromtimestamp(self.time_ns() / 1e9, UTC)
+        return moment(self.time_ns() // 1000)
 
     def _draw(self) -> str:
         # An iterator over a list hands each item to one thread only; two threads that both draw
@@ -74,6 +76,11 @@ class Stamper:
         tail = next(drawn)
         self._drawn = drawn
         return tail
+
+
+def moment(us: int) -> datetime:
+    """Microseconds since 1970 as a time, aware."""
+    return _EPOCH + timedelta(microseconds=us)
 
 
 def clock_text(us: int) -> str:

@@ -27,11 +27,13 @@ VERBS: Final = {
     "capture": "Record one interaction by hand.",
     "dead": "What other sides refused for ever: look, give back, remove.",
     "dev": "Run an application, and watch what it captures.",
+    "identity": "Two people are one, or never were.",
     "init": "Add the middleware to your application.",
     "import": "Rows of a CSV file become interactions.",
     "insights": "First answers, each with its definition.",
     "journey": "What one person did, across channels and devices.",
     "plugins": "The plugins in use, and what they offer.",
+    "privacy": "What is held of somebody: find, disclose, erase.",
     "schema": "Touchpoints as they are declared, and as they were captured.",
     "stats": "What became of everything captured here.",
     "tail": "What was captured, one line each, as it arrives.",
@@ -86,4 +88,16 @@ def main() -> None:
     except CXError as error:
         raise SystemExit(visible(str(error))) from None
     except OSError as error:  # a file or directory that is not what it should be
-        raise SystemExit(say("{path}: {reason}", path=error.filename or "-", reason=error.strerror or error)) from None
+        raise SystemExit(say("{path}: {reason}", path=error.filename or "-", reason=_reason(error))) from None
+
+
+def _reason(error: OSError) -> str:
+    if error.errno is None or error.strerror != os.strerror(error.errno):
+        return str(error.strerror or error)  # in words of our own
+    if isinstance(error, FileExistsError):
+        return say("there is one of this name already: name another, or remove it")
+    if isinstance(error, FileNotFoundError):
+        return say("there is none of this name: see how it is spelt")
+    if isinstance(error, PermissionError):
+        return say("this user may not: see whose it is")
+    return error.strerror

@@ -16,6 +16,7 @@ from cxkit.capture.scope import current_scope
 from cxkit.cli.language import say
 from cxkit.cli.terminal import json_option, print_json
 from cxkit.codec import NOBODY
+from cxkit.delivery.losses import reasons_in
 from cxkit.model import Evidence, TouchpointSpec
 from cxkit.model.touchpoint import Direction, Kind, Nature, Presence, Stage
 from cxkit.settings import load
@@ -106,7 +107,7 @@ def capture(
         with scope(kit=kit, channel=channel, evidence=evidence, **who):
             id = touchpoint.on(value=money(*value) if value else None, at=at, case=case).capture(**what)
             unnamed = is_unnamed(name)
-        refused = dict(kit.intake.dropped)
+        refused = reasons_in(kit.intake.dropped)
     finally:
         flushed = kit.close()
     if as_json:

@@ -11,7 +11,7 @@ import click
 
 from cxkit.cli.checks.configuration import Examined, check_configuration, check_exporters, check_plugins, examined
 from cxkit.cli.checks.consent import Withheld, check_consent, print_withheld, withheld
-from cxkit.cli.checks.delivery import check_account, check_dead_letters, check_dropped
+from cxkit.cli.checks.delivery import check_account, check_dead_letters, check_dropped, check_noted
 from cxkit.cli.checks.directory import (
     check_clock,
     check_directory,
@@ -40,6 +40,7 @@ _CHECKS: tuple[Callable[[Examined], Iterable[Finding]], ...] = (
     check_backlog,
     check_dead_letters,
     check_dropped,
+    check_noted,
     check_consent,
     check_clock,
 )

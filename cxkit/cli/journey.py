@@ -14,7 +14,7 @@ import attrs
 import click
 import msgspec
 
-from cxkit.cli.language import count, say
+from cxkit.cli.language import count, pair, say
 from cxkit.cli.local import file_option, open_local, shown
 from cxkit.cli.local.person import Person, read_person, standing
 from cxkit.cli.local.seen import Seen, clock, what
@@ -92,7 +92,7 @@ def _lines(person: Person) -> Iterator[str]:
     yield shown(person.id)
     for known in person.known_by:
         if known.subject != person.id:
-            yield f"  {shown(known.subject)}: {standing(known, person)}"
+            yield "  " + pair(shown(known.subject), standing(known, person))
     if stages := _stages(person):
         yield say("stages: {stages}", stages=visible(" > ".join(stages)))
     if paid := _paid(person):

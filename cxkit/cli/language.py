@@ -17,7 +17,7 @@ import click
 
 from cxkit.cli.terminal import visible
 
-__all__ = ["agreed", "count", "say", "translate"]
+__all__ = ["count", "pair", "say", "translate"]
 
 _DOMAIN: Final = "cxkit"
 _LOCALE: Final = Path(__file__).parent / "locale"
@@ -33,10 +33,9 @@ def count(one: str, many: str, number: int, /, **values: object) -> str:
     return _catalogue().ngettext(one, many, number).format(number=number, **_visible(values))
 
 
-def agreed(question: str) -> bool:
-    """Ask, in the operator's language; whether the answer is yes."""
-    answer = click.prompt(question, default="", show_default=False)
-    return answer.strip().lower() in say("y yes").split()
+def pair(name: object, value: object, /) -> str:
+    """What something is called and what it is, with the colon of the operator's language."""
+    return say("{name}: {value}", name=name, value=value)
 
 
 def _visible(values: Mapping[str, object]) -> dict[str, object]:

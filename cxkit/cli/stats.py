@@ -11,10 +11,10 @@ import attrs
 import click
 
 from cxkit.cli.checks.configuration import Examined, examined
-from cxkit.cli.checks.reasons import meaning_of
+from cxkit.cli.checks.reasons import meaning_of, meaning_of_noted
 from cxkit.cli.checks.waiting import at, is_late
 from cxkit.cli.language import say
-from cxkit.cli.terminal import json_option, print_json
+from cxkit.cli.terminal import json_option, print_json, visible
 from cxkit.delivery.account import Account, ExporterAccount, read_account
 from cxkit.delivery.backlog import Owed, read_backlog
 
@@ -78,6 +78,11 @@ def _lines(account: Account, waiting: Mapping[str, Owed], found: Examined) -> It
         yield say("no exporter is configured: nothing leaves this machine")
     for reason in sorted({*account.dropped, *(one for each in account.exporters.values() for one in each.dropped)}):
         yield say("  {reason}: {meaning}", reason=reason, meaning=meaning_of(reason).what)
+    if account.blocked:
+        yield say("stopped by consent and preferences (gate:purpose:reason:destination):")
+        for text, number in account.blocked.items():
+            yield f"  {visible(text.rstrip(':'))} {number}"
+    yield from _noted(account.noted)
     if any(one.dead > sum(one.unkept.values()) for one in account.exporters.values()):
         yield say("`cxkit dead list` tells of the dead ones")
     if any(one.removed for one in waiting.values()):
@@ -86,6 +91,13 @@ def _lines(account: Account, waiting: Mapping[str, Owed], found: Examined) -> It
             "and then dropped: spool_full, expired"
         )
     yield say("the account adds up") if account.balanced else say("THE ACCOUNT DOES NOT ADD UP")
+
+
+def _noted(noted: Mapping[str, int]) -> Iterator[str]:
+    if noted:
+        yield say("went wrong without costing an interaction:")
+    for name, number in noted.items():
+        yield f"  {visible(name)} {number}: {meaning_of_noted(name).what}"
 
 
 def _label(name: str, found: Examined) -> str:

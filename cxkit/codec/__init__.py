@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from cxkit.codec.batch import BATCH_CONTENT_TYPE, decode_batch, encode_batch, split_batch
-from cxkit.codec.frame import COMMAND, INTERACTION, NOBODY, Record
+from cxkit.codec.frame import COMMAND, ERASED, INTERACTION, NOBODY, Record, erased
 from cxkit.codec.wire import CONTENT_TYPE, SCHEMA, decode, encode
 
 __all__ = [
     "BATCH_CONTENT_TYPE",
     "COMMAND",
     "CONTENT_TYPE",
+    "ERASED",
     "INTERACTION",
     "NOBODY",
     "SCHEMA",
@@ -18,5 +19,6 @@ __all__ = [
     "decode_batch",
     "encode",
     "encode_batch",
+    "erased",
     "split_batch",
 ]

@@ -2,7 +2,7 @@
 
 Layout, big endian; the checksum covers all that follows it::
 
-    magic 4 | length 4 | crc32 4 | sequence 8 | type 1 | priority 1 | own purpose 1 | reserved 1
+    magic 4 | length 4 | crc32 4 | sequence 8 | type 1 | priority 1 | own purpose 1 | flags 1
     | purposes 2 | subject 16 | payload (length bytes)
 
 The magic is the sync marker: after damage the reader looks for the next one, so a flipped bit
@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 __all__ = [
     "COMMAND",
+    "ERASED",
     "HEADER_BYTES",
     "INTERACTION",
     "MAX_PAYLOAD_BYTES",
@@ -24,15 +25,16 @@ __all__ = [
     "PRIORITIES",
     "REPORT",
     "Record",
+    "erased",
     "find_magic",
     "pack",
     "unpack",
 ]
 
 _MAGIC: Final = b"\xc7CX\x01"
-_HEADER: Final = struct.Struct(">4sIIQBBBxH16s")
+_HEADER: Final = struct.Struct(">4sIIQBBBBH16s")
 _SEAL: Final = struct.Struct(">4sII")
-_BODY: Final = struct.Struct(">QBBBxH16s")
+_BODY: Final = struct.Struct(">QBBBBH16s")
 _CRC_END: Final = 12
 HEADER_BYTES: Final = _HEADER.size
 MAX_PAYLOAD_BYTES: Final = 1 << 18
@@ -42,6 +44,10 @@ COMMAND: Final = 2
 """An interaction that also changes the store: an identification, a consent, an answer."""
 REPORT: Final = 3
 """An interaction that reports losses: were it lost itself, that is no reason for another."""
+ERASED: Final = 4
+"""What is left of one that was erased: its place, so that the account adds up."""
+
+_UNGOVERNED: Final = 1
 
 NOBODY: Final = bytes(16)
 """The subject of an interaction that names no persistent identifier."""
@@ -65,6 +71,8 @@ class Record(NamedTuple):
     type: int = INTERACTION
     sequence: int = 0
     """Position in the spool, from 0, without gaps."""
+    governed: bool = True
+    """Whether delivery asks for the subject's consent; a choice itself is always delivered to those who had it."""
 
 
 def pack(record: Record, sequence: int | None = None) -> bytes:
@@ -74,8 +82,9 @@ def pack(record: Record, sequence: int | None = None) -> bytes:
         >>> unpack(pack(Record(b"{}"), 7), 0)[0].sequence
         7
     """
-    payload, subject, purposes, own, priority, type, place = record
-    body = _BODY.pack(place if sequence is None else sequence, type, priority, own, purposes, subject)
+    payload, subject, purposes, own, priority, type, place, governed = record
+    flags = 0 if governed else _UNGOVERNED
+    body = _BODY.pack(place if sequence is None else sequence, type, priority, own, flags, purposes, subject)
     crc = zlib.crc32(payload, zlib.crc32(body))
     return b"".join((_SEAL.pack(_MAGIC, len(payload), crc), body, payload))
 
@@ -90,7 +99,7 @@ def unpack(data: bytes, offset: int) -> tuple[Record | None, int]:
     """
     if len(data) - offset < HEADER_BYTES:
         return None, offset
-    magic, length, crc, sequence, type, priority, own, purposes, subject = _HEADER.unpack_from(data, offset)
+    magic, length, crc, sequence, type, priority, own, flags, purposes, subject = _HEADER.unpack_from(data, offset)
     if magic != _MAGIC or length > MAX_PAYLOAD_BYTES:
         return None, find_magic(data, offset + 1)
     start = offset + HEADER_BYTES
@@ -100,7 +109,12 @@ def unpack(data: bytes, offset: int) -> tuple[Record | None, int]:
     payload = data[start:end]
     if zlib.crc32(payload, zlib.crc32(data[offset + _CRC_END : start])) != crc:
         return None, find_magic(data, offset + 1)
-    return Record(payload, subject, purposes, own, priority, type, sequence), end
+    return Record(payload, subject, purposes, own, priority, type, sequence, not flags & _UNGOVERNED), end
+
+
+def erased(record: Record) -> Record:
+    """What may be left of a record: as long as it was, and about nobody."""
+    return Record(b" " * len(record.payload), priority=record.priority, type=ERASED, sequence=record.sequence)
 
 
 def find_magic(data: bytes, offset: int) -> int:

@@ -20,6 +20,7 @@ import msgspec
 from cxkit.delivery.cursor import Progress, read_slots
 from cxkit.delivery.files import lock, read_small, write_whole
 from cxkit.delivery.forks import let_go
+from cxkit.delivery.losses import blocked_in, noted_in, reasons_in
 from cxkit.delivery.segment import LaterVersionError, open_segments
 from cxkit.delivery.spool import Spool, cursor_names
 from cxkit.delivery.walk import count_records
@@ -47,7 +48,7 @@ class ExporterAccount:
     """Spooled before this exporter was configured; never meant for it."""
     unkept: Mapping[str, int] = attrs.field(factory=dict)
     """Of the dead, those that nobody can read any more: reason (``no_room``, ``disk_error``, ``purged``,
-    ``expired``) to count."""
+    ``expired``, ``erased``) to count."""
 
 
 @attrs.frozen(kw_only=True)
@@ -66,6 +67,11 @@ class Account:
     queued: int = 0
     """Captured in this process and not yet spooled."""
     exporters: Mapping[str, ExporterAccount] = attrs.field(factory=dict)
+    blocked: Mapping[str, int] = attrs.field(factory=dict)
+    """What consent and preferences stopped: the text of a `cxkit.Blocked` (``gate:purpose:reason:destination``) to how
+    often. Interactions among it are in ``dropped``, too, here or at their exporter."""
+    noted: Mapping[str, int] = attrs.field(factory=dict)
+    """What went wrong without costing an interaction, a store or a plugin that failed say: name to how often."""
     directory: Path | None = attrs.field(default=None, eq=False)
     """Whose account it is: that of all processes that share the directory. None: of this process alone."""
 
@@ -98,7 +104,7 @@ class _Sums(msgspec.Struct):
             held.update({"before": progress.base, "pending": spooled - progress.sequence})
             self.exporters[name] = dict(held)
         self.spooled += spooled
-        self.dropped = dict(Counter(self.dropped) + Counter(dropped))
+        self.dropped = dict(Counter(self.dropped) + _writable(dropped))
 
 
 _sums: Final = msgspec.json.Decoder(_Sums)
@@ -212,8 +218,10 @@ def read_account(
             break  # else a spool became part of the ledger meanwhile
     return Account(
         spooled=sums.spooled,
-        dropped=sums.dropped,
+        dropped=reasons_in(sums.dropped),
         queued=queued,
+        blocked=_blocked(sums),
+        noted=noted_in(sums.dropped),
         exporters={
             name: _exporter_account(counts) for name, counts in sorted(sums.exporters.items()) if name[0] != "_"
         },
@@ -235,7 +243,15 @@ def write_early(path: Path, dropped: Mapping[str, int]) -> None:
     Raises:
         OSError: It could not be written.
     """
-    write_whole(path / _EARLY, msgspec.json.encode(dict(dropped)))
+    write_whole(path / _EARLY, msgspec.json.encode(dict(_writable(dropped))))
+
+
+def _writable(dropped: Mapping[str, int]) -> Counter[str]:
+    """The same under names that can be written, whatever text of a caller's is among them."""
+    counts: Counter[str] = Counter()
+    for name, count in dropped.items():
+        counts[name.encode("utf-8", "replace").decode()] += count
+    return counts
 
 
 def _add_spool(sums: _Sums, path: Path) -> None:
@@ -271,11 +287,18 @@ def _exporter_account(counts: Mapping[str, int]) -> ExporterAccount:
     return ExporterAccount(
         delivered=counts.get("delivered", 0) + counts.get("skipped", 0),
         dead=dead + twice,
-        dropped=_below("dropped.", counts),
+        dropped=reasons_in(_below("dropped.", counts)),
         pending=pending - twice,
         before=counts.get("before", 0),
         unkept=unkept,
     )
+
+
+def _blocked(sums: _Sums) -> dict[str, int]:
+    found = Counter(blocked_in(sums.dropped))
+    for name, counts in sums.exporters.items():
+        found.update(blocked_in(_below("dropped.", counts), exporter=name))
+    return dict(sorted(found.items()))
 
 
 def _below(prefix: str, counts: Mapping[str, int]) -> dict[str, int]:

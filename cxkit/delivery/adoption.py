@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cxkit.delivery.files import check_directory, lock
+from cxkit.delivery.files import LOCK, check_directory, lock
 from cxkit.delivery.forks import let_go
 from cxkit.delivery.segment import open_segments
-from cxkit.delivery.spool import LOCK, Spool, cursor_names
+from cxkit.delivery.spool import Spool, cursor_names
 from cxkit.delivery.walk import count_records
 
 __all__ = ["adopt"]

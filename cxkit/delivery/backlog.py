@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import math
-import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -15,8 +13,9 @@ import msgspec
 
 from cxkit.delivery.account import read_cursors
 from cxkit.delivery.cursor import Progress
+from cxkit.delivery.files import LOCK, is_locked
 from cxkit.delivery.segment import HEADER_BYTES, FileSegment, open_segments
-from cxkit.delivery.spool import LOCK, Spool
+from cxkit.delivery.spool import Spool
 from cxkit.delivery.walk import count_records
 
 __all__ = ["Backlog", "Owed", "read_backlog"]
@@ -115,7 +114,7 @@ def _owed(path: Path, cursor: Path, segments: list[FileSegment], progress: Progr
         since=max(_made_at(path, moved_at), _occurred_at(path, segments, progress)) if left else math.inf,
         written_at=left[0].written_at if left else math.inf,
         handled_at=moved_at if progress.sequence > progress.base else 0.0,
-        delivering=pending > 0 and _is_owned(path),
+        delivering=pending > 0 and is_locked(path / LOCK),
     )
 
 
@@ -138,18 +137,3 @@ def _occurred_at(path: Path, segments: list[FileSegment], progress: Progress) ->
         if time is not None and time.tzinfo is not None:
             return time.timestamp()
     return 0.0
-
-
-def _is_owned(path: Path) -> bool:
-    """Whether a process holds the spool. It is asked with a shared lock, for a moment."""
-    try:
-        descriptor = os.open(path / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

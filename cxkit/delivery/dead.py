@@ -14,10 +14,10 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -85,26 +85,34 @@ class DeadLetters:
         self._look_again_at = 0.0
         self._unsynced: Path | None = None
 
-    def add(self, record: Record, *, reason: str, at: str) -> bool:
-        """Keep one; whether there was room for it.
+    def add(
+        self, record: Record, *, reason: str, at: str, erased: Callable[[], bool] = lambda: False
+    ) -> Literal["", "no_room", "erased"]:
+        """Keep one, or say why not.
+
+        Args:
+            erased: Whether whom it is about was erased. Asked while nobody can read the file: whoever erases
+                has either not looked into it yet, or has made this known.
 
         Raises:
             OSError: It could not be kept.
         """
         if self.directory is None:
-            return True
+            return ""
         letter = Letter(self._exporter, reason[:_REASON_CHARS], at, msgspec.Raw(record.payload))
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_directory(self.directory)
         path, descriptor = self._open(self.directory)
         try:
+            if erased():
+                return "erased"
             if os.fstat(descriptor).st_size + self._bytes_of_others(path) >= QUOTA_BYTES:
-                return False
+                return "no_room"
             _append(descriptor, pack(record._replace(payload=msgspec.json.encode(letter))))
             self._unsynced = path
         finally:
             let_go(descriptor)
-        return True
+        return ""
 
     def sync(self) -> None:
         """Put on disk what was added, as far as that can be: before it is written down that it is dealt with."""

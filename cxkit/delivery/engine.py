@@ -7,12 +7,12 @@ from the file (that is, from the page cache): one path to test, and a lagging ex
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
@@ -21,28 +21,30 @@ import attrs
 from cxkit.codec.frame import Record
 from cxkit.delivery.account import Account
 from cxkit.delivery.dead import MAX_LETTER_BYTES
+from cxkit.delivery.erasure import Meant
 from cxkit.delivery.greenlets import patiently
+from cxkit.delivery.housekeeping import House
+from cxkit.delivery.kept import Found
 from cxkit.delivery.lane import Lane
+from cxkit.delivery.lanes import Lanes
 from cxkit.delivery.listener import Listener
-from cxkit.delivery.losses import Cause, Losses
+from cxkit.delivery.losses import Cause
 from cxkit.delivery.queue import Queue
+from cxkit.delivery.receipts import Receipt, receipt
 from cxkit.delivery.shelf import Shelf, SpoolLimits
 from cxkit.delivery.spool import Spool
 from cxkit.delivery.spooling import Spooling
+from cxkit.delivery.troubles import Troubles
 from cxkit.delivery.writer import Writer
 
 __all__ = ["Engine", "Flushed", "SpoolLimits"]
 
 _GATHER_S: Final = 0.02
 _TRY_AGAIN_S: Final = 1.0
-_KEEP_HOUSE_EVERY_S: Final = 20.0
 _IDLE_S: Final = 5.0
 _BREATH_S: Final = 0.1
 _CHUNK_BYTES: Final = 1 << 20
 """What is joined at once for one append: for a moment it is in memory three times."""
-
-logger = logging.getLogger("cxkit")
-
 
 ItemT = TypeVar("ItemT")
 
@@ -87,18 +89,28 @@ class Engine(Generic[ItemT]):
         self.dropped = queue.dropped
         """What was given up before the spool, that this engine accounts for."""
         self._sync_interval_s = limits.sync_interval_s
-        self._muted = muted
+        self._troubles = Troubles(muted=muted)
         self._listener = Listener(on_drop, muted=muted) if on_drop else None
-        self._losses = Losses(tell=self._listener, report=loss_report)
         self._shelf = Shelf(root, limits=limits)
         self._writer = Writer(self._shelf, synced=synced)
-        self.lanes = lanes(lambda: self._shelf.spools, self._passed, self._shelf.own.name)
+        made = lanes(lambda: self._shelf.spools, self._passed, self._shelf.own.name)
+        self.lanes = Lanes(made, no_thread=self._no_thread)
         self._shelf.begin(lane.name for lane in self.lanes)
+        self._house = House(
+            self._shelf,
+            self._writer,
+            self.lanes,
+            self._troubles,
+            dropped=self.dropped,
+            tell=self._listener,
+            loss_report=loss_report,
+            sync_interval_s=limits.sync_interval_s,
+        )
         self._spooling = Spooling(
             queue,
             self._writer,
             chunk_bytes=min(limits.segment_bytes, _CHUNK_BYTES),
-            written=self._keep_within_limits,
+            written=self._house.within_limits,
             trouble=self._disk,
             unfit=self._unfit,
         )
@@ -106,8 +118,6 @@ class Engine(Generic[ItemT]):
         self._closing = False
         self._deadline = 0.0
         self._nudged = False
-        self._keep_house_at = 0.0
-        self._troubles: set[str] = set()
         self._inline = threading.Lock()
         self._worker = threading.Thread(target=self._run, name="cxkit-spool", daemon=True)
 
@@ -127,7 +137,7 @@ class Engine(Generic[ItemT]):
 
     def flush(self, timeout_s: float) -> Flushed:
         """Wait until all that was captured is handled everywhere, or the time is up."""
-        return self._flush(timeout_s, self.lanes)
+        return self._flush(timeout_s, list(self.lanes))
 
     def settle(self, name: str, timeout_s: float) -> bool:
         """Wait until one lane has handled all that was captured; whether it has."""
@@ -155,11 +165,55 @@ class Engine(Generic[ItemT]):
             return False
         missed = self._writer.write_now(record)
         if missed == "sync_fell_back":
-            self._queue.noted[missed] += 1
+            self.dropped[f"noted:{missed}"] += 1
         if not self._nudged:  # no lane's event: its lock may be held by what we interrupt
             self._nudged = True
             self._queue.nudge()
         return missed != "write_fell_back"
+
+    def erase(self, subjects: frozenset[bytes], timeout_s: float, *, until: datetime | None = None) -> bool:
+        """Overwrite what is spooled here about these subjects, and remove dead letters; whether that is done in time.
+
+        Any thread.
+
+        Args:
+            until: What occurred later stays.
+        """
+        done = self._house.erasures.ask(Meant.about(subjects, until))
+        self._queue.nudge()
+        if self._worker.ident is None:
+            with self._inline:
+                self._house.erase()
+        return done.wait(0.0 if self._on_own_thread else timeout_s)
+
+    def find(self, subjects: frozenset[bytes], *, until: datetime | None = None) -> Found:
+        """What is kept about these subjects, here and by all other processes of this root.
+
+        Args:
+            until: What occurred later is not meant.
+
+        Raises:
+            OSError: The disk fails, or a directory is not ours alone.
+        """
+        return self._house.find(subjects, until)
+
+    def receipts(self, command: str, *, timeout_s: float) -> dict[str, Receipt]:
+        """What became of an erasure at each exporter, once all have it or the time is up. Any thread.
+
+        Args:
+            command: The id of an interaction captured in this process.
+        """
+        lanes = [lane for lane in self.lanes if lane.name[0] != "_"]
+
+        def given() -> dict[str, Receipt]:
+            return {one.name: receipt(command, one.exporter, one.fates, trouble=one.backoff.reason) for one in lanes}
+
+        def ended() -> bool:
+            return all(one.why != "not_delivered" for one in given().values())
+
+        with self._spooling.changed:
+            self._spooling.changed.wait_for(ended, self._left_of(time.monotonic() + timeout_s))
+        return given()
 
     def account(self) -> Account:
         """The account of this root, with this process's own counters.
@@ -211,13 +265,13 @@ class Engine(Generic[ItemT]):
     @property
     def _on_own_thread(self) -> bool:
         listening = (self._listener.thread,) if self._listener else ()
-        return threading.current_thread() in (self._worker, *listening, *(lane.thread for lane in self.lanes))
+        return threading.current_thread() in (self._worker, *listening, *self.lanes.threads)
 
     def _write_here(self) -> None:
         """Without a worker: straight from the queue to the spool."""
         with self._inline:
             self._write(self._queue.take(0))
-            self._sync(now=True)
+            self._house.sync(now=True)
 
     # --- the worker ---
 
@@ -248,46 +302,38 @@ class Engine(Generic[ItemT]):
             self.dropped["internal_error"] += lost
             self._spooling.gone(lost, left)
         self._write(taken)
-        self._in_trouble("worker", "the spool worker was interrupted, and goes on", error)
+        self._troubles.met("worker", "the spool worker was interrupted, and goes on", error)
 
     def _until_closed(self) -> None:
         while not (self._closing and self._queue.queued == 0 and not self._spooling.held):
-            self._keep_house()
+            self._house.keep()
             taken = patiently(self._queue.take, self._patience())
             nudged, self._nudged = self._nudged, False
             if (taken or nudged) and not self._closing:
                 self._hurry.wait(_GATHER_S)
                 taken += self._queue.take(0)
             self._write(taken)
+            self._house.erase()
             if nudged:  # what callers wrote themselves is for the lanes to read
-                self._keep_within_limits()
-                self._wake_lanes()
+                self._house.within_limits()
+                self.lanes.wake()
             if not taken:  # nothing else to do: let others see what was dropped
-                self._shelf.note(self.dropped)
-            self._sync()
+                self._house.note()
+            self._house.sync()
 
     def _wind_up(self) -> None:
         """Let the lanes end; then close the spools, so that they can be adopted."""
-        self._shelf.note(self.dropped)  # first: a listener or a lane may hang, and the process end
+        self._house.note()  # first: a listener or a lane may hang, and the process end
         try:
-            self._tell_losses(last=True)
+            self._house.tell_losses(last=True)
         except Exception as error:  # noqa: BLE001 - whatever it is, the rest must come to its end
-            self._in_trouble("losses", "what was lost cannot be told", error)
+            self._troubles.met("losses", "what was lost cannot be told", error)
         if self._listener is not None:
             self._listener.end()
-        self._sync(now=True)
-        started = [lane for lane in self.lanes if lane.thread.ident is not None]
-        for lane in started:
-            lane.stop(at=self._deadline)
-        # Where no thread could be started, as when the interpreter ends, lanes share what time is left.
-        unstarted = [lane for lane in self.lanes if lane not in started]
-        for place, lane in enumerate(unstarted):
-            now = time.monotonic()
-            lane.stop(at=now + (self._deadline - now) / (len(unstarted) - place))
-            lane.run()
-        for lane in started:
-            lane.thread.join()
+        self._house.sync(now=True)
+        self.lanes.end(at=self._deadline)
         self._write(self._queue.take(0))  # captured by a thread that had not heard of the end
+        self._house.erase()
         with self._writer.alone():
             self._writer.ended = True
         self._shelf.leave(dropped=dict(self.dropped), written=self._queue.queued == 0)
@@ -295,100 +341,31 @@ class Engine(Generic[ItemT]):
     def _patience(self) -> float:
         if self._closing:
             return _GATHER_S
-        if self._spooling.held:
+        if self._spooling.held or self._house.erasures:
             return _TRY_AGAIN_S
         return _IDLE_S if self._writer.unsynced_since is None else self._sync_interval_s
 
     def _write(self, taken: list[ItemT]) -> None:
         if self._spooling.write(taken, insist=self._hurry.is_set(), last=self._closing):
-            self._wake_lanes()
-
-    def _wake_lanes(self) -> None:
-        for lane in self.lanes:
-            lane.wake()
-
-    def _keep_within_limits(self) -> None:
-        try:
-            with self._writer.alone():
-                self._shelf.within_limits()
-        except OSError as error:
-            self._in_trouble("limits", "the spool cannot be kept within its limits", error)
+            self.lanes.wake()
 
     def _disk(self, error: Exception | None) -> None:
         if error is None:
-            self._troubles.discard("write")
+            self._troubles.over("write")
         else:
-            self._in_trouble("write", "the spool cannot be written; interactions are kept in memory", error)
+            self._troubles.met("write", "the spool cannot be written; interactions are kept in memory", error)
 
     def _unfit(self, error: Exception) -> None:
-        self._in_trouble("unfit", "an interaction cannot be spooled, and is dropped as internal_error", error)
-
-    def _sync(self, *, now: bool = False) -> None:
-        since = self._writer.unsynced_since
-        if since is None or not (now or time.monotonic() - since >= self._sync_interval_s):
-            return
-        try:
-            self._writer.sync()
-            self._troubles.discard("sync")
-        except OSError as error:
-            self._in_trouble("sync", "the spool cannot be synced; a power cut may cost what was just captured", error)
-
-    # --- housekeeping, on the worker ---
-
-    def _keep_house(self) -> None:
-        if time.monotonic() < self._keep_house_at:
-            return
-        self._keep_house_at = time.monotonic() + _KEEP_HOUSE_EVERY_S
-        try:
-            self._start_lanes()
-            if self._shelf.adopt_orphans():
-                self._wake_lanes()
-            with self._writer.alone():
-                self._shelf.expire()
-            self._shelf.note(self.dropped)
-            self._tell_losses()
-            self._troubles.discard("house")
-        except Exception as error:  # noqa: BLE001 - whatever it is, what is captured must be written
-            self._in_trouble("house", "the spool directory cannot be kept", error)
-
-    def _start_lanes(self) -> None:
-        for lane in self.lanes:
-            if lane.thread.ident is None:
-                try:
-                    lane.thread.start()
-                except RuntimeError as error:
-                    self._no_thread(f"exporter {lane.name}", error)
+        self._troubles.met("unfit", "an interaction cannot be spooled, and is dropped as internal_error", error)
 
     def _no_thread(self, what: str, error: RuntimeError) -> None:
         if "shutdown" not in str(error):  # at the end of the interpreter that is nobody's trouble
-            self._in_trouble("thread", f"no thread can be started for {what}", error)
-
-    def _tell_losses(self, *, last: bool = False) -> None:
-        counts: Counter[Cause] = Counter({(why, None): count for why, count in self.dropped.copy().items()})
-        reports: Counter[Cause] = Counter()
-        for lane in self.lanes:
-            counts.update({(why, lane.name): count for why, count in lane.dropped.copy().items()})
-            reports.update({(why, lane.name): count for why, count in lane.dropped_reports.copy().items()})
-        self._losses.tell(counts + reports)
-        report = self._losses.due(counts, last=last)
-        if report is not None:
-            self._writer.append(report.priority, [report])
-            self._losses.reported(counts)
-            self._keep_within_limits()
-            self._wake_lanes()
-
-    def _in_trouble(self, what: str, message: str, error: BaseException) -> None:
-        """Say so once, until it is over; a handler that captures what is logged must not capture this."""
-        if what in self._troubles:
-            return
-        self._troubles.add(what)
-        with self._muted():
-            logger.warning("cxkit: %s (%s)", message, type(error).__name__)
+            self._troubles.met("thread", f"no thread can be started for {what}", error)
 
     def _passed(self, spool: Spool) -> None:
         self._shelf.passed(spool)
         if self._shelf.crowded and spool not in self._shelf.spools:
-            self._keep_house_at = 0.0  # there is room for another orphan
+            self._house.due_at = 0.0  # there is room for another orphan
             self._queue.nudge()
         with self._spooling.changed:
             self._spooling.changed.notify_all()

@@ -43,7 +43,7 @@ def expire(root: Path, *, now: datetime) -> None:
                 removal = Removal(
                     root,
                     exporter,
-                    lambda letter: _is_before(letter, before),
+                    lambda record, letter: _is_before(letter, before),
                     word="expired",
                     damaged_before=before.timestamp(),
                 )

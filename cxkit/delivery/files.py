@@ -13,8 +13,10 @@ from typing import Final
 from cxkit.delivery.forks import held, let_go
 from cxkit.delivery.greenlets import beside
 
-__all__ = ["check_directory", "lock", "read_small", "sync_directory", "sync_file", "write_whole"]
+__all__ = ["LOCK", "check_directory", "is_locked", "lock", "read_small", "sync_directory", "sync_file", "write_whole"]
 
+LOCK: Final = "owner.lock"
+"""Whoever holds the lock on this file of a spool owns it."""
 _SMALL_BYTES: Final = 1 << 20
 _WAIT_STEP_S: Final = 0.005
 
@@ -37,6 +39,21 @@ def lock(path: Path, *, wait_s: float = 0.0) -> int | None:
             time.sleep(_WAIT_STEP_S)
         else:
             return descriptor
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock on this file. It is asked with a shared lock, for a moment."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def check_directory(path: Path) -> None:

@@ -21,45 +21,36 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Final, Literal, Protocol
+from typing import Final
 
 import attrs
 
-from cxkit.codec.frame import COMMAND, NOBODY, REPORT, Record
+from cxkit.codec.frame import COMMAND, REPORT, Record
 from cxkit.delivery.cursor import Progress, added
 from cxkit.delivery.dead import DeadLetters
+from cxkit.delivery.erasure import tells_of_leaving
 from cxkit.delivery.expiry import Expiry
+from cxkit.delivery.judging import COUNTED_AS, ForExporter, ForStore, counted_as, is_erased
 from cxkit.delivery.notices import Notices
+from cxkit.delivery.receipts import Fates
 from cxkit.delivery.retry import Backoff
 from cxkit.delivery.spool import Spool
 from cxkit.roles import Batch, Exporter, Outcome
 
-__all__ = ["Lane", "LaneLimits", "Verdict"]
+__all__ = ["Lane", "LaneLimits"]
 
 _IDLE_S: Final = 5.0
 _UNKNOWN_S: Final = 1.0
 _HANGS_AFTER_S: Final = 5.0  # behind its time
-
-Answer = Literal["allowed", "refused", "unknown"]
-
-
-class Verdict(Protocol):
-    """Whether a person's record may be used for all of these purposes, as far as is known now."""
-
-    def __call__(self, subject: bytes, purposes: int) -> Answer: ...
 
 
 @attrs.frozen(kw_only=True)
 class LaneLimits:
     """What one attempt may be."""
 
-    purposes: int
-    """Bits of the purposes of the exporter."""
     deadline_s: float = 15.0
     max_records: int = 500
     max_bytes: int = 1_000_000
-    commands_only: bool = False
-    """Whether only commands are its business (the store's lane); consent does not filter those."""
 
 
 @attrs.define
@@ -95,7 +86,7 @@ class Lane:
         exporter: Exporter,
         *,
         limits: LaneLimits,
-        verdict: Verdict,
+        judging: ForExporter | ForStore,
         spools: Callable[[], Sequence[Spool]],
         dead: DeadLetters,
         now_text: Callable[[], str],
@@ -110,8 +101,9 @@ class Lane:
         """What it has given up, by reason."""
         self.dropped_reports: Counter[str] = Counter()
         """Loss reports that it has given up, which are not among the former: no report is about those."""
+        self.fates = Fates()
         self._limits = limits
-        self._verdict = verdict
+        self._judging = judging
         self._spools = spools
         self._dead = dead
         self._now_text = now_text
@@ -227,8 +219,8 @@ class Lane:
 
     def _span_of(self, spool: Spool) -> _Span | None:
         began = spool.cursor(self.name).progress
-        if self._limits.commands_only:
-            behind = spool.past_interactions(began)
+        if isinstance(self._judging, ForStore):
+            behind = spool.past_the_stores(began)
             if behind is not began:
                 return _Span(spool, began, behind, [], Counter(skipped=behind.sequence - began.sequence))
         if not spool.given_up:
@@ -256,13 +248,10 @@ class Lane:
         size = 0
         most = min(self.backoff.size, (span.suspects + 1) // 2 or self.backoff.size)
         self._waiting_for_consent = False
-        answers: dict[tuple[bytes, int, int, int], str] = {}
+        judge = self._judging.anew()
         while len(tried) < min(most, len(span.rest)) and size < self._limits.max_bytes:
             record = span.rest[len(tried)]
-            alike = (record.subject, record.purposes, record.own, record.type)
-            answer = answers.get(alike)
-            if answer is None:
-                answer = answers[alike] = self._judge(record)
+            answer = judge(record)
             if answer == "unknown":
                 self._waiting_for_consent = not tried
                 break
@@ -271,16 +260,8 @@ class Lane:
                 size += len(record.payload)
             else:
                 del span.rest[len(tried)]
-                span.counts["dropped.consent" if answer == "refused" else "skipped"] += 1
+                span.counts[counted_as(answer, record)] += 1
         return tried
-
-    def _judge(self, record: Record) -> Answer | Literal["not_ours"]:
-        if self._limits.commands_only:
-            return "allowed" if record.type == COMMAND else "not_ours"
-        wanted = self._limits.purposes | 1 << record.own
-        if wanted & ~record.purposes:
-            return "refused"
-        return "allowed" if record.subject == NOBODY else self._verdict(record.subject, wanted)
 
     def _export(self, batch: Batch) -> Outcome:
         deadline_s = self._limits.deadline_s
@@ -342,6 +323,9 @@ class Lane:
 
     def _done(self, span: _Span, count: int, refused: dict[int, str], *, again: Sequence[Record] = ()) -> None:
         """The first ``count`` of the rest are handled, but for those to try again."""
+        for place, record in enumerate(span.rest[:count]):
+            if record.type == COMMAND and record not in again:
+                self.fates.note(record, refused.get(place))
         buried = [place for place in sorted(refused) if 0 <= place < count]
         for place in buried:
             how = self._bury(span.rest[place], refused[place])
@@ -351,17 +335,22 @@ class Lane:
         span.rest[:count] = again
 
     def _bury(self, record: Record, reason: str) -> str:
-        """Keep it as a dead letter; as what it is counted."""
+        """Keep it as a dead letter, unless its person has left meanwhile; as what it is counted."""
         self._notices.refusal(reason)
+        if tells_of_leaving(record):  # it would keep the names of whoever has left; to ask again is to erase again
+            return "unkept.refused"
+        why: str
         try:
-            kept = self._dead.add(record, reason=reason, at=self._now_text())
-            why = "no_room"
+            why = self._dead.add(
+                record, reason=reason, at=self._now_text(), erased=lambda: is_erased(record, self._judging.verdict)
+            )
         except OSError:
-            kept, why = False, "disk_error"
-        if kept:
-            return "dead"
-        self._notices.unkept(why)
-        return f"unkept.{why}"
+            why = "disk_error"
+        if why == "erased":
+            return COUNTED_AS[why]
+        if why:
+            self._notices.unkept(why)
+        return f"unkept.{why}" if why else "dead"
 
     def _close(self, span: _Span) -> None:
         self._span = None

@@ -17,7 +17,6 @@ class Queue(Protocol[ItemT]):
 
     dropped: defaultdict[str, int]
     """Another one, once somebody else is to account for what is dropped."""
-    noted: defaultdict[str, int]
 
     @property
     def queued(self) -> int:

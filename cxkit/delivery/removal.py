@@ -129,7 +129,7 @@ def give_back(
         OSError: The disk fails; all letters are where they were.
     """
     returns = Returns(root / "spool", exporter, segment_bytes=segment_bytes)
-    return Removal(root, exporter, chosen, returns=returns, moved=moved).run()
+    return Removal(root, exporter, lambda _, letter: chosen(letter), returns=returns, moved=moved).run()
 
 
 def remove(
@@ -143,14 +143,21 @@ def remove(
     Raises:
         OSError: The disk fails; all letters are where they were.
     """
-    damaged_before = math.inf if damaged else 0.0
-    return Removal(root, exporter, chosen, word="purged", damaged_before=damaged_before, moved=moved).run()
+    return Removal(
+        root,
+        exporter,
+        lambda _, letter: chosen(letter),
+        word="purged",
+        damaged_before=math.inf if damaged else 0.0,
+        moved=moved,
+    ).run()
 
 
 class Removal:
-    """One removal, of letters of one exporter.
+    """One removal, of letters of one exporter; for whoever is `alone`.
 
     Args:
+        chosen: Which letters go.
         returns: Where they go; None removes them.
         word: Under what removed letters are counted from now on, among those that nobody can read.
         damaged_before: What is damaged goes, too, of files last written before that (Unix seconds).
@@ -160,7 +167,7 @@ class Removal:
         self,
         root: Path,
         exporter: str,
-        chosen: Chosen,
+        chosen: Callable[[Record, Letter], bool],
         *,
         returns: Returns | None = None,
         word: str = "",
@@ -218,7 +225,8 @@ class Removal:
             if opened is None:
                 return False
             goes = os.fstat(opened[0]).st_mtime < self._damaged_before
-            return any(self._chosen(one.letter) if one.letter else goes for one in pieces(*opened))
+            found = pieces(*opened)
+            return any(self._chosen(one.record, one.letter) if one.record and one.letter else goes for one in found)
 
     def _divide(self, path: Path) -> None:
         """What stays is copied as it is; what goes is counted, and spooled if it is to be."""
@@ -230,7 +238,7 @@ class Removal:
                     self._damaged += goes
                     stays = not goes
                 else:
-                    stays = not self._chosen(piece.letter)
+                    stays = not self._chosen(piece.record, piece.letter)
                     self._letters += not stays and self._goes(piece.record, piece.letter)
                 if stays:
                     left.write(os.pread(opened[0], piece.end - piece.start, piece.start))

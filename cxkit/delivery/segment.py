@@ -6,12 +6,14 @@ a checksum of these; they mean the same in every version.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import struct
 import threading
 import time
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -62,6 +64,8 @@ class Segment(Protocol):
     def append(self, data: bytes) -> None: ...
 
     def read(self, offset: int, size: int) -> bytes: ...
+
+    def overwrite(self, places: Iterable[tuple[int, bytes]]) -> None: ...
 
     def sync(self) -> None: ...
 
@@ -153,6 +157,25 @@ class FileSegment:
                 return b""
             return os.pread(self._descriptor, max(0, min(size, self.end - offset)), offset)
 
+    def overwrite(self, places: Iterable[tuple[int, bytes]]) -> None:
+        """Put these bytes there, and that on disk; no reader of this process sees half of one.
+
+        Raises:
+            OSError: The disk fails, or somebody put another file there.
+        """
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            for offset, data in places:
+                with self._guard:
+                    if self._descriptor < 0:
+                        return
+                    if not os.path.samestat(os.fstat(descriptor), os.fstat(self._descriptor)):
+                        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(self.path))
+                    os.pwrite(descriptor, data, offset)
+            beside(_fdatasync, descriptor)
+        finally:
+            os.close(descriptor)
+
     def sync(self) -> None:
         with self._guard:
             if self._descriptor < 0:
@@ -191,6 +214,10 @@ class MemorySegment:
 
     def read(self, offset: int, size: int) -> bytes:
         return bytes(self._data[offset : offset + size])
+
+    def overwrite(self, places: Iterable[tuple[int, bytes]]) -> None:
+        for offset, data in places:
+            self._data[offset : offset + len(data)] = data
 
     def sync(self) -> None:
         pass

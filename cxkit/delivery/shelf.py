@@ -188,7 +188,7 @@ class Shelf:
         try:
             write_early(self.own.path, dropped)
             self._noted = dropped
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, spools must be written to, and closed
             self._warn("drops", "cxkit: what was dropped cannot be noted (%s)", error)
 
     # --- its account and its end ---
@@ -290,7 +290,7 @@ class Shelf:
         else:
             spool.remove()
 
-    def _warn(self, what: str, message: str, error: OSError) -> None:
+    def _warn(self, what: str, message: str, error: Exception) -> None:
         if what not in self._warned:
             self._warned.add(what)
             logger.warning(message, type(error).__name__)

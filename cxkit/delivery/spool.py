@@ -16,14 +16,16 @@ import shutil
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import attrs
 
-from cxkit.codec.frame import COMMAND, PRIORITIES, Record, pack
+from cxkit.codec.frame import COMMAND, NOBODY, PRIORITIES, Record, pack
 from cxkit.delivery.cursor import Cursor, Progress, added
-from cxkit.delivery.files import check_directory, lock, sync_directory
+from cxkit.delivery.erasure import Meant, erase_in, find_in, tells_of_leaving
+from cxkit.delivery.files import LOCK, check_directory, lock, sync_directory
 from cxkit.delivery.forks import let_go
 from cxkit.delivery.segment import (
     HEADER_BYTES,
@@ -34,9 +36,8 @@ from cxkit.delivery.segment import (
 )
 from cxkit.delivery.walk import Walk
 
-__all__ = ["LOCK", "NORMAL", "Read", "Spool", "cursor_names"]
+__all__ = ["NORMAL", "Read", "Spool", "cursor_names"]
 
-LOCK: Final = "owner.lock"
 NORMAL: Final = PRIORITIES.index("normal")
 
 
@@ -86,7 +87,7 @@ class Spool:
         self._suspect = False
         self._removed: dict[int, str] = {}
         self._cursors: dict[str, Cursor] = {}
-        self._last_command = -1
+        self._last_for_store = -1
         self._end = (0, 0, 0)
         self._guard = threading.RLock()  # which segments there are: the worker and all lanes change that
 
@@ -156,9 +157,12 @@ class Spool:
             raise
         if segment not in self._unsynced:
             self._unsynced.append(segment)
-        if any(record.type == COMMAND for record in records):
-            self._last_command = first + len(records) - 1
+        if any(record.type == COMMAND or record.subject != NOBODY for record in records):
+            self._last_for_store = first + len(records) - 1
         self._end = (segment.number, segment.end, self.next_sequence)
+        if any(map(tells_of_leaving, records)):
+            with self._guard, suppress(OSError):  # the one that holds their names can go once all have had it
+                self._open_next()
 
     def sync(self) -> None:
         """Put on disk what was appended.
@@ -211,6 +215,19 @@ class Spool:
                 if not self.give_up_oldest("expired", newest=True):
                     return
 
+    def erase(self, meant: Meant) -> int:
+        """Overwrite what is meant, delivered or not; how many records that were.
+
+        Raises:
+            OSError: The disk fails; some of it may be left.
+        """
+        with self._guard:
+            return erase_in(self._segments, meant)
+
+    def find(self, meant: Meant) -> int:
+        """How many records are meant."""
+        return sum(1 for segment in list(self._segments) for _ in find_in(segment, meant))
+
     # --- for lanes ---
 
     def begin(self, exporter: str) -> None:
@@ -244,13 +261,13 @@ class Spool:
         end = self.next_sequence if until is None else until
         return max(0, end - cursor.progress.sequence) if cursor else 0
 
-    def past_interactions(self, progress: Progress) -> Progress:
-        """The end, if this process has spooled no command from that position on; else the position.
+    def past_the_stores(self, progress: Progress) -> Progress:
+        """The end, if all this process has spooled from that position on is about nobody; else the position.
 
-        For the lane that wants commands only: it need not read what others are to deliver.
+        For the store's lane: it need not read what others are to deliver.
         """
-        segment, offset, sequence = self._end  # before asking: a command that comes now is behind it
-        if not self.live or sequence <= progress.sequence or self._last_command >= progress.sequence:
+        segment, offset, sequence = self._end  # before asking: what comes now is behind it
+        if not self.live or sequence <= progress.sequence or self._last_for_store >= progress.sequence:
             return progress
         return attrs.evolve(progress, segment=segment, offset=offset, sequence=sequence)
 

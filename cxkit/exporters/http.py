@@ -75,6 +75,7 @@ class HTTPExporter:
     """
 
     purposes: frozenset[str] = frozenset()
+    erases: Final = "requested"  # the collector is told: what it makes of it is its own affair
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -1,31 +1,59 @@
-"""apply: commands into the store, on the store's lane. Idempotent: a command may come twice."""
+"""apply: commands into the store, on the store's lane; and contacts into what is remembered. All of it idempotent."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Final
 
+from cxkit.capture.interruption import let_through
 from cxkit.codec import decode
 from cxkit.errors import ConflictError, StoreError
-from cxkit.flows.bus import Bus, Committed
-from cxkit.flows.consent import CONSENT_CHANGED
-from cxkit.flows.documents import (
-    consent_doc,
-    consent_to_json,
-    identifier_doc,
-    keys_of,
-    owner_of,
-    person_doc,
-)
-from cxkit.flows.identify import IDENTIFIED
+from cxkit.flows.bus import Bus, Committed, names_of, refusals_in
+from cxkit.flows.consent import CONSENT_CHANGED, consented
+from cxkit.flows.documents import keys_of
+from cxkit.flows.erase import ERASED, erased
+from cxkit.flows.identify import IDENTIFIED, identified
+from cxkit.flows.link import LINKED, linked
+from cxkit.flows.operate import MERGED, UNMERGED, merged, unmerged
+from cxkit.flows.people import read_ahead
+from cxkit.flows.preferences import PREFERENCE_CHANGED, PREFERENCE_STOPPED, preferred, stopped
+from cxkit.flows.reading import Reading
+from cxkit.flows.remember import remember
+from cxkit.flows.sending import CONTACT_SUPPRESSED, MESSAGE_COUNTED, counted, suppressed
 from cxkit.keyring import Keyring
-from cxkit.model import JSON, Consent, Interaction
-from cxkit.roles import Batch, Outcome, Put, Store
-from cxkit.rules.identity import UNIQUE, Resolution, resolve
+from cxkit.model import Identifier, Interaction
+from cxkit.roles import Batch, Outcome, Store
+from cxkit.rules.identity import TYPES, Types
 
-__all__ = ["Applier"]
+__all__ = ["COMMANDS", "Applier"]
 
 _TRIES: Final = 20
+_TOGETHER: Final = 100
+"""Commands in one commit at most: a store that is busy with it keeps others waiting."""
+_KINDS: Final = frozenset({"identity", "consent"})
+"""Of commands; whatever else comes is a contact."""
+
+Act = Callable[..., object]
+"""Takes a `Reading`, a `Keyring` and the command; of the graph, also what identifiers are worth."""
+
+COMMANDS: Final[Mapping[str, Act]] = {
+    IDENTIFIED.name: identified,
+    LINKED.name: linked,
+    MERGED.name: merged,
+    UNMERGED.name: unmerged,
+    CONSENT_CHANGED.name: consented,
+    ERASED.name: erased,
+    PREFERENCE_CHANGED.name: preferred,
+    PREFERENCE_STOPPED.name: stopped,
+    CONTACT_SUPPRESSED.name: suppressed,
+    MESSAGE_COUNTED.name: counted,
+}
+"""Name of a command to what it makes of the documents."""
+
+
+_UNTYPED: Final = frozenset({UNMERGED.name, ERASED.name, MESSAGE_COUNTED.name})
+"""Commands that change the same whatever identifiers are worth."""
 
 
 class Applier:
@@ -33,6 +61,7 @@ class Applier:
 
     Args:
         refused: Told of a command that never will be committed, and whom it was about.
+        types: What identifiers are worth.
     """
 
     purposes = frozenset({"necessary"})
@@ -43,114 +72,138 @@ class Applier:
         keyring: Keyring,
         bus: Bus,
         *,
-        refused: Callable[[Iterable[bytes], str], object] = lambda keys, command: None,
+        refused: Callable[[Iterable[str], str], object] = lambda keys, command: None,
+        types: Types = TYPES,
     ) -> None:
         self._store = store
         self._keyring = keyring
         self._bus = bus
         self._refused = refused
+        self._commands: dict[str, Act] = {
+            name: act if name in _UNTYPED else partial(act, types=types) for name, act in COMMANDS.items()
+        }
 
     def export(self, batch: Batch, *, deadline_s: float) -> Outcome:
-        """Apply all; at the first that cannot be applied now, the rest waits with it."""
-        rejected: dict[int, str] = {}
-        for place, payload in enumerate(batch.payloads):
-            command, keys = None, frozenset[bytes]()
-            try:
-                command = decode(payload)
-                keys = frozenset(keys_of(self._keyring, command.identity))
-                documents = self._apply(command)
-            except StoreError as error:
-                left = range(place, len(batch))
-                return Outcome.reject(rejected, again=left) if place else Outcome.retry(error.code)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                rejected[place] = type(error).__name__
-                if command is not None:
-                    self._refused(keys, command.id)
+        """Apply all, denials before the rest; at the first that cannot be applied now, the rest waits with it."""
+        commands, contacts, rejected = self._sorted(batch)
+        done = 0
+        for turn, (place, command) in enumerate(commands):
+            if turn % _TOGETHER == 0:
+                next_ones = [one for _, one in commands[turn : turn + _TOGETHER]]
+                done = turn + len(next_ones) if self._follow_together(next_ones) else turn
+            if turn < done:
                 continue
-            self._bus.announce(Committed(command=command, keys=keys, documents=documents))
+            try:
+                self._follow(command)
+            except StoreError as error:
+                again = [*contacts, *(left for left, _ in commands[turn:])]
+                some = len(again) + len(rejected) < len(batch)
+                return Outcome.reject(rejected, again=again) if some else Outcome.retry(error.code)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one holds up no other
+                let_through(error)
+                rejected[place] = type(error).__name__
+        try:
+            self._remember(contacts.values())
+        except StoreError as error:  # what was applied changes nothing when it comes again
+            return Outcome.retry(error.code)
         return Outcome.reject(rejected) if rejected else Outcome.delivered()
 
     def close(self) -> None:
         """The store is the kit's to close."""
 
-    def _apply(self, command: Interaction) -> frozenset[str]:
-        change = {IDENTIFIED.name: self._identified, CONSENT_CHANGED.name: self._consented}[command.name]
-        for _ in range(_TRIES):
-            puts, expected = change(command)
+    def _sorted(self, batch: Batch) -> tuple[list[tuple[int, Interaction]], dict[int, Interaction], dict[int, str]]:
+        """The commands, denials first; the contacts; and what is neither. Each with its place."""
+        rejected: dict[int, str] = {}
+        commands: list[tuple[int, Interaction]] = []
+        contacts: dict[int, Interaction] = {}
+        for place, payload in enumerate(batch.payloads):
             try:
-                if puts:
-                    self._store().commit(puts, expected=expected)
-                return frozenset(puts)
+                one = decode(payload)
+            except ValueError as error:
+                rejected[place] = type(error).__name__
+                continue
+            if one.kind in _KINDS or one.name in self._commands:
+                commands.append((place, one))
+            else:
+                contacts[place] = one
+        commands.sort(key=lambda one: not _denies(one[1]))
+        return commands, contacts, rejected
+
+    def _follow_together(self, commands: Sequence[Interaction]) -> bool:
+        """Do what all of them say in one commit, and tell of it; False: each has to be done by itself."""
+        if len(commands) < 2:
+            return False
+        followed: list[tuple[Interaction, Mapping[str, Identifier], object, frozenset[str]]] = []
+        try:
+            reading = Reading(self._store())
+            read_ahead(reading, self._keyring, commands)
+            for command in commands:
+                made = self._commands[command.name](reading, self._keyring, command)
+                followed.append((command, keys_of(self._keyring, command.identity), made, reading.turn()))
+            versions = reading.commit()
+        except Exception as error:  # noqa: BLE001 - one by one it is found out which of them it was
+            let_through(error)
+            return False
+        for command, named, made, put in followed:
+            self._tell(command, named, made, {name: versions[name] for name in put})
+        return True
+
+    def _follow(self, command: Interaction) -> None:
+        """Do what one command says, and tell of it."""
+        keys = frozenset[str]()
+        try:
+            named = keys_of(self._keyring, command.identity)
+            keys = frozenset(named)
+            made, versions = self._apply(command)
+        except StoreError:
+            raise
+        except Exception:
+            self._refused(keys, command.id)
+            raise
+        self._tell(command, named, made, versions)
+
+    def _tell(
+        self, command: Interaction, named: Mapping[str, Identifier], made: object, versions: Mapping[str, int]
+    ) -> None:
+        refused = refusals_in(made, {key: one.type for key, one in named.items()})
+        self._bus.announce(
+            Committed(
+                command=command,
+                names=names_of(command, made, versions, refused=bool(refused)),
+                keys=frozenset(named),
+                documents=frozenset(versions),
+                versions=versions,
+                refused=refused,
+            )
+        )
+
+    def _apply(self, command: Interaction) -> tuple[object, dict[str, int]]:
+        for _ in range(_TRIES):
+            reading = Reading(self._store())
+            made = self._commands[command.name](reading, self._keyring, command)
+            try:
+                return made, reading.commit()
             except ConflictError:
                 continue
         raise StoreError("a document is being changed all the time", fix="try again later", code="CX6020")
 
-    def _consented(self, command: Interaction) -> tuple[dict[str, Put], dict[str, int]]:
-        properties = cast("dict[str, Any]", command.properties)
-        consent = Consent(
-            choices=properties["choices"],
-            decided_at=command.occurred_at,
-            method=properties["method"],
-            policy=properties["policy"],
-        )
-        # Whoever only claims to be somebody may refuse for them, but grant nothing.
-        grants = "granted" in consent.choices.values()
-        names = [
-            consent_doc(key)
-            for key, one in keys_of(self._keyring, command.identity).items()
-            if not grants or one.evidence in ("cookie", "login")
-        ]
-        found = self._store().get_many(names)
-        puts = {}
-        for name in names:
-            records: list[Any] = [*cast("list[Any]", found[name].body["records"])] if name in found else []
-            if not any(record["id"] == command.id for record in records):
-                puts[name] = Put(body={"records": [*records, consent_to_json(command.id, consent)]})
-        return puts, {name: found[name].version if name in found else 0 for name in puts}
-
-    def _identified(self, command: Interaction) -> tuple[dict[str, Put], dict[str, int]]:
-        keys = keys_of(self._keyring, command.identity)
-        owned = self._store().get_many(identifier_doc(key) for key in keys)
-        people = self._store().get_many({person_doc(str(one.body["person"])) for one in owned.values()})
-        owners = {
-            key.hex(): owner_of(person, people[person_doc(person)].body)
-            for key in keys
-            if (held := owned.get(identifier_doc(key))) and (person := str(held.body["person"]))
-            and person_doc(person) in people
-        }  # fmt: skip
-        seen = {key.hex(): (one.type, one.evidence) for key, one in keys.items()}
-        resolution = resolve(seen, owners, newcomer=command.id)
-        if resolution.person is None:
-            return {}, {}
-        name = person_doc(resolution.person)
-        types = {key.hex(): one.type for key, one in keys.items()}
-        logged_in = any(one.evidence == "login" for one in keys.values())
-        before = people[name].body if name in people else {}
-        body = _person(before, resolution, types, command, logged_in=logged_in)
-        puts = {name: Put(body=body)} if body != before else {}
-        for key in resolution.linked:
-            puts[f"identifier/{key}"] = Put(body={"type": types[key], "person": resolution.person})
-        versions = {**owned, **people}
-        return puts, {doc: versions[doc].version if doc in versions else 0 for doc in {*puts, *versions}}
+    def _remember(self, contacts: Iterable[Interaction]) -> None:
+        for key, (contact, versions) in remember(self._store, self._keyring, [*contacts]).items():
+            self._bus.announce(
+                Committed(
+                    command=contact,
+                    names=("stage.changed",),
+                    keys=frozenset({key}),
+                    documents=frozenset(versions),
+                    versions=versions,
+                )
+            )
 
 
-def _person(
-    body: Mapping[str, JSON],
-    resolution: Resolution,
-    types: Mapping[str, str],
-    command: Interaction,
-    *,
-    logged_in: bool,
-) -> dict[str, JSON]:
-    held = cast("dict[str, Any]", body or {"keys": [], "unique": {}, "traits": {}, "set_by": {}})
-    linked = list(resolution.linked)
-    # Commands may come again, and late from a spool that another process left: ids grow with time.
-    newer = [name for name in command.properties if command.id >= held["set_by"].get(name, "")]
-    return {
-        "keys": [*held["keys"], *(key for key in linked if key not in held["keys"])],
-        "unique": {**held["unique"], **{types[key]: key for key in linked if types[key] in UNIQUE}},
-        "logged_in": logged_in or bool(held.get("logged_in")),
-        "traits": {**held["traits"], **{name: command.properties[name] for name in newer}},
-        "set_by": {**held["set_by"], **dict.fromkeys(newer, command.id)},
-        "born_at": held.get("born_at", command.occurred_at.isoformat()),
-    }
+def _denies(command: Interaction) -> bool:
+    """Whether it takes something back that was allowed: nobody may see a grant before it."""
+    said = command.properties
+    choices = said.get("choices")
+    denied = said.get("choice") == "denied" or (isinstance(choices, dict) and "denied" in choices.values())
+    stops = command.name == PREFERENCE_STOPPED.name and not said.get("lifted")
+    return denied or stops or command.name == CONTACT_SUPPRESSED.name

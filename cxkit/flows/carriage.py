@@ -23,10 +23,12 @@ import msgspec
 
 from cxkit.capture.scope import Scope
 from cxkit.errors import TokenError
+from cxkit.flows.consent import visitor_may_stay
 from cxkit.flows.desk import Desk
-from cxkit.flows.identify import STITCHING
 from cxkit.model import Choice, Context, Evidence, Identifier, Identity
+from cxkit.model.consent import InferredFrom
 from cxkit.model.context import Actor
+from cxkit.rules.consent import Home, Jurisdiction, denials
 from cxkit.rules.identity import join, without
 
 __all__ = ["pack", "unpack"]
@@ -46,6 +48,9 @@ class _Carried(msgspec.Struct, omit_defaults=True):
     locale: str | None = None
     timezone: str | None = None
     actor: Actor = "unknown"
+    minor: bool = False
+    region: tuple[str, InferredFrom] | None = None
+    """Whose law was taken to hold there."""
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -59,7 +64,7 @@ def pack(desk: Desk, scope: Scope, *, to: str) -> str:
         to: Whom it is for; who unpacks it says the same.
     """
     scope.enrich()
-    context = scope.context
+    context, where = scope.context, scope.jurisdiction
     encoded = _encode(
         _Carried(
             identifiers=[(one.type, one.value, one.evidence) for one in scope.identity.identifiers],
@@ -71,13 +76,15 @@ def pack(desk: Desk, scope: Scope, *, to: str) -> str:
             locale=context.locale,
             timezone=context.timezone,
             actor=context.actor,
+            minor=scope.home.minor or scope.home.account_minor,
+            region=None if where.inferred_from == "unknown" else (where.region, where.inferred_from),
         )
     ).decode()
     text = _NOT_IN_HEADERS.sub(lambda found: json.dumps(found[0])[1:-1], encoded)
     return f"{desk.keyring.sign(_USE, _digest(text, to), now=_now(desk))} {text}"
 
 
-def unpack(desk: Desk, scope: Scope, carried: str, *, to: str, wait: bool) -> None:
+def unpack(desk: Desk, scope: Scope, carried: str, *, to: str, patience_s: float) -> None:
     """Let a new scope be about whom it was packed for.
 
     Until the store has told what the person chose meanwhile, refusals hold and grants do not, however
@@ -87,7 +94,7 @@ def unpack(desk: Desk, scope: Scope, carried: str, *, to: str, wait: bool) -> No
     nothing, so what was packed holds.
 
     Args:
-        wait: Whether the store may be asked here and now.
+        patience_s: How long a remote store may be waited for.
 
     Raises:
         TokenError: It was packed under other keys or for somebody else, or too long ago; the scope is about nobody.
@@ -98,10 +105,14 @@ def unpack(desk: Desk, scope: Scope, carried: str, *, to: str, wait: bool) -> No
             "a carried scope is not for this message", fix="pack it for the message it goes with", code="CX4104"
         )
     found = _decode(text)
+    region, inferred_from = found.region or ("unknown", "unknown")
+    scope.home = Home(minor=found.minor, brought=Jurisdiction(region=region, inferred_from=inferred_from))
     scope.choices, scope.gpc, scope.despite_gpc = found.choices, scope.gpc or found.gpc, found.despite_gpc
     scope.change(
         identity=join(
-            Identity(), (Identifier(type=type, value=value, evidence=how) for type, value, how in found.identifiers)
+            Identity(),
+            (Identifier(type=type, value=value, evidence=how) for type, value, how in found.identifiers),
+            types=desk.identifying.types,
         ),
         context=Context(
             channel=found.channel,
@@ -112,17 +123,11 @@ def unpack(desk: Desk, scope: Scope, carried: str, *, to: str, wait: bool) -> No
         ),
     )
     desk.govern(scope)
-    desk.recall(scope, wait=wait)
+    desk.recall(scope, patience_s=patience_s)
     if scope.pending:
-        scope.choices = {purpose: made for purpose, made in scope.choices.items() if made[0] == "denied"}
+        scope.choices = denials(scope.choices)
         desk.govern(scope)
-    _leave_behind(scope)
-
-
-def _leave_behind(scope: Scope) -> None:
-    """The visitor's identifier may go with a message only as far as it may be kept now."""
-    signed_in = any(one.evidence == "login" for one in scope.identity.identifiers)
-    if not scope.allowed.recognise or (signed_in and STITCHING not in scope.allowed.granted):
+    if not visitor_may_stay(desk, scope):
         scope.change(identity=without(scope.identity, ["visitor"]))
 
 

@@ -1,28 +1,65 @@
 """What the store's documents look like; the only place that knows.
 
-``identifier/KEY``  {"type", "person"}                      whose an identifier is
-``person/ID``       {"keys", "unique", "logged_in",                      the identifiers of a person,
-                     "traits", "set_by", "born_at"}         their traits, and the commands that set them
-``consent/KEY``     {"records"}                             the choices made under an identifier, in order
+Keys are keyed hashes of identifiers, in hexadecimal; never their values.
+
+``identifier/KEY``  {"type", "person", "contested"}   whose an identifier is; the command that contested a device
+``person/ID``       {"graph", "traits"}               a person's identifiers and how they came, and their traits;
+                    {"part_of"}                       or of whom they became part
+``ledger/COMMAND``  {"merge", "traits"}               a merge: who was absorbed, whole
+``tombstone/KEY``   {"erased_at", "suppress", "until"}  that an identifier was erased
+``consent/KEY``     {"records"}                       the choices made under an identifier, in order
+``preference/KEY``  {"choices", "stops"}              what is wanted under an identifier: the acts that decide it
+``suppression/KEY`` {"records"}                       where nothing must be sent to any more
+``sent/KEY``        {"messages"}                      which messages were sent lately
+``history/KEY``     see ``rules.profile.History``     the last contacts under an identifier
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Final, TypeVar, cast
 
+import attrs
+import msgspec
+
+from cxkit.codec.typed import converter
 from cxkit.keyring import Keyring
-from cxkit.model import JSON, Choice, Consent, Identifier, Identity
-from cxkit.rules.consent import choices_of
-from cxkit.rules.identity import CONTACTS, Owner
+from cxkit.model import JSON, Consent, Evidence, GlobalStop, Identifier, Identity, Preference, Suppression
+from cxkit.rules.identity import Merge, Owned, Person, Tombstone
+from cxkit.rules.preferences import Sent
+from cxkit.rules.profile import History, Traits
 
-__all__ = ["consent_doc", "identifier_doc", "key_of", "keys_of", "person_doc"]
+__all__ = [
+    "Body",
+    "Ledger",
+    "Life",
+    "consent_doc",
+    "consents_in",
+    "consents_written",
+    "history_doc",
+    "identifier_doc",
+    "key_of",
+    "keys_of",
+    "ledger_doc",
+    "person_doc",
+    "preference_doc",
+    "seen_in",
+    "sent_doc",
+    "suppression_doc",
+    "times_in",
+    "tombstone_doc",
+    "whole_of",
+    "with_consent",
+]
+
+Body = Mapping[str, JSON]
+T = TypeVar("T")
 
 
-def identifier_doc(key: bytes) -> str:
+def identifier_doc(key: str) -> str:
     """The document of an identifier."""
-    return f"identifier/{key.hex()}"
+    return f"identifier/{key}"
 
 
 def person_doc(person: str) -> str:
@@ -30,55 +67,169 @@ def person_doc(person: str) -> str:
     return f"person/{person}"
 
 
-def consent_doc(key: bytes) -> str:
+def ledger_doc(command: str) -> str:
+    """The document of a merge."""
+    return f"ledger/{command}"
+
+
+def tombstone_doc(key: str) -> str:
+    """The document that says that an identifier was erased."""
+    return f"tombstone/{key}"
+
+
+def consent_doc(key: str) -> str:
     """The document of the choices made under an identifier."""
-    return f"consent/{key.hex()}"
+    return f"consent/{key}"
 
 
-def key_of(keyring: Keyring, identifier: Identifier) -> bytes:
-    """The key of an identifier. A contact's value already is its key, in hexadecimal."""
-    if identifier.type in CONTACTS:
-        return bytes.fromhex(identifier.value)
-    return keyring.identifier_key(identifier.type, identifier.value)
+def preference_doc(key: str) -> str:
+    """The document of what is wanted under an identifier."""
+    return f"preference/{key}"
 
 
-def keys_of(keyring: Keyring, identity: Identity) -> dict[bytes, Identifier]:
+def suppression_doc(key: str) -> str:
+    """The document that says that nothing must be sent to an address."""
+    return f"suppression/{key}"
+
+
+def sent_doc(key: str) -> str:
+    """The document of what was sent under an identifier lately."""
+    return f"sent/{key}"
+
+
+def history_doc(key: str) -> str:
+    """The document of the last contacts under an identifier."""
+    return f"history/{key}"
+
+
+def key_of(keyring: Keyring, identifier: Identifier) -> str:
+    """The key of an identifier. A contact's value already is its key.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if identifier.type in keyring.contacts:
+        return bytes.fromhex(identifier.value).hex()
+    return keyring.identifier_key(identifier.type, identifier.value).hex()
+
+
+def keys_of(keyring: Keyring, identity: Identity) -> dict[str, Identifier]:
     """The keys of an identity's identifiers, the strongest first."""
     return {key_of(keyring, one): one for one in identity.identifiers}
 
 
-def owner_of(person: str, body: Mapping[str, JSON]) -> Owner:
-    return Owner(
-        person=person,
-        unique=cast("dict[str, str]", body.get("unique", {})),
-        logged_in=bool(body.get("logged_in")),
-    )
+def seen_in(keys: Mapping[str, Identifier]) -> dict[str, tuple[str, Evidence]]:
+    """Type and evidence of each."""
+    return {key: (one.type, one.evidence) for key, one in keys.items()}
 
 
-def consent_to_json(id: str, consent: Consent) -> dict[str, JSON]:
-    return {
-        "id": id,
-        "choices": dict(consent.choices),
-        "decided_at": consent.decided_at.isoformat(),
-        "method": consent.method,
-        "policy": consent.policy,
-    }
+@attrs.frozen(kw_only=True)
+class Life:
+    """What is known of a person: ``person/ID``."""
+
+    graph: Person
+    traits: Traits = attrs.field(factory=Traits)
 
 
-def consents_from_json(records: Iterable[Any]) -> list[Consent]:
-    return [
-        Consent(
-            choices=record["choices"],
-            decided_at=datetime.fromisoformat(record["decided_at"]),
-            method=record["method"],
-            policy=record["policy"],
-        )
-        for record in records
-    ]
+@attrs.frozen(kw_only=True)
+class Ledger:
+    """A merge, and what each had of their own before it: ``ledger/COMMAND``. Once undone, only that it was."""
+
+    merge: Merge
+    traits: Mapping[str, Traits] = attrs.field(factory=dict)
+    """Person to traits."""
 
 
-def choices_in(bodies: Iterable[Mapping[str, JSON]]) -> dict[str, tuple[Choice, datetime]]:
-    """The latest choice for each purpose over several consent documents."""
-    return choices_of(
-        consent for body in bodies for consent in consents_from_json(cast("list[Any]", body.get("records", [])))
-    )
+_READERS: Final[Mapping[type, Callable[[object], object]]] = {
+    kind: converter(kind)
+    for kind in (Life, Ledger, Tombstone, Consent, Preference, GlobalStop, Suppression, Sent, History)
+}
+
+
+def written(value: object) -> dict[str, JSON]:
+    """The body of a document that holds this, as it will be read again."""
+    return cast("dict[str, JSON]", msgspec.json.decode(msgspec.json.encode(value)))
+
+
+def read(body: Body, kind: type[T]) -> T:
+    """What a document, or a part of one, holds: one of those above."""
+    reader = _READERS[kind]
+    return cast("T", reader(body))
+
+
+def owned_in(body: Body) -> Owned:
+    """Whose an identifier is."""
+    return Owned(str(body["person"]), contested=cast("str | None", body.get("contested")))
+
+
+def life_in(body: Body) -> Life | None:
+    """A person; None if they became part of another."""
+    return None if "part_of" in body else read(body, Life)
+
+
+def tombstone_in(body: Body) -> Tombstone:
+    return read(body, Tombstone)
+
+
+def consents_in(bodies: Iterable[Body]) -> list[Consent]:
+    """The choices over several consent documents."""
+    return [read(record, Consent) for body in bodies for record in _records_in(body)]
+
+
+def consents_written(records: Iterable[Consent]) -> Body | None:
+    """The consent document that holds these; None if there are none."""
+    rows: list[JSON] = [written(one) for one in records]
+    return {"records": rows} if rows else None
+
+
+def with_consent(body: Body | None, record: Consent) -> Body:
+    """A consent document with one more; as it was if that is in it."""
+    held = _records_in(body or {})
+    return {"records": held if any(one["id"] == record.id for one in held) else [*held, written(record)]}
+
+
+def _records_in(body: Body) -> list[Any]:
+    return _parts_in(body, "records")
+
+
+def _parts_in(body: Body, name: str) -> list[Any]:
+    return cast("list[Any]", body.get(name, []))
+
+
+def whole_of(name: str, body: Body) -> str | None:
+    """The document of whose an identifier is, or of whom a person became part; None: it is of neither."""
+    person = body.get("part_of", body.get("person") if name.startswith(identifier_doc("")) else None)
+    return None if person is None else person_doc(str(person))
+
+
+def times_in(name: str, body: Body) -> list[datetime | None]:
+    """When all that a document says of somebody began, besides what they refused; None: nobody knows any more.
+
+    Not for one that says only whose it is; see `whole_of`.
+    """
+    return [*_TIMES[name.partition("/")[0]](body)]
+
+
+def _times_of_history(body: Body) -> Iterator[datetime | None]:
+    history = read(body, History)
+    yield from (one.at for one in history.recent)
+    if history.older_until is not None:
+        yield None
+
+
+def _times_of_preferences(body: Body) -> Iterator[datetime]:
+    choices = (read(one, Preference) for one in _parts_in(body, "choices"))
+    yield from (one.decided_at for one in choices if one.choice != "denied")
+    yield from (one.decided_at for row in _parts_in(body, "stops") if (one := read(row, GlobalStop)).lifted)
+
+
+_TIMES: Final[Mapping[str, Callable[[Body], Iterable[datetime | None]]]] = {
+    "person": lambda body: [read(body, Life).graph.born_at],
+    "ledger": lambda body: [read(body, Ledger).merge.at],
+    "tombstone": lambda body: [tombstone_in(body).erased_at],
+    "consent": lambda body: [one.decided_at for one in consents_in([body]) if "granted" in one.choices.values()],
+    "preference": _times_of_preferences,
+    "suppression": lambda body: [read(one, Suppression).at for one in _records_in(body)],
+    "sent": lambda body: [read(one, Sent).at for one in _parts_in(body, "messages")],
+    "history": _times_of_history,
+}

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import time, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import attrs
+
 from cxkit.capture.interruption import let_through
 from cxkit.delivery.dead import DeadLetters
+from cxkit.delivery.engine import SpoolLimits
+from cxkit.delivery.judging import ForExporter, ForStore, Verdict
 from cxkit.delivery.lane import Lane, LaneLimits
+from cxkit.delivery.receipts import erases
 from cxkit.errors import ConfigurationError, CXError, PluginError, nearest
 from cxkit.keyring import Keyring
-from cxkit.model import ExperienceSpec, purpose_bits
+from cxkit.model import ExperienceSpec, Topic, purpose_bits
 from cxkit.registry import Registry, build
 from cxkit.roles import Exporter, Factory, Store
-from cxkit.rules.consent import STRICT, Policy
+from cxkit.rules.consent import POLICIES, REGIONAL, STRICT, Policy
 from cxkit.rules.experience import check
+from cxkit.rules.identity import TYPES, IdentifierType, Identifying
+from cxkit.rules.preferences import FrequencyCap, QuietHours, Sending
 from cxkit.settings import ExporterTable, RawTable, Settings, StoreTable, structure
 
 __all__ = [
@@ -31,9 +39,12 @@ __all__ = [
     "claim_tables",
     "claimed_tables",
     "exporter_options",
+    "identifying_of",
     "open_keyring",
     "policy_of",
     "refusals",
+    "sending_of",
+    "spool_limits",
     "store_options",
 ]
 
@@ -41,26 +52,68 @@ T = TypeVar("T")
 STORE_LANE: Final = "_store"
 """The lane of commands; no exporter's name can start like this."""
 
-_POLICIES: Final = {"strict": STRICT}
-
 Routes = Mapping[str, tuple[Exporter, ExporterTable]]
 """Exporters by name, each with what is set for its lane."""
 
 
 def policy_of(settings: Settings) -> Policy:
-    """The consent policy that is configured.
+    """The consent policy that is configured; where the region decides, the one that holds where that is unknown.
 
     Raises:
         ConfigurationError: There is none of that name.
     """
-    policy = _POLICIES.get(settings.consent.policy)
+    policies = {**POLICIES, REGIONAL: STRICT}
+    policy = policies.get(settings.consent.policy)
     if policy is None:
         raise ConfigurationError(
             f'consent.policy "{settings.consent.policy}" is not known',
-            fix=nearest(settings.consent.policy, _POLICIES),
+            fix=nearest(settings.consent.policy, policies),
             code="CX1031",
         )
     return policy
+
+
+def identifying_of(settings: Settings) -> Identifying:
+    """Which identifiers there are, and which identify nobody, as it is configured.
+
+    Raises:
+        ConfigurationError: A type that reaches a person would no longer be one: its values would be kept.
+    """
+    types = dict(TYPES)
+    for name, table in settings.identity.types.items():
+        held, given = types.get(name, IdentifierType(name=name)), attrs.asdict(table)
+        if name in TYPES and given["kind"] not in (None, held.kind):
+            fix = f'leave it out: "{name}" is of the kind "{held.kind}"'
+            error = ConfigurationError(f'"identity.types.{name}.kind" cannot be another', fix=fix, code="CX1033")
+            error.setting = f"identity.types.{name}.kind"
+            raise error
+        type = attrs.evolve(held, **{key: value for key, value in given.items() if value is not None})
+        if type.unique:
+            type = attrs.evolve(type, most=1, within_s=0)
+        types[name] = attrs.evolve(type, within_s=type.within_s or None)
+    return Identifying(types=types, blocked=frozenset(settings.identity.blocked), kiosk=settings.identity.kiosk)
+
+
+def sending_of(settings: Settings) -> Sending:
+    """What is sent to customers, and what it keeps to, as it is configured."""
+    hours = settings.quiet_hours
+    start, end = (time.fromisoformat(one) if one else None for one in (hours.start, hours.end))
+    return Sending(
+        topics={name: Topic(name=name, kind=one.kind, defaults=one.defaults) for name, one in settings.topics.items()},
+        caps=tuple(FrequencyCap(**attrs.asdict(one)) for one in settings.frequency_caps.values()),
+        quiet=QuietHours(start=start, end=end, zone=_zone(hours.zone)) if start and end else None,
+    )
+
+
+def spool_limits(settings: Settings) -> SpoolLimits:
+    """What the spool keeps to, as it is configured."""
+    return SpoolLimits(**{one.name: getattr(settings.spool, one.name) for one in attrs.fields(SpoolLimits)})
+
+
+def _zone(name: str | None) -> tzinfo | None:
+    from zoneinfo import ZoneInfo  # 4 ms that most do without
+
+    return ZoneInfo(name) if name else None
 
 
 def open_keyring(settings: Settings, *, in_memory: bool, shared: bool) -> Keyring:
@@ -72,14 +125,16 @@ def open_keyring(settings: Settings, *, in_memory: bool, shared: bool) -> Keyrin
     Raises:
         ConfigurationError: Keys are missing, or cannot be kept.
     """
+    contacts = identifying_of(settings).contacts
     if in_memory:
-        return Keyring(signing=[os.urandom(32)], identifier=os.urandom(32), generated=True)
+        return Keyring(signing=[os.urandom(32)], identifier=os.urandom(32), generated=True, contacts=contacts)
     keys = settings.keys
     _check_keys(settings, shared=shared)
     return Keyring.open(
         settings.directory.absolute(),
         signing=[one.reveal() for one in keys.signing],
         identifier=keys.identifier.reveal() if keys.identifier else None,
+        contacts=contacts,
     )
 
 
@@ -142,7 +197,11 @@ def build_store(registry: Registry, settings: Settings, *, in_memory: bool) -> S
 def exporter_options(settings: Settings, name: str) -> RawTable:
     """What the configuration says to a kind of exporter; a local one has its file in cxkit's directory."""
     table = settings.exporters[name]
-    return _located(table.options, settings, "local.db") if table.type == "local" else table.options
+    if table.type != "local":
+        return table.options
+    types = {name: attrs.asdict(one) for name, one in identifying_of(settings).types.items()}
+    options = RawTable({"types": types, **table.options}, origins=table.options.origins, also=table.options.also)
+    return _located(options, settings, "local.db")
 
 
 def store_options(settings: Settings) -> RawTable:
@@ -189,7 +248,7 @@ def claim_tables(registry: Registry, settings: Settings) -> dict[str, Any]:
 def claimed_tables(registry: Registry) -> dict[str, type]:
     """The tables that belong to plugins, each with the class of its values."""
     claimed: dict[str, type] = {**registry.tables()}
-    for role in (registry.enrichers(), registry.deciders(), registry.channels()):
+    for role in (registry.enrichers(), registry.deciders(), registry.channels(), registry.signals()):
         claimed.update({name: factory.settings for name, factory in role.items()})
     return claimed
 
@@ -231,13 +290,14 @@ def refusals(registry: Registry, settings: Settings) -> Iterator[CXError]:
     What a stranger's code raises is a `PluginError` here.
     """
     claimed = claimed_tables(registry)
-    plugins: dict[str, Factory[Any]] = {**registry.enrichers(), **registry.deciders()}
+    plugins: dict[str, Factory[Any]] = {**registry.enrichers(), **registry.deciders(), **registry.signals()}
 
     def build_table(name: str, kind: type) -> None:
         table = _build_table(settings, name, kind)
         build_plugins(registry, {name: plugins[name]} if name in plugins else {}, {name: table})
 
     attempts: dict[str, Callable[[], object]] = {
+        "identity.types": partial(identifying_of, settings),
         "consent.policy": partial(policy_of, settings),
         **{f"exporters.{name}": partial(_build_and_close, registry, settings, name) for name in settings.exporters},
         "store": partial(_build_store_and_close, registry, settings),
@@ -265,29 +325,40 @@ def _build_and_close(registry: Registry, settings: Settings, name: str) -> None:
 
 
 def build_lanes(
-    make: Callable[..., Lane], routes: Routes, applier: Exporter, dead: Path | None, token: str
+    make: Callable[..., Lane],
+    routes: Routes,
+    store: tuple[Exporter, int],
+    dead: Path | None,
+    token: str,
+    verdict: Verdict,
 ) -> Sequence[Lane]:
     """The store's lane, and one for each exporter.
 
     Args:
         make: `Lane`, but for what is one lane's own.
+        store: What applies commands, and bits of the purposes for which contacts are remembered.
         dead: Where dead letters go.
         token: The name of this process's spool.
     """
     lanes = [
         make(
             STORE_LANE,
-            applier,
-            limits=LaneLimits(purposes=0, commands_only=True),
+            store[0],
+            limits=LaneLimits(),
+            judging=ForStore(purposes=store[1], verdict=verdict),
             dead=DeadLetters(dead, STORE_LANE, token),
         )
     ]
     for name, (exporter, table) in routes.items():
         limits = LaneLimits(
-            purposes=purpose_bits(table.purposes or exporter.purposes),
             deadline_s=table.deadline_s,
             max_records=table.max_batch_records,
             max_bytes=table.max_batch_bytes,
         )
-        lanes.append(make(name, exporter, limits=limits, dead=DeadLetters(dead, name, token)))
+        judging = ForExporter(
+            purposes=purpose_bits(table.purposes or exporter.purposes),
+            verdict=verdict,
+            erases=erases(exporter) is not None,
+        )
+        lanes.append(make(name, exporter, limits=limits, judging=judging, dead=DeadLetters(dead, name, token)))
     return lanes

@@ -15,9 +15,10 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 from cxkit.capture.enrich import Enrichment
 from cxkit.capture.gate import Prepared, prepare
@@ -27,14 +28,17 @@ from cxkit.capture.scope import Scope, enter
 from cxkit.capture.stamp import Stamper, clock_text
 from cxkit.codec.frame import Record
 from cxkit.delivery.account import Account, read_account
-from cxkit.delivery.engine import Engine, Flushed, SpoolLimits
-from cxkit.delivery.lane import Answer, Lane
+from cxkit.delivery.engine import Engine, Flushed
+from cxkit.delivery.judging import Answer
+from cxkit.delivery.kept import keys_of_letters
+from cxkit.delivery.lane import Lane
 from cxkit.delivery.losses import Cause
 from cxkit.delivery.spool import Spool
 from cxkit.flows.apply import Applier
 from cxkit.flows.bus import Bus, Committed
 from cxkit.flows.desk import Desk
-from cxkit.flows.view import View, refuses
+from cxkit.flows.refusals import tells_refusals
+from cxkit.flows.view import View
 from cxkit.kit.assembly import (
     STORE_LANE,
     build_experiences,
@@ -43,22 +47,26 @@ from cxkit.kit.assembly import (
     build_plugins,
     build_store,
     claim_tables,
+    identifying_of,
     open_keyring,
     policy_of,
+    sending_of,
+    spool_limits,
 )
+from cxkit.kit.beside import beside
+from cxkit.kit.ends import abandoned, close_at_exit, kits
 from cxkit.kit.report import loss_properties, loss_report
 from cxkit.kit.starter import Starter
-from cxkit.model import PURPOSES, Context, Facts, TouchpointSpec
+from cxkit.model import PURPOSES, Context, Facts, TouchpointSpec, purpose_bits
 from cxkit.registry import Registry
 from cxkit.roles import Exporter, Store
-from cxkit.rules.consent import allowed
+from cxkit.rules.consent import REGIONAL, allowed
 from cxkit.settings import Settings, load
 
+if TYPE_CHECKING:
+    from cxkit.kit.privacy import Premises
+
 __all__ = ["Kit"]
-
-T = TypeVar("T")
-
-_kits: weakref.WeakSet[Kit] = weakref.WeakSet()
 
 
 class Kit:
@@ -113,7 +121,11 @@ class Kit:
             max_bytes=settings.queue.max_bytes,
             strict=settings.strict,
         )
-        view = View(self._open_store)
+        identifying = identifying_of(settings)
+        now, failed, kept = self.intake.stamper.now, self.intake.fault, partial(keys_of_letters, self._root)
+        view = View(
+            self._open_store, now=now, erased=self._erase_kept, kept=kept, failed=failed, types=identifying.types
+        )
         self.bus.subscribe(view.committed)
         self.desk = Desk(
             source=f"/{settings.service}",
@@ -122,16 +134,22 @@ class Kit:
             intake=self.intake,
             view=view,
             deciders=tuple(build_plugins(self.registry, self.registry.deciders(), self.tables).values()),
+            sending=sending_of(settings),
+            regional=settings.consent.policy == REGIONAL,
+            readers=tuple(build_plugins(self.registry, self.registry.signals(), self.tables).values()),
+            identifying=identifying,
         )
         enrichers = build_plugins(self.registry, self.registry.enrichers(), self.tables)
-        self.enrich = Enrichment(enrichers, count=self._note) if enrichers else None
+        self.enrich = Enrichment(enrichers, count=self.intake.count) if enrichers else None
         self.root_scope = self.open_scope(Context())
-        self._exit = partial(_close_at_exit, weakref.ref(self))
-        self._starter = Starter(self._make_engine, self.intake.not_started, at_end=self._exit)
+        self.bus.subscribe(tells_refusals(self.desk, self.root_scope))
+        self._exit = partial(close_at_exit, weakref.ref(self))
+        watch = (lambda: None) if in_memory else view.watch
+        self._starter = Starter(self._make_engine, self.intake.not_started, at_end=self._exit, started=watch)
         self._closed = False
         self._left = Flushed(complete=True, pending={})
         """What the last engine that ended had not delivered."""
-        _kits.add(self)
+        kits.add(self)
         atexit.register(self._exit)
 
     # --- scopes ---
@@ -147,19 +165,18 @@ class Kit:
             facts=facts,
             gpc=gpc,
             parent=parent,
+            policy=self.desk.policy,
             allowed=allowed(self.desk.policy, {}, gpc=gpc),
         )
         if self.enrich is not None:
             scope.on_first_use(self.enrich)
         return scope
 
-    def may_wait(self) -> bool:
-        """Whether the store may be read here and now: an event loop never waits for a remote one."""
-        store = self._open_store()
-        if not store.remote:
-            return True
+    def patience_s(self) -> float:
+        """How long a remote store may be waited for here and now: on an event loop, not at all."""
         loops = sys.modules.get("asyncio")  # where it is not imported, no loop is running
-        return loops is None or loops._get_running_loop() is None
+        running = loops is not None and loops._get_running_loop() is not None
+        return 0.0 if running else self.settings.store_budget_s
 
     # --- life ---
 
@@ -179,11 +196,11 @@ class Kit:
 
     async def aflush(self, *, timeout_s: float = 5.0) -> Flushed:
         """`flush`, without holding up the event loop."""
-        return await _beside(self.flush, timeout_s=timeout_s)
+        return await beside(self.flush, timeout_s=timeout_s)
 
     async def settled(self, *, timeout_s: float = 1.0) -> bool:
         """Wait until the store holds what was just identified or chosen; whether it does."""
-        return await _beside(self._settle, timeout_s)
+        return await beside(self._settle, timeout_s)
 
     def stop(self, *, timeout_s: float | None = None) -> Flushed:
         """Deliver what can be delivered in time and end the threads; the next capture starts them anew.
@@ -209,7 +226,7 @@ class Kit:
 
     async def astop(self, *, timeout_s: float | None = None) -> Flushed:
         """`stop`, without holding up the event loop."""
-        return await _beside(self.stop, timeout_s=timeout_s)
+        return await beside(self.stop, timeout_s=timeout_s)
 
     def close(self, *, timeout_s: float | None = None) -> Flushed:
         """`stop`, for good: what is captured from now on is dropped, and counted. Idempotent."""
@@ -220,8 +237,11 @@ class Kit:
         engine = self._starter.awaited(deadline) or (self._late_engine() if not already else None)
         if engine is not None and not already:
             self._left = engine.close(max(0.0, deadline - time.monotonic()))
-        if not already and self._store is not None and self._given_store is None:
-            self._store.close()
+            self._starter.engine = engine  # a late one, too: what it has written down is not counted beside it
+        if not already:
+            self.desk.view.close()
+            if self._store is not None and self._given_store is None:
+                self._store.close()
         return self._left
 
     def _deadline(self, timeout_s: float | None) -> float:
@@ -229,7 +249,7 @@ class Kit:
 
     async def aclose(self, *, timeout_s: float | None = None) -> Flushed:
         """`close`, without holding up the event loop."""
-        return await _beside(self.close, timeout_s=timeout_s)
+        return await beside(self.close, timeout_s=timeout_s)
 
     # --- what it knows ---
 
@@ -241,17 +261,29 @@ class Kit:
         return read_account(self._root, dropped=dict(intake.dropped), queued=intake.queued)
 
     def subscribe(self, listener: Callable[[Committed], None]) -> Callable[[], None]:
-        """Be told of every identification and consent that is committed; returns what ends it."""
+        """Be told of all that this process commits to the store, see `Committed`; returns what ends it."""
         return self.bus.subscribe(listener)
+
+    @property
+    def premises(self) -> Premises:
+        """All places in which it keeps something of people, for `cxkit.kit.privacy`."""
+        from cxkit.kit.privacy import Premises  # most processes do without
+
+        return Premises(
+            desk=self.desk,
+            settings=self.settings,
+            root=self._root,
+            store=self._open_store,
+            start=self._starter.start,
+            engine=self._starter.awaited,
+            scope=self.root_scope,
+        )
 
     # --- inside: building ---
 
     @property
     def _root(self) -> Path | None:
         return None if self._in_memory else self.settings.directory.absolute()
-
-    def _note(self, what: str) -> None:
-        self.intake.noted[what] += 1
 
     def _open_store(self) -> Store:
         with self._store_guard:
@@ -262,12 +294,12 @@ class Kit:
     def _prepare(self, spec: TouchpointSpec, scope: Scope) -> Prepared:
         if scope.muted:
             return Prepared(refusal="own_thread", spec=spec)
+        before = self.settings.consent.before_choice  # nobody ever chooses in the scope that never ends
         return prepare(
             spec,
             scope,
             source=self.desk.source,
-            policy=self.desk.policy,
-            before_choice=self.settings.consent.before_choice,
+            before_choice="drop" if scope is self.root_scope and before == "hold" else before,
             subject=self.desk.subject,
         )
 
@@ -285,17 +317,10 @@ class Kit:
         if os.getpid() != self._pid:  # inherited connections are the parent's
             self._pid = os.getpid()
             self._routes = build_exporters(self.registry, self.settings, self._given)
-        spool = self.settings.spool
         return Engine(
             self.intake,
             root=self._root,
-            limits=SpoolLimits(
-                max_bytes=spool.max_bytes,
-                max_records=spool.max_records,
-                max_age_s=spool.max_age_s,
-                segment_bytes=spool.segment_bytes,
-                sync_interval_s=spool.sync_interval_s,
-            ),
+            limits=spool_limits(self.settings),
             lanes=self._make_lanes,
             synced=self.settings.durability == "sync",
             muted=self._muted,
@@ -314,19 +339,33 @@ class Kit:
     ) -> Sequence[Lane]:
         make = partial(
             Lane,
-            verdict=self._verdict,
             spools=spools,
             passed=passed,
             now_text=lambda: clock_text(self.intake.stamper.stamp()[1]),
             muted=self._muted,
         )
-        applier = Applier(self._open_store, self.desk.keyring, self.bus, refused=self.desk.view.forgets)
-        return build_lanes(make, self._routes, applier, self._root and self._root / "dead", token)
+        desk = self.desk
+        applier = Applier(
+            self._open_store, desk.keyring, self.bus, refused=desk.view.forgets, types=desk.identifying.types
+        )
+        dead = self._root and self._root / "dead"
+        return build_lanes(make, self._routes, (applier, self._remembered), dead, token, self._verdict)
 
-    def _verdict(self, subject: bytes, purposes: int) -> Answer:
+    @property
+    def _remembered(self) -> int:
+        """Bits of the purposes for which contacts are remembered."""
+        return purpose_bits(["personalization"] if self.settings.profile.remember else [])
+
+    def _erase_kept(self, keys: frozenset[str], until: datetime) -> None:
+        """What this process has spooled of somebody goes, soon, and so do dead letters."""
+        engine = self._starter.engine
+        if engine is not None:
+            engine.erase(frozenset(map(bytes.fromhex, keys)), 0.0, until=until)
+
+    def _verdict(self, subject: bytes, purposes: int) -> tuple[Answer, datetime | None]:
         named = [purpose for place, purpose in enumerate(PURPOSES) if purposes >> place & 1]
-        refused = refuses(self.desk.view, subject, named)
-        return "unknown" if refused is None else "refused" if refused else "allowed"
+        refused, erased_at = self.desk.view.standing(subject, named)
+        return "unknown" if refused is None else "refused" if refused else "allowed", erased_at
 
     def _settle(self, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s
@@ -348,7 +387,7 @@ class Kit:
 
     def _forget_parent(self) -> None:
         if self._starter.engine is not None:
-            _abandoned.append(self._starter.engine)
+            abandoned.append(self._starter.engine)
         self._starter.reset()
         self._left = Flushed(complete=True, pending={})
         self._store_guard = threading.Lock()
@@ -356,28 +395,3 @@ class Kit:
         self.intake.reset()
         self.intake.stamper.reseed()
         self.desk.view.reset()
-
-
-async def _beside(work: Callable[..., T], *args: object, **kwargs: object) -> T:
-    """Do it in a thread; asyncio is imported only where it is used."""
-    import asyncio
-
-    return await asyncio.to_thread(work, *args, **kwargs)
-
-
-_abandoned: list[Engine[Captured]] = []
-"""What a child inherited: kept, so that no finaliser closes what is the parent's."""
-
-
-def _after_fork_in_child() -> None:
-    for kit in list(_kits):
-        kit._forget_parent()
-
-
-def _close_at_exit(reference: weakref.ref[Kit]) -> None:
-    kit = reference()
-    if kit is not None:
-        kit.close()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)

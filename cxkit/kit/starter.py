@@ -33,14 +33,21 @@ class Starter:
         make: Makes an engine; what it raises is told, and tried again some seconds later.
         not_started: Called when a start has failed: whoever captures next asks again.
         at_end: Called when a child of multiprocessing ends.
+        started: Called when there is an engine.
     """
 
     def __init__(
-        self, make: Callable[[], Engine[Captured]], not_started: Callable[[], None], *, at_end: Callable[[], None]
+        self,
+        make: Callable[[], Engine[Captured]],
+        not_started: Callable[[], None],
+        *,
+        at_end: Callable[[], None],
+        started: Callable[[], None] = lambda: None,
     ) -> None:
         self._make = make
         self._not_started = not_started
         self._at_end = at_end
+        self._started = started
         self.reset()
 
     def reset(self) -> None:
@@ -120,6 +127,7 @@ class Starter:
                     self._start_threads(engine)
                 finally:
                     self.engine = engine  # whatever became of its threads: it has the spool, and is to be closed
+                self._started()
         except BaseException as error:  # noqa: BLE001 - a stranger's code may even exit; the thread is ours
             logger.error("cxkit: delivery could not start (%s)", str(error) or type(error).__name__)
             self._failed()

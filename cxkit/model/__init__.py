@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from cxkit.model.consent import PURPOSES, Choice, Consent, Preference, purpose_bits
+from cxkit.model.consent import (
+    PURPOSES,
+    Answer,
+    Blocked,
+    Choice,
+    Consent,
+    GlobalStop,
+    Notice,
+    Preference,
+    Suppression,
+    Topic,
+    purpose_bits,
+)
 from cxkit.model.context import Acquisition, Context, Device, Page, Place
 from cxkit.model.decision import Decision
 from cxkit.model.experience import ExperienceSpec, Variant
@@ -11,7 +23,7 @@ from cxkit.model.feedback import SCALES, Feedback
 from cxkit.model.identity import EVIDENCE, Evidence, Identifier, Identity
 from cxkit.model.interaction import Interaction
 from cxkit.model.money import Money
-from cxkit.model.profile import Person, Profile
+from cxkit.model.profile import Person, Profile, Recent, Trait
 from cxkit.model.properties import JSON, Properties
 from cxkit.model.touchpoint import CHANNELS, Stage, TouchpointSpec
 
@@ -22,6 +34,8 @@ __all__ = [
     "PURPOSES",
     "SCALES",
     "Acquisition",
+    "Answer",
+    "Blocked",
     "Choice",
     "Consent",
     "Context",
@@ -31,18 +45,24 @@ __all__ = [
     "ExperienceSpec",
     "Facts",
     "Feedback",
+    "GlobalStop",
     "Identifier",
     "Identity",
     "Interaction",
     "Money",
+    "Notice",
     "Page",
     "Person",
     "Place",
     "Preference",
     "Profile",
     "Properties",
+    "Recent",
     "Stage",
+    "Suppression",
+    "Topic",
     "TouchpointSpec",
+    "Trait",
     "Variant",
     "purpose_bits",
 ]

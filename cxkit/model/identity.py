@@ -35,6 +35,11 @@ class Identifier:
         """0 (claim) to 3 (login)."""
         return EVIDENCE.index(self.evidence)
 
+    @property
+    def proven(self) -> bool:
+        """Whether a signed cookie or a login vouches for it."""
+        return self.evidence in ("cookie", "login")
+
 
 @attrs.frozen(kw_only=True)
 class Identity:
@@ -45,6 +50,11 @@ class Identity:
     def get(self, type: str) -> Identifier | None:
         """The identifier of that type, if there is one."""
         return next((one for one in self.identifiers if one.type == type), None)
+
+    @property
+    def signed_in(self) -> bool:
+        """Whether a login says who it is."""
+        return any(one.evidence == "login" for one in self.identifiers)
 
     def __bool__(self) -> bool:
         return bool(self.identifiers)

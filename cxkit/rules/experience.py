@@ -21,12 +21,18 @@ class Cap(NamedTuple):
     by: str | None
 
 
-def depth_cap(*, granted: frozenset[str], identity: Identity, pending: bool, ceiling: int = 4) -> Cap:
-    """How personal a decision may be by consent, by how surely the customer is known, by what arrived."""
+def depth_cap(
+    *, granted: frozenset[str], identity: Identity, pending: bool, contested: bool = False, ceiling: int = 4
+) -> Cap:
+    """How personal a decision may be by consent, by how surely the customer is known, by what arrived.
+
+    Args:
+        contested: Whether they are known by a device alone that several people use.
+    """
     strongest = max((one.rank for one in identity.identifiers), default=-1)
     caps = [
         Cap(4 if "profiling" in granted else 3, "consent") if "personalization" in granted else Cap(1, "consent"),
-        Cap({3: 4, 2: 2, 1: 2}.get(strongest, 1), "identity"),
+        Cap(1 if contested else {3: 4, 2: 2, 1: 2}.get(strongest, 1), "identity"),
         Cap(1 if pending else 4, "pending"),
         Cap(ceiling, "policy"),
     ]

@@ -30,31 +30,43 @@ from __future__ import annotations
 from cxkit.settings.sealed import RawTable, Secret
 from cxkit.settings.sources import examine, load
 from cxkit.settings.tree import (
+    CapTable,
     Consent,
     ExporterTable,
+    IdentifierTable,
+    Identity,
     Keys,
     Plugins,
+    Profile,
     Queue,
+    QuietHours,
     Redact,
     Settings,
     Spool,
     StoreTable,
+    TopicTable,
     Web,
 )
 from cxkit.settings.typed import structure
 
 __all__ = [
+    "CapTable",
     "Consent",
     "ExporterTable",
+    "IdentifierTable",
+    "Identity",
     "Keys",
     "Plugins",
+    "Profile",
     "Queue",
+    "QuietHours",
     "RawTable",
     "Redact",
     "Secret",
     "Settings",
     "Spool",
     "StoreTable",
+    "TopicTable",
     "Web",
     "examine",
     "load",

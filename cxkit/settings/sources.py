@@ -194,7 +194,11 @@ def _table_of(
     path, value = tuple(variable[len(_PREFIX) :].lower().split("__")), _decodable(environ, variable)
     if variable == _PLUGINS:
         path, value = ("plugins", "allow"), "" if value.strip().lower() == "off" else value
-    elif (len(path) == 1 or path[0] in {one[0] for one in known.values()}) and variable.upper() not in known:
+    elif (
+        (len(path) == 1 or path[0] in {one[0] for one in known.values()})
+        and variable.upper() not in known
+        and not _in_free_table(path, Settings)
+    ):
         what = f"no setting belongs to the variable {named(variable, {})}"
         fix = nearest(variable.upper()[:64], [*known, _FILE, _PLUGINS])
         raise ConfigurationError(what, fix=fix, code="CX1001")
@@ -214,6 +218,12 @@ def _variables(cls: type[Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str
             yield _PREFIX + "__".join(below).upper(), below
         elif attrs.has(kind) and not any(one.metadata == REST for one in attrs.fields(kind)):
             yield from _variables(kind, below)
+
+
+def _in_free_table(path: tuple[str, ...], cls: Any) -> bool:
+    """Whether it leads into a table whose keys anybody may choose."""
+    kind = get_type_hints(cls).get(path[0]) if attrs.has(cls) else None
+    return len(path) > 1 and (get_origin(kind) is Mapping or _in_free_table(path[1:], kind))
 
 
 def _spelt(path: tuple[str, ...], raw: Mapping[str, Any]) -> Iterator[str]:

@@ -9,8 +9,13 @@
             yield store
             store.close()
 
-Two more fixtures may be given: ``second``, another handle of the same documents, as another
-process would have it; ``reopen``, which gives a new handle after ``store`` was closed.
+More fixtures may be given, and what needs one that is not is skipped: ``second``, another handle of
+the same documents, as another process would have it; ``reopen``, which gives a new handle after
+``store`` was closed; ``where``, the `cxkit.testing.store_elsewhere.Elsewhere` by which another
+process opens the same documents; ``outage``, which breaks all connections and comes back when the
+store can be reached again.
+
+``store_shared`` holds the checks among processes, ``store_model`` what is drawn at random.
 """
 
 from __future__ import annotations
@@ -28,7 +33,9 @@ from hypothesis.stateful import run_state_machine_as_test
 from cxkit.errors import ConflictError, StoreError
 from cxkit.model import JSON
 from cxkit.roles import Put, Store
+from cxkit.testing.store_elsewhere import increment
 from cxkit.testing.store_model import all_changes, json_objects, machine
+from cxkit.testing.store_shared import SharedChecks
 
 __all__ = ["StoreSuite"]
 
@@ -45,7 +52,7 @@ _NO_BODIES: tuple[Any, ...] = (
 _NO_KEYS: tuple[Any, ...] = ("", "cup", "cup/", "/1", "cup/" + "x" * 197, "cup/\ud800", 7)
 
 
-class StoreSuite:
+class StoreSuite(SharedChecks):
     """Inherit it, and give the fixture ``store``; see the top of this file."""
 
     @pytest.fixture
@@ -255,11 +262,11 @@ class StoreSuite:
         assert _everything(store, "tea", "milk") == _everything(second, "tea", "milk")
 
     def test_no_increment_is_lost(self, store: Store, second: Store) -> None:
-        def increment(handle: Store) -> None:
+        def count(handle: Store) -> None:
             for _ in range(25):
-                _increment(handle, "cup/1")
+                increment(handle, "cup/1")
 
-        _at_once([partial(increment, handle) for handle in (store, second) * 4])
+        _at_once([partial(count, handle) for handle in (store, second) * 4])
         assert store.get_many(["cup/1"])["cup/1"].body == {"n": 200}
         assert _versions(store, "cup/1") == {"cup/1": 200}
 
@@ -358,19 +365,6 @@ def _refuses(store: Store, puts: Mapping[str, Put], expected: Mapping[str, int])
     assert not isinstance(caught.value, ConflictError), "no retry mends it"
     assert _everything(store) == ([], [], [])
     assert _put(store, "cup/1", {"n": 1}) == 1, "the store goes on"
-
-
-def _increment(store: Store, key: str) -> None:
-    for _ in range(10_000):
-        found = store.get_many([key])
-        number = found[key].body["n"] if key in found else 0
-        assert isinstance(number, int)
-        try:
-            store.commit({key: Put(body={"n": number + 1})}, expected={key: found[key].version if found else 0})
-        except ConflictError:
-            continue
-        return
-    raise AssertionError("10,000 conflicts one after the other")
 
 
 def _at_once(calls: Iterable[Callable[[], None]]) -> None:

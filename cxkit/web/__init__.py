@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cxkit.web.asgi import ASGIMiddleware
+from cxkit.web.gpc import GPC_PATH, gpc_json
 from cxkit.web.visit import PAGE_VIEWED, Site, Visit
 
-__all__ = ["PAGE_VIEWED", "ASGIMiddleware", "Site", "Visit"]
+__all__ = ["GPC_PATH", "PAGE_VIEWED", "ASGIMiddleware", "Site", "Visit", "gpc_json"]

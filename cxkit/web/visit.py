@@ -22,6 +22,7 @@ from cxkit.keyring import Signed
 from cxkit.kit import Kit
 from cxkit.model import Context, Facts, Identifier, Identity, Page, TouchpointSpec
 from cxkit.model.interaction import Outcome
+from cxkit.rules.consent import unexpired
 from cxkit.web.caching import Headers, audience, for_one_visitor
 from cxkit.web.cookies import (
     CookieNames,
@@ -39,6 +40,8 @@ PAGE_VIEWED: Final = TouchpointSpec(name="page.viewed", kind="view", channel="we
 _WEB: Final = Context(channel="web")
 _METHODS: Final = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"])
 _RENEW_AFTER_S: Final = 30 * 86_400
+_KIOSK_IDLE_S: Final = 120
+"""At a device that everybody uses, whoever comes after so long is somebody else."""
 _VISITOR: Final = "visitor cookie"
 _CONSENT: Final = "consent cookie"
 
@@ -55,6 +58,9 @@ class Site:
         self.settings = kit.settings.web
         self._exact = frozenset(self.settings.exclude)
         self._below = tuple(one for one in self.settings.exclude if one.endswith("/"))
+        self.kiosk = kit.desk.identifying.kiosk
+        self.visitor_max_age_s = _KIOSK_IDLE_S if self.kiosk else self.settings.visitor_max_age_s
+        self.renew_after_s = 0 if self.kiosk else _RENEW_AFTER_S
         self._names = [cookie_names(self.settings.cookie_prefix, secure=secure) for secure in (False, True)]
 
     def excludes(self, path: str) -> bool:
@@ -80,7 +86,7 @@ class Site:
         try:
             return self.kit.desk.keyring.verify(use, token, now=self.now(), max_age_s=max_age_s)
         except TokenError:
-            self.kit.desk.intake.noted["token_refused"] += 1
+            self.kit.desk.intake.count("token_refused")
             return None
 
 
@@ -110,27 +116,46 @@ class Visit:
         self._outer = current_scope()
         self.scope = scope = site.kit.open_scope(_WEB, facts=facts, gpc=_objects(facts))
         scope.on_first_use(self._circumstances)
+        self._place(facts)
         self._visitor_held = facts.cookies.get(self._names.visitor)
         self._visitor: Signed | None = None
         self._consent = self._read_consent(facts)
-        if scope.allowed.recognise:
-            self._recognise(answers)
         if answers:
             scope.issue_visitor = new_visitor
+        if scope.allowed.recognise:
+            self._recognise(answers)
         self._choices = scope.choices
         enter(scope)
 
+    def _place(self, facts: Facts) -> None:
+        """Where the region decides: ask where this is now, for it decides whether the visitor may be recognised."""
+        desk, enrich = self._site.kit.desk, self._site.kit.enrich
+        if desk.regional and enrich is not None:
+            self.scope.context = enrich(facts, _WEB)
+            self.scope.on_first_use(self._on_page)
+            desk.govern(self.scope)
+
     def _read_consent(self, facts: Facts) -> Signed | None:
-        scope, max_age_s = self.scope, self._site.settings.consent_max_age_s
-        text = self._site.verified(_CONSENT, facts.cookies.get(self._names.consent), max_age_s=max_age_s)
+        scope, desk = self.scope, self._site.kit.desk
+        token, max_age_s = facts.cookies.get(self._names.consent), self._consent_max_age_s
+        text = self._site.verified(_CONSENT, token, max_age_s=max_age_s)
         if text is not None:
-            scope.choices, scope.despite_gpc = choices_from_text(text)
-            self._site.kit.desk.govern(scope)
+            choices, scope.despite_gpc = choices_from_text(text)
+            scope.choices = unexpired(choices, policy=scope.policy, now=desk.intake.stamper.now())
+            desk.govern(scope)
         return text
+
+    @property
+    def _consent_max_age_s(self) -> int:
+        """How long the choices are kept here: an objection at least as long as nobody may ask again."""
+        if self._site.kiosk:
+            return _KIOSK_IDLE_S
+        policy, max_age_s = self.scope.policy, self._site.settings.consent_max_age_s
+        return max(max_age_s, policy.refusal_days * 86_400) if policy.mechanism == "opt_out" else max_age_s
 
     def _recognise(self, answers: bool) -> None:
         """Know the visitor by the cookie, or by a new one that can be set; obey what they chose elsewhere."""
-        scope, max_age_s = self.scope, self._site.settings.visitor_max_age_s
+        scope, max_age_s = self.scope, self._site.visitor_max_age_s
         self._visitor = self._site.verified(_VISITOR, self._visitor_held, max_age_s=max_age_s)
         if self._visitor is None:
             if answers:
@@ -139,12 +164,12 @@ class Visit:
         visitor = Identifier(type="visitor", value=str(self._visitor), evidence="cookie")
         scope.change(identity=Identity(identifiers=(visitor,)))
         try:
-            self._site.kit.desk.recall(scope, wait=self._site.kit.may_wait())
+            self._site.kit.desk.recall(scope, patience_s=self._site.kit.patience_s())
         except Exception as error:  # noqa: BLE001 - a store that fails costs what it knows, not the visit
             scope.pending = True
             self._site.failed(error)
-        scope.returning = scope.allowed.recognise
-        if not scope.returning:
+        scope.returning = scope.allowed.recognise and visitor in scope.identity.identifiers
+        if not scope.allowed.recognise:
             scope.change(identity=Identity())
 
     # --- the circumstances, when something first needs them ---
@@ -209,14 +234,15 @@ class Visit:
 
     def _visitor_cookie(self) -> list[tuple[bytes, bytes]]:
         """Nothing, a new one, the same renewed, or what deletes it."""
-        name, max_age_s, held = self._names.visitor, self._site.settings.visitor_max_age_s, self._visitor
+        name, max_age_s, held = self._names.visitor, self._site.visitor_max_age_s, self._visitor
         if not self.scope.allowed.recognise:
             return [self._set(name, "", max_age_s=0)] if self._visitor_held is not None else []
         visitor = self.scope.identity.get("visitor")
         if visitor is None or visitor.evidence != "cookie":
             return []
         now = self._site.now()
-        if held is not None and held.current and now - held.issued_at < _RENEW_AFTER_S:
+        fresh = held is not None and held.current and now - held.issued_at < self._site.renew_after_s
+        if str(held) == visitor.value and fresh:
             return []
         token = self._site.kit.desk.keyring.sign(_VISITOR, visitor.value, now=now)
         return [self._set(name, token, max_age_s=max_age_s)]
@@ -225,11 +251,12 @@ class Visit:
         """Nothing, the choices as they are now, or the same under the newest key: that is no new choice."""
         scope, held = self.scope, self._consent
         text = choices_to_text(scope.choices, despite_gpc=scope.despite_gpc) if scope.choices else held
-        if text is None or (text == held and held.current):
+        kiosk = self._site.kiosk
+        if text is None or (text == held and held.current and not kiosk):
             return []
         now = self._site.now()
-        made = held.issued_at if held is not None and text == held else now
-        max_age_s = self._site.settings.consent_max_age_s - int(now - made)
+        made = held.issued_at if held is not None and text == held and not kiosk else now
+        max_age_s = self._consent_max_age_s - int(now - made)
         token = self._site.kit.desk.keyring.sign(_CONSENT, text, now=made)
         return [self._set(self._names.consent, token, max_age_s=max_age_s)]
 

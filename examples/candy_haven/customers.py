@@ -25,8 +25,11 @@ class Customer:
     password: str = attrs.field(repr=False)
     """A real shop keeps a slow, salted hash of it."""
     phone: str = attrs.field(repr=False)
+    email: str = attrs.field(repr=False)
     plan: str
     orders: list[Order] = attrs.field(factory=list)
+    boxes: list[str] = attrs.field(factory=list)
+    """Numbers of what they subscribed to: a box of sweets each month."""
 
     def order(self, number: str) -> Order | None:
         """The one of their orders that has this number."""
@@ -34,8 +37,23 @@ class Customer:
 
 
 CUSTOMERS = {
-    # The number is of a block that is kept free for fiction.
-    "nancy": Customer(user_id="nancy", name="Nancy", password="amande", phone="+33 6 39 98 12 34", plan="gold")
+    # The numbers are of a block that is kept free for fiction, as the domain is. Odile is Nancy's sister.
+    "nancy": Customer(
+        user_id="nancy",
+        name="Nancy",
+        password="amande",
+        phone="+33 6 39 98 12 34",
+        email="nancy@example.com",
+        plan="gold",
+    ),
+    "odile": Customer(
+        user_id="odile",
+        name="Odile",
+        password="nougat",
+        phone="+33 6 39 98 56 78",
+        email="odile@example.com",
+        plan="silver",
+    ),
 }
 
 _SIGNED_IN: dict[str, str] = {}

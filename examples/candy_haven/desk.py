@@ -23,7 +23,7 @@ def answer(phone: str, topic: str, case: str | None = None) -> str:
         What the operator reads on the screen.
     """
     with cxkit.scope(channel="phone", phone=phone):
-        plan = cxkit.profile().traits.get("plan")
+        plan = cxkit.current().profile.traits.get("plan")
         CALL_ANSWERED.on(case=case).capture(topic=topic)
     return f"a {plan} customer calls about {topic}" if plan else f"somebody calls about {topic}"
 

@@ -13,7 +13,7 @@ from html import escape
 import attrs
 
 from examples.candy_haven.customers import Customer, Order
-from examples.candy_haven.stock import CURRENCY, LANGUAGES, POSTS, SWEETS, Language, Post, Sweet, total_of
+from examples.candy_haven.stock import BOX_PRICE, CURRENCY, LANGUAGES, POSTS, SWEETS, Language, Post, Sweet, total_of
 
 TOPICS = {
     "delivery": ("My delivery", "Ma livraison"),
@@ -21,6 +21,14 @@ TOPICS = {
     "other": ("Something else", "Autre chose"),
 }
 """What one can ask about, in both languages."""
+
+_PURPOSES = {
+    "analytics": ("Counting visits", "Compter les visites"),
+    "personalization": ("Showing you what fits", "Vous montrer ce qui vous convient"),
+    "identity_stitching": ("Recognising you", "Vous reconnaître"),
+    "advertising": ("Advertising", "La publicité"),
+}
+"""What one may allow, in both languages."""
 
 _WRONG = {
     400: ("We did not understand that", "Nous n'avons pas compris"),
@@ -119,6 +127,13 @@ def checkout(view: View, *, wrong: tuple[str, str] | None = None) -> str:
     return _page(view, view.say("Checkout", "Paiement"), (_alert(view.say(*wrong)) if wrong else "") + form)
 
 
+def box(view: View, *, wrong: bool = False) -> str:
+    title = view.say("A box each month", "Un coffret par mois")
+    form = _form("/box", view.say("Subscribe", "S'abonner"), _field("card", view.say("Card number", "Numéro de carte")))
+    sorry = _alert(view.say("That card was not taken.", "Cette carte n'a pas été acceptée."))
+    return _page(view, title, (sorry if wrong else f"<p>{view.price(BOX_PRICE)}</p>") + form)
+
+
 def thanks(view: View, number: str) -> str:
     return _page(view, view.say("Thank you", "Merci"), f"<p>{view.say('Your order:', 'Votre commande :')} {number}</p>")
 
@@ -135,12 +150,36 @@ def login(view: View, *, refused: bool = False) -> str:
     return _page(view, view.say("Sign in", "Connexion"), body)
 
 
-def account(view: View, customer: Customer) -> str:
+def account(view: View, customer: Customer, allowed: Iterable[str]) -> str:
     orders = "".join(_order(view, one) for one in reversed(customer.orders))
     none = f"<p>{view.say('No orders yet.', 'Pas encore de commande.')}</p>"
     leave = _form("/logout", view.say("Sign out", "Se déconnecter"), "")
     title = view.say(f"Orders of {customer.name}", f"Commandes de {customer.name}")
-    return _page(view, title, (orders or none) + leave)
+    sections = (orders or none, _box(view, customer), _letters(view), _allowed(view, allowed), leave)
+    return _page(view, title, "".join(sections))
+
+
+def _box(view: View, customer: Customer) -> str:
+    order = _link("/box", view.say("A box each month", "Un coffret par mois"))
+    return "".join(f"<p>{one}</p>" for one in customer.boxes) or f"<p>{order}</p>"
+
+
+def _letters(view: View) -> str:
+    wanted = view.say("Send me the newsletter", "M'envoyer la lettre"), _hidden("wanted", "y")
+    return "".join(
+        _form("/account/newsletter", *one) for one in (wanted, (view.say("No newsletter", "Sans lettre"), ""))
+    )
+
+
+def _allowed(view: View, purposes: Iterable[str]) -> str:
+    """What they allow, each with what takes it back."""
+    forms = "".join(
+        f"<li>{view.say(*_PURPOSES[one])}"
+        f"{_form('/consent/withdraw', view.say('Withdraw', 'Retirer'), _hidden('purpose', one))}</li>"
+        for one in purposes
+        if one in _PURPOSES
+    )
+    return f"<ul>{forms}</ul>" if forms else ""
 
 
 def _order(view: View, order: Order) -> str:

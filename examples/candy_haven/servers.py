@@ -22,6 +22,12 @@ _CONFIGURATION = """\
 service = "shop"
 directory = {directory}
 
+[topics.newsletter]
+kind = "marketing"
+
+[topics.box]
+kind = "transactional"
+
 [exporters.local]
 type = "local"
 purposes = ["analytics"]
@@ -115,6 +121,14 @@ class Shop:
             subprocess.SubprocessError: Nobody answered.
         """
         return _printed("-m", "examples.candy_haven.desk", phone, topic, case, configuration=self._configuration)
+
+    def may_write(self, topic: str, email: str) -> str:
+        """Ask the job that writes the letters whether it may.
+
+        Raises:
+            subprocess.SubprocessError: It did not say.
+        """
+        return _printed("-m", "examples.candy_haven.letters", topic, email, configuration=self._configuration)
 
 
 class Receiver:

@@ -16,6 +16,7 @@ import cxkit
 from examples.candy_haven import pages
 from examples.candy_haven.customers import Customer, Order, sign_in, sign_out, signed_in
 from examples.candy_haven.stock import (
+    BOX_PRICE,
     CURRENCY,
     LANGUAGES,
     POSTS,
@@ -27,6 +28,7 @@ from examples.candy_haven.stock import (
     total_of,
 )
 from examples.candy_haven.touchpoints import (
+    BOX_ORDERED,
     CHECKOUT,
     COMPARED,
     FAMILY_TOLD,
@@ -175,6 +177,24 @@ def pay(asked: Asked) -> Answer:
     return Answer(html=pages.thanks(view, order.number), cookies={"cart": ""})
 
 
+def box(asked: Asked) -> Answer:
+    return Answer(html=pages.box(view_of(asked))) if customer_of(asked) else see("/login")
+
+
+def subscribe(asked: Asked) -> Answer:
+    customer, card = customer_of(asked), asked.field("card")
+    if customer is None or not is_card(card):
+        return refused(asked, 400)
+    try:
+        charge(card, BOX_PRICE)
+    except PaymentDeclinedError:
+        return Answer(html=pages.box(view_of(asked), wrong=True), status=402)
+    number = f"box-{secrets.token_hex(4)}"
+    BOX_ORDERED.on(value=cxkit.money(str(BOX_PRICE), CURRENCY)).capture(box=number)
+    customer.boxes.append(number)
+    return see("/account")
+
+
 # --- customers ------------------------------------------------------------------------------------
 
 
@@ -192,12 +212,14 @@ def log_in(asked: Asked) -> Answer:
 
 def log_out(asked: Asked) -> Answer:
     sign_out(asked.cookies.get("signed_in", ""))
+    cxkit.logout()  # whoever comes next in this browser is somebody else
     return see("/", signed_in="")
 
 
 def account(asked: Asked) -> Answer:
     customer = customer_of(asked)
-    return Answer(html=pages.account(view_of(asked), customer)) if customer else see("/login")
+    allowed = [one for one, choice in cxkit.current().profile.choices.items() if choice == "granted"]
+    return Answer(html=pages.account(view_of(asked), customer, allowed)) if customer else see("/login")
 
 
 def rate(asked: Asked) -> Answer:
@@ -229,6 +251,20 @@ def choose(asked: Asked) -> Answer:
     else:
         return refused(asked, 400)
     return see("/")
+
+
+def withdraw(asked: Asked) -> Answer:
+    purpose = asked.field("purpose")
+    if purpose not in (*USEFUL, *OPTIONAL):
+        return refused(asked, 400)
+    cxkit.withdraw(purpose)
+    return see("/account")
+
+
+def subscribe_to_news(asked: Asked) -> Answer:
+    if customer_of(asked):
+        cxkit.prefer("newsletter", "email", "granted" if asked.field("wanted") else "denied")
+    return see("/account")
 
 
 def speak(asked: Asked) -> Answer:
@@ -290,13 +326,17 @@ ROUTES = (
     Route("POST", "/cart", add_to_cart),
     Route("GET", "/checkout", checkout),
     Route("POST", "/checkout", pay),
+    Route("GET", "/box", box),
+    Route("POST", "/box", subscribe),
     Route("GET", "/login", login),
     Route("POST", "/login", log_in),
     Route("POST", "/logout", log_out),
     Route("GET", "/account", account),
     Route("POST", "/account/rating", rate),
     Route("POST", "/account/again", order_again),
+    Route("POST", "/account/newsletter", subscribe_to_news),
     Route("POST", "/consent", choose),
+    Route("POST", "/consent/withdraw", withdraw),
     Route("POST", "/language", speak),
     Route("GET", "/support", support),
     Route("POST", "/support", ask_for_support),
@@ -324,7 +364,8 @@ def refused(asked: Asked, status: int) -> Answer:
 def recognise(customer: Customer | None) -> None:
     if customer is not None:
         # (5) they proved who they are: what happened so far is theirs, if they allowed that
-        cxkit.identify(user_id=customer.user_id, phone=customer.phone, traits={"plan": customer.plan})
+        contacts = {"phone": customer.phone, "email": customer.email}
+        cxkit.identify(user_id=customer.user_id, **contacts, traits={"plan": customer.plan})
 
 
 def customer_of(asked: Asked) -> Customer | None:
@@ -337,7 +378,7 @@ def view_of(asked: Asked) -> pages.View:
         language="fr" if wanted.startswith("fr") else "en",
         cart=cart_of(asked),
         customer=customer_of(asked),
-        undecided="analytics" not in cxkit.profile().choices,
+        undecided="analytics" not in cxkit.current().profile.choices,
     )
 
 

@@ -15,6 +15,8 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 Text = Mapping[Language, str]
 
 CURRENCY = "EUR"
+BOX_PRICE = Decimal("19.00")
+"""Of the box that subscribers get each month."""
 
 
 @attrs.frozen(kw_only=True)

@@ -41,6 +41,15 @@ CHECKOUT = cxkit.touchpoint("checkout.attempted", stage="purchase")
 ORDER_PLACED = cxkit.touchpoint(
     "order.placed", kind="transaction", stage="purchase", purpose="necessary", priority="critical"
 )
+# A subscription is a contract: letters about it are owed, and none of them makes anybody a reader of the newsletter.
+BOX_ORDERED = cxkit.touchpoint(
+    "box.ordered",
+    kind="transaction",
+    stage="purchase",
+    purpose="necessary",
+    priority="critical",
+    promise="a box each month",
+)
 
 # --- service ---
 

@@ -181,6 +181,19 @@ def test_an_order_can_be_rated_and_ordered_again_by_its_customer_alone(shop: Ope
     assert nancy.open("/account").heading == "Sign in"
 
 
+def test_a_box_is_paid_for_and_a_choice_is_taken_back(shop: Open) -> None:
+    nancy = shop.browser()
+    assert nancy.open("/box").heading == "Sign in"
+    nancy.open("/consent", choice="accept")
+    nancy.open("/login", name="nancy", password="amande")
+    assert Outline(nancy.open("/box").text).unnamed == []
+    nancy.open("/box", 402, card="4000 0000 0000 0000")
+    assert nancy.open("/box", card="4000 0000 0000 0002").found("(box-[0-9a-f]+)")
+    allowed = nancy.open("/account/newsletter", wanted="y").text
+    assert allowed.count("/consent/withdraw") == 3
+    assert nancy.open("/consent/withdraw", purpose="analytics").text.count("/consent/withdraw") == 2
+
+
 # --- what nobody should ask of it -----------------------------------------------------------------
 
 BAD = [
@@ -213,6 +226,8 @@ BAD = [
     ("/account/rating", 404, {"order": "order-1", "score": "5"}),
     ("/account/again", 404, {"order": "order-1"}),
     ("/consent", 400, {"choice": "perhaps"}),
+    ("/consent/withdraw", 400, {"purpose": "necessary"}),
+    ("/box", 400, {"card": "4000 0000 0000 0002"}),  # nobody has signed in
     ("/language", 400, {"language": "xx"}),
 ]
 

@@ -331,7 +331,7 @@ def test_what_is_changed_after_its_capture_stays_as_it_was(cx: Any) -> None:
         box["size"]["pieces"] = 0  # type: ignore[call-overload, index]
         notes.clear()
         traits["likes"].append("hazelnut")
-        known = cxkit.profile().traits
+        known = cxkit.current().profile.traits
 
     assert cx.one("box.packed").properties == {"box": {"sorts": ["almond"], "size": {"pieces": 24}}}
     assert cx.one("sweet.tasted").properties == {"sort": "almond", "notes": ["sweet"]}

@@ -140,7 +140,7 @@ def test_an_unwritable_working_directory_does_not_crash_the_app(kind: str, tmp_p
             with CHECKOUT.interaction():
                 assert hero.show().content == "welcome"
             CHECKOUT.capture(step=1)
-        print(cxkit.profile().traits)
+        print(cxkit.current().profile.traits)
     """
     ended = run(code, unwritable(kind, tmp_path))
 

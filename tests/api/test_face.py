@@ -19,7 +19,7 @@ from cxkit_starlette import CXMiddleware
 
 FACE = {
     "CXError", "Decision", "Experience", "Feedback", "Interaction", "Kit", "Money", "Touchpoint", "Variant", "carry",
-    "close", "configure", "experience", "flush", "grant", "identify", "money", "profile", "scope", "settled", "stats",
+    "close", "configure", "experience", "flush", "grant", "identify", "money", "scope", "settled", "stats",
     "touchpoint", "withdraw",
 }  # fmt: skip
 
@@ -71,7 +71,7 @@ def work() -> None:
 async def checkout(request: Request) -> Response:
     with CHECKOUT.interaction() as it:
         it.set(step="payment")
-    with cxkit.scope(channel="phone", phone="+33..."):
+    with cxkit.scope(channel="phone", phone="+33 6 39 98 12 34"):
         CALL_ANSWERED.capture(topic="discounts")
         executor.submit(cxkit.carry(work)).result()
     return PlainTextResponse("thanks")

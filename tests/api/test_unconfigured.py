@@ -39,7 +39,7 @@ def test_without_a_scope_there_is_nobody_to_act_for(act: Any, caplog: pytest.Log
 def test_without_a_scope_interactions_are_nobodys_and_nothing_is_known(cx: Recorder) -> None:
     cxkit.touchpoint("alone.seen").capture()
     assert not cx.one("alone.seen").identity
-    assert cxkit.profile().traits == {}
+    assert cxkit.current().profile.traits == {}
     assert cxkit.experience("alone.hero").show().variant == "default"
 
 
@@ -66,11 +66,11 @@ for _ in range(2):
         cxkit.identify(user_id="nancy")
         cxkit.grant("analytics")
         cxkit.withdraw("analytics")
-        assert cxkit.profile().traits == {}
+        assert cxkit.current().profile.traits == {}
         assert cxkit.carry(work)() == 7
     cxkit.identify(user_id="nancy")
     cxkit.grant("analytics")
-    cxkit.profile()
+    cxkit.current().profile
 """
 CONTROLS = """
 cxkit.flush(timeout_s=0.1)

@@ -21,7 +21,7 @@ from cxkit.codec.frame import PRIORITIES
 from cxkit.codec.wire import circumstances, declaration
 from cxkit.errors import InvalidInteractionError
 from cxkit.kit import Kit
-from cxkit.model import Context, Identity, TouchpointSpec
+from cxkit.model import Blocked, Context, Identity, TouchpointSpec
 from cxkit.roles import Batch, Outcome
 from cxkit.settings import Queue, Settings
 from cxkit.testing import RecordingExporter, recorder
@@ -194,6 +194,16 @@ def test_after_closing_everything_is_counted_and_nothing_kept() -> None:
     intake.closed = True
     assert intake.capture(scope(), SEEN, {}) is None
     assert intake.dropped == {"after_close": 1}
+
+
+def test_what_is_blocked_is_counted_under_a_text_that_can_be_written_and_is_no_longer_than_that() -> None:
+    intake = intake_of()
+    for channel in ("em\ud800", "em\udfff", "\ud800" * 10_000):
+        intake.block(Blocked(gate="send", purpose="marketing", reason="invalid", destination=channel))
+    one, long = intake.dropped
+    assert (one, intake.dropped[one]) == ("send:marketing:invalid:em?", 2)
+    assert len(long.encode()) == 256
+    assert {Blocked.from_text(text).gate for text in intake.dropped} == {"send"}
 
 
 def test_what_is_wrong_is_raised_in_strict_mode_and_counted_otherwise() -> None:

@@ -17,6 +17,7 @@ import cxkit
 from cxkit.capture.enrich import Enrichment
 from cxkit.capture.interruption import interrupts
 from cxkit.capture.scope import current_scope
+from cxkit.flows.view import View
 from cxkit.kit import Kit, install
 from cxkit.model import Context, Decision, ExperienceSpec, Facts
 from cxkit.settings import Keys, Secret, Settings
@@ -112,12 +113,20 @@ def test_an_enricher_is_not_to_blame_for_it() -> None:
     assert blamed == []
 
 
+def test_delivery_without_threads_lets_it_through_while_it_asks_for_choices() -> None:
+    store = Faulty(MemoryStore())
+    view = View(lambda: store)
+    store.meanwhile = interrupted
+    with pytest.raises(TimeIsUp):
+        view.standing(bytes(16), ["analytics"])
+
+
 @pytest.mark.parametrize(
     "verb",
     [
         lambda: cxkit.identify(user_id="nancy"),
         lambda: cxkit.scope(user_id="nancy").__enter__(),
-        cxkit.profile,
+        lambda: cxkit.current().profile,
         HERO.decide,
     ],
     ids=["identify", "scope", "profile", "decide"],

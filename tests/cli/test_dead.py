@@ -455,7 +455,7 @@ def test_they_are_handed_on_as_they_were_captured(backend: Backend, start: Start
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert [json.loads(line) for line in target.read_text().splitlines()] == lines
     again = cxkit("dead", "export", "-o", str(target))
-    assert (again.returncode, "File exists" in again.stderr) == (1, True)
+    assert (again.returncode, "there is one of this name already" in again.stderr) == (1, True)
     assert "3 dead letters" in run("list").output
 
 

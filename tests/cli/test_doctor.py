@@ -21,7 +21,7 @@ from click.testing import CliRunner
 import cxkit
 from cxkit.capture.stamp import Stamper
 from cxkit.cli import cli
-from cxkit.cli.checks.reasons import meaning_of
+from cxkit.cli.checks.reasons import meaning_of, meaning_of_noted
 from cxkit.delivery.account import Ledger
 from cxkit.delivery.cursor import Cursor
 from cxkit.delivery.spool import Spool
@@ -310,9 +310,30 @@ def test_every_reason_has_a_meaning() -> None:
     reference = (Path(__file__).parents[2] / "docs/reference/guarantees.md").read_text("utf-8")
     section = reference.partition("## Reasons")[2].partition("\n## ")[0]
     reasons = [line.split("`")[1] for line in section.splitlines() if line.startswith("| `")]
-    assert len(reasons) == 13
+    assert len(reasons) == 14
     unknown = meaning_of("a reason that nobody gives")
     assert [reason for reason in reasons if meaning_of(reason) == unknown] == []
+
+
+def test_what_went_wrong_without_a_loss_is_told_with_its_fix() -> None:
+    configured()
+    Path(".cxkit").mkdir(mode=0o700)
+    spool = Spool.create(None, segment_bytes=1000)
+    Ledger(Path(".cxkit")).fold(spool, {"noted:store_failed": 3, "noted:token_refused": 1})
+    store, token = findings("noted")
+    assert store["what"] == f"store_failed, 3 times: {meaning_of_noted('store_failed').what}"
+    assert (store["severity"], store["fix"]) == ("warning", meaning_of_noted("store_failed").fix)
+    assert (token["severity"], token["what"].partition(":")[0]) == ("note", "token_refused, 1 time")
+    assert findings("dropped") == []
+
+
+def test_everything_noted_has_a_meaning() -> None:
+    reference = (Path(__file__).parents[2] / "docs/reference/guarantees.md").read_text("utf-8")
+    section = reference.partition("## What else is counted")[2].partition("\n## ")[0]
+    names = [line.split("`")[1] for line in section.splitlines() if line.startswith("| `")]
+    assert len(names) == 15
+    unknown = meaning_of_noted("what nobody notes")
+    assert [name for name in names if meaning_of_noted(name) == unknown] == []
 
 
 # --- consent ---

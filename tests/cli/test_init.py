@@ -173,7 +173,7 @@ def test_without_a_keyboard_nothing_is_written(tmp_path: Path) -> None:
     done = cxkit("init")
     assert done.returncode == 1
     assert "+app.add_middleware(CXMiddleware)" in done.stdout
-    assert "nothing was written" in done.stderr
+    assert "nothing was done" in done.stderr
     assert [one.name for one in tmp_path.iterdir()] == ["app.py"]
     assert (tmp_path / "app.py").read_text() == APP
 

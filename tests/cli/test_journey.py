@@ -201,7 +201,7 @@ def test_a_file_with_nothing_in_it_knows_nobody(visited: Path, tmp_path: Path) -
     with sqlite3.connect(tmp_path / ".cxkit" / "local.db") as file:
         file.execute("DELETE FROM identifiers")
     file.close()
-    assert cxkit("why", "nancy").stderr.startswith("CX6105: ")
+    assert cxkit("journey", "nancy").stderr.startswith("CX6105: ")
     empty = cxkit("tail")
     assert (empty.returncode, empty.stdout) == (0, "")
     assert "there is nothing like this" in empty.stderr

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from cxkit.cli.local import file_option, local_path, open_local, shown, subjects
+from cxkit.cli.local.person import read_person
 from cxkit.errors import CXError, LocalFileError
 from cxkit.exporters.local import read
 from cxkit.flows.identify import identifiers_of
@@ -113,6 +116,14 @@ def test_a_name_with_a_colon(path: Path, settings: Settings) -> None:
         assert who(path, text, settings) == ["user_id:urn:customer:5"]
 
 
+def test_a_type_that_is_known_and_a_value_as_python_spells_them(path: Path, settings: Settings) -> None:
+    keep(path, happened("login user_id:nancy", "cookie visitor:7f3a=b"), happened("login user_id:plan=gold"))
+    for text in ("user_id=nancy", "visitor=7f3a=b", "visitor:7f3a=b"):
+        assert who(path, text, settings) == ["user_id:nancy"]
+    assert who(path, "plan=gold", settings) == ["user_id:plan=gold"]
+    assert who(path, "user_id:plan=gold", settings) == ["user_id:plan=gold"]
+
+
 def test_who_is_not_linked_is_themselves(path: Path, settings: Settings) -> None:
     keep(path, happened("cookie visitor:7f3a2b1c9d0e"))
     assert who(path, "visitor:7f3a2b1c9d0e", settings) == ["visitor:7f3a2b1c9d0e"]
@@ -132,6 +143,31 @@ def test_a_beginning_is_enough_for_what_nobody_types(path: Path, settings: Setti
 def test_one_value_may_be_the_beginning_of_another(path: Path, settings: Settings) -> None:
     keep(path, happened("cookie visitor:7f3a"), happened("cookie visitor:7f3a8b1c"))
     assert who(path, "visitor:7f3a", settings) == ["visitor:7f3a"]
+
+
+def test_a_contested_device_is_whoever_uses_it(path: Path, settings: Settings) -> None:
+    device = "cookie visitor:7f3a2b1c9d0e"
+    keep(path, happened("login user_id:ann", device), happened("login user_id:bob", device))
+    assert who(path, "visitor:7f3a2b", settings) == ["user_id:ann"]  # nobody else's yet
+    keep(path, visit := happened(device))
+    (nobody,) = who(path, "visitor:7f3a2b", settings)
+    assert nobody not in ("user_id:ann", "user_id:bob", "visitor:7f3a2b1c9d0e")
+    assert who(path, nobody, settings) == who(path, "visitor:7f3a2b1c9d0e", settings) == [nobody]
+    assert shown(nobody) == "visitor 7f3a2b1c"
+    assert read_person_ids(path, nobody, settings) == [visit.id]
+
+
+def read_person_ids(path: Path, text: str, settings: Settings) -> list[str]:
+    with read(path) as connection:
+        return [one.interaction.id for one in read_person(connection, text, settings).seen]
+
+
+def test_a_file_of_an_earlier_version_answers(path: Path, settings: Settings) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((Path(__file__).parent.parent / "exporters" / "test_local_1.sql").read_text())
+    assert who(path, "nancy", settings) == who(path, "visitor:b", settings) == ["user_id:nancy"]
+    assert len(read_person_ids(path, "nancy", settings)) == 6
+    assert refusal(path, "otto", settings).code == "CX6105"
 
 
 @pytest.mark.parametrize(

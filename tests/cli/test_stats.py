@@ -158,3 +158,31 @@ def test_what_waits_for_long_is_told_with_its_time() -> None:
     assert told["since"] > record.stat().st_mtime
     since = f"{datetime.fromtimestamp(told['since'], UTC).astimezone():%Y-%m-%d %H:%M:%S}"
     assert f"   the oldest waits since {since}   not in the configuration\n" in run().output
+
+
+def test_what_went_wrong_without_a_loss_is_told_with_what_it_means() -> None:
+    kit = Kit(load())
+    for name in ("store_failed", "store_failed", "enricher_failed.geo"):
+        kit.intake.count(name)
+    kit.close(timeout_s=10)
+    assert (
+        "went wrong without costing an interaction:\n"
+        "  enricher_failed.geo 1: an enricher raised, and the context was left as it was\n"
+        "  store_failed 2: the store failed when it was asked, and nothing was known of the person\n"
+    ) in run().output
+    told = json.loads(run("--json").stdout)
+    assert (told["noted"], told["dropped"]) == ({"enricher_failed.geo": 1, "store_failed": 2}, {})
+
+
+def test_what_consent_stops_is_told_by_gate(tmp_path: Path) -> None:
+    Path("cxkit.toml").write_text('[consent]\nbefore_choice = "hold"\n')
+    capture(SEEN, SEEN, ADVERTISED)
+    assert (
+        "stopped by consent and preferences (gate:purpose:reason:destination):\n"
+        "  capture:advertising:undecided 1\n"
+        "  capture:analytics:undecided 2\n"
+    ) in run().output
+    assert json.loads(run("--json").stdout)["blocked"] == {
+        "capture:advertising:undecided:": 1,
+        "capture:analytics:undecided:": 2,
+    }

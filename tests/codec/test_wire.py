@@ -98,7 +98,7 @@ def test_whatever_capture_produced_is_written_again_byte_for_byte() -> None:
     menu = api.experience("cup.menu", fallback=api.Variant(name="all", content={"soup": "é"}))
     exporter = RecordingExporter()
     kit = Kit(Settings(), exporters={"x": exporter}, in_memory=True)
-    with api.scope(kit=kit, channel="store", phone="+33 1 23 45", locale="fr-CA"):
+    with api.scope(kit=kit, channel="store", phone="+33 1 23 45 67 89", locale="fr-CA"):
         cup.capture()
         cup.on(value=api.money("4.50", "EUR"), case="4711", cause="1").capture(size=2, bad=float("nan"))
         api.grant("analytics", "personalization")

@@ -15,6 +15,7 @@ from cxkit.codec import encode
 from cxkit.codec.frame import INTERACTION, NOBODY, Record
 from cxkit.delivery.cursor import Progress
 from cxkit.delivery.dead import DeadLetters
+from cxkit.delivery.judging import Answer, ForExporter, ForStore
 from cxkit.delivery.lane import Lane, LaneLimits
 from cxkit.delivery.spool import Spool
 from cxkit.model import PURPOSES, Interaction, purpose_bits
@@ -105,17 +106,22 @@ def lane_for() -> Callable[..., Lane]:
         dead: Path | None = None,
         passed: Callable[[Spool], None] = lambda spool: None,
         max_records: int = 500,
-        commands_only: bool = False,
+        for_store: bool = False,
     ) -> Lane:
+        def asked(subject: bytes, purposes: int) -> tuple[Answer, None]:
+            return verdict(subject, purposes), None  # type: ignore[return-value]
+
         for spool in over:
             spool.begin(name)
         return Lane(
             name,
             exporter,
-            limits=LaneLimits(
-                purposes=purpose_bits({"analytics"}), max_records=max_records, commands_only=commands_only
+            limits=LaneLimits(max_records=max_records),
+            judging=(
+                ForStore(purposes=0, verdict=asked)
+                if for_store
+                else ForExporter(purposes=purpose_bits({"analytics"}), verdict=asked)
             ),
-            verdict=verdict,  # type: ignore[arg-type]
             spools=spools or (lambda: over),
             dead=DeadLetters(dead, name, "token"),
             now_text=lambda: "2026-11-21T10:30:00Z",

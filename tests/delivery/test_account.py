@@ -23,6 +23,7 @@ from cxkit.delivery.account import Account, ExporterAccount, Ledger, read_accoun
 from cxkit.delivery.dead import DeadLetters
 from cxkit.delivery.files import lock
 from cxkit.delivery.forks import let_go
+from cxkit.delivery.judging import ForExporter
 from cxkit.delivery.lane import Lane, LaneLimits
 from cxkit.delivery.shelf import Shelf, SpoolLimits
 from cxkit.delivery.spool import Spool
@@ -187,8 +188,8 @@ class Life(RuleBasedStateMachine):
             self.lanes[name] = Lane(
                 name,
                 sink,
-                limits=LaneLimits(purposes=4, max_records=5),
-                verdict=lambda subject, purposes: "allowed",
+                limits=LaneLimits(max_records=5),
+                judging=ForExporter(purposes=4, verdict=lambda subject, purposes: ("allowed", None)),
                 spools=lambda: shelf.spools,
                 dead=DeadLetters(None, name, ""),
                 now_text=lambda: "",

@@ -64,11 +64,11 @@ def test_there_is_an_end_to_letters(tmp_path: Path) -> None:
     with (tmp_path / "dead" / "sink-earlier.dead").open("wb") as file:
         file.truncate(dead.QUOTA_BYTES)
     letters = DeadLetters(tmp_path / "dead", "sink", "token")
-    assert not letters.add(Record(b"1"), reason="a", at=AT)
+    assert letters.add(Record(b"1"), reason="a", at=AT) == "no_room"
     # Another's, even of one whose name begins alike, are not counted.
     for name in ("other", "sink-2"):
-        assert DeadLetters(tmp_path / "dead", name, "token").add(Record(b"1"), reason="a", at=AT)
-    assert not letters.add(Record(b"1"), reason="a", at=AT)
+        assert not DeadLetters(tmp_path / "dead", name, "token").add(Record(b"1"), reason="a", at=AT)
+    assert letters.add(Record(b"1"), reason="a", at=AT) == "no_room"
     assert (tmp_path / "dead" / "sink-token.dead").stat().st_size == 0
     assert len(read_dead(tmp_path / "dead" / "other-token.dead")) == 1
 
@@ -79,10 +79,10 @@ def test_when_there_is_room_again_letters_are_kept_again(tmp_path: Path) -> None
     with earlier.open("wb") as file:
         file.truncate(dead.QUOTA_BYTES)
     letters = DeadLetters(tmp_path / "dead", "sink", "token")
-    assert not letters.add(Record(b"1"), reason="a", at=AT)
+    assert letters.add(Record(b"1"), reason="a", at=AT) == "no_room"
     earlier.unlink()
     deadline = time.monotonic() + 20
-    while not letters.add(Record(b"2"), reason="a", at=AT):
+    while letters.add(Record(b"2"), reason="a", at=AT):
         assert time.monotonic() < deadline, "it does not look again"
 
 

@@ -24,6 +24,7 @@ from cxkit.codec.frame import PRIORITIES, Record
 from cxkit.delivery.account import ExporterAccount, read_account
 from cxkit.delivery.dead import DeadLetters
 from cxkit.delivery.engine import Engine, SpoolLimits
+from cxkit.delivery.judging import ForExporter
 from cxkit.delivery.lane import Lane, LaneLimits
 from cxkit.delivery.losses import Cause
 from cxkit.delivery.spool import Spool
@@ -103,8 +104,8 @@ def process(
     def lanes(spools: Callable[[], Sequence[Spool]], passed: Callable[[Spool], None], token: str) -> list[Lane]:
         make = partial(
             Lane,
-            limits=LaneLimits(purposes=4),
-            verdict=lambda subject, purposes: "allowed",
+            limits=LaneLimits(),
+            judging=ForExporter(purposes=4, verdict=lambda subject, purposes: ("allowed", None)),
             spools=spools,
             passed=passed,
             now_text=lambda: "",
@@ -146,6 +147,28 @@ def gate() -> Iterator[Gate]:
 
 def refusing() -> RecordingExporter:
     return RecordingExporter(outcomes=[Outcome.retry("network", retry_after_s=3600)] * 100)
+
+
+# --- Erasure --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("start", [True, False])
+def test_what_is_spooled_of_somebody_goes_while_it_waits_and_is_counted(
+    tmp_path: Path, records: Make, start: bool
+) -> None:
+    nancy = b"n" * 16
+    with process(tmp_path, start=start, bad=refusing()) as one:
+        one.queue.put(*records(3, subject=nancy), *records(2, first=3))
+        one.engine.flush(0.2)
+        assert one.engine.erase(frozenset([nancy]), 10)
+        assert b"n" * 16 not in b"".join(file.read_bytes() for file in (tmp_path / "spool").glob("**/*.seg"))
+    sink = RecordingExporter()
+    with process(tmp_path, bad=sink) as again:
+        again.queue.put(*records(1, first=5))  # written after the orphan was adopted
+        assert again.engine.flush(10).complete
+        assert len(sink.interactions) == 3
+        account = again.engine.account().exporters["bad"]
+    assert (account.delivered, dict(account.dropped)) == (3, {"erased": 3})
 
 
 # --- Flush ----------------------------------------------------------------------------------------
@@ -261,6 +284,35 @@ def test_drops_are_told_once(tmp_path: Path) -> None:
     assert told == [("queue_full", 2, None)]
 
 
+def test_a_reason_that_cannot_be_written_is_written_otherwise(tmp_path: Path, records: Make) -> None:
+    """Whatever text of a caller's it is: the worker goes on, and its spool is put away."""
+    with process(tmp_path, sink=RecordingExporter()) as one:
+        for number, text in enumerate(("em\ud800", "em\udfff"), start=1):
+            one.queue.dropped[f"send:marketing:invalid:{text}"] = number
+        one.queue.put(*records(3))
+        assert one.engine.flush(10).complete
+        assert one.engine.close(10).complete
+    assert list((tmp_path / "spool").iterdir()) == []
+    assert read_account(tmp_path).blocked == {"send:marketing:invalid:em?": 3}
+
+
+def test_a_note_that_fails_keeps_nothing_from_its_end(
+    tmp_path: Path, records: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("cxkit.delivery.shelf.write_early", fails)
+    sink = RecordingExporter()
+    with process(tmp_path, sink=sink) as one:
+        one.queue.dropped["queue_full"] = 1
+        one.queue.put(*records(3))
+        assert one.engine.close(10).complete
+    assert len(sink.interactions) == 3
+    assert list((tmp_path / "spool").iterdir()) == []
+    assert [one.getMessage() for one in caplog.records] == ["cxkit: what was dropped cannot be noted (RuntimeError)"]
+
+
 # --- Close ----------------------------------------------------------------------------------------
 
 
@@ -359,7 +411,7 @@ def test_an_orphan_is_adopted_while_it_lives(tmp_path: Path, records: Make) -> N
         with process(tmp_path, start=False, sink=refusing()) as other:
             other.queue.put(*records(5, first=1))
             other.engine.flush(0)
-        one.engine._keep_house_at = 0.0  # the time for it has come
+        one.engine._house.due_at = 0.0  # the time for it has come
         for first in (6, 7):  # the worker does that between two writes
             one.queue.put(*records(1, first=first))
             assert one.engine.flush(10).complete
@@ -422,7 +474,7 @@ def test_a_thread_that_could_not_be_started_is_started_later(
     """F40: at the limit of threads; the worker is there, a lane is not."""
     sink = RecordingExporter()
     with process(tmp_path, start=False, sink=sink) as one:
-        lane = one.engine.lanes[0]
+        lane = next(iter(one.engine.lanes))
         start, refusals = lane.thread.start, [RuntimeError("can't start new thread")]
 
         def starting() -> None:
@@ -435,7 +487,7 @@ def test_a_thread_that_could_not_be_started_is_started_later(
         one.queue.put(*records(3))
         assert one.engine.flush(0.2).pending == {"sink": 3}
         assert "no thread can be started for exporter sink" in caplog.text
-        one.engine._keep_house_at = 0.0
+        one.engine._house.due_at = 0.0
         assert one.engine.flush(10).complete
         assert len(sink.interactions) == 3
 
@@ -552,7 +604,7 @@ def test_a_report_of_losses_takes_the_room_of_something_else(tmp_path: Path, rec
         one.queue.put(*records(10))
         assert gate.asked.wait(10)
         one.queue.dropped["queue_full"] = 1
-        one.engine._losses._report_at = one.engine._keep_house_at = 0.0  # the time for it has come
+        one.engine._house._losses._report_at = one.engine._house.due_at = 0.0  # the time for it has come
         one.queue.nudge()
         eventually(lambda: sum(spool.next_sequence for spool in one.engine._shelf.own_spools) == 11)
         eventually(lambda: sum(spool.records_held for spool in one.engine._shelf.own_spools) <= 10)

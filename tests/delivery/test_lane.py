@@ -443,7 +443,7 @@ def test_the_refused_are_dropped_and_counted_and_the_rest_goes_on(
     answers[MARIE] = "refused"
     work(lane)
     assert [int(id[-12:]) for id in ids(exporter)] == [0, 2]
-    assert counts(spool) == {"delivered": 2, "dropped.consent": 3}
+    assert counts(spool) == {"delivered": 2, "dropped.consent:analytics:refused": 3}
 
 
 @pytest.mark.parametrize(
@@ -470,7 +470,7 @@ def test_every_purpose_must_have_been_allowed_at_capture(
         )
     )
     assert len(ids(exporter)) == delivered
-    assert counts(spool) == ({"delivered": 1} if delivered else {"dropped.consent": 1})
+    assert counts(spool) == ({"delivered": 1} if delivered else {f"dropped.consent:{own}:not_allowed": 1})
 
 
 def test_what_cannot_be_known_waits(spool: Spool, records: Make, lane_for: LaneFor, work: Work) -> None:
@@ -526,7 +526,7 @@ def test_the_stores_lane_takes_commands_alone(spool: Spool, records: Make, lane_
     spool.append(records(2))
     spool.append(records(1, first=2, purposes=(), own="analytics", subject=NANCY, type=COMMAND))
     exporter = RecordingExporter()
-    work(lane_for(exporter, spool, commands_only=True, verdict=lambda *_: pytest.fail("not asked")))
+    work(lane_for(exporter, spool, for_store=True, verdict=lambda *_: pytest.fail("not asked")))
     assert [int(id[-12:]) for id in ids(exporter)] == [2]
     assert counts(spool) == {"delivered": 1, "skipped": 2}
 
@@ -615,7 +615,7 @@ def test_position_and_counts_agree_whenever_it_is_stopped(
         work(lane)
         counts(spool)
     assert sum(counts(spool).values()) == 20
-    assert counts(spool).get("dropped.consent", 0) == len(refused)
+    assert counts(spool).get("dropped.consent:analytics:refused", 0) == len(refused)
 
 
 def test_it_stops_when_the_time_is_up(spool: Spool, records: Make, lane_for: LaneFor, clock: Any) -> None:

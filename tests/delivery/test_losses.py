@@ -146,7 +146,7 @@ def test_a_report_that_is_refused_and_cannot_be_kept_is_the_last(tmp_path: Path)
         engine = kit._starter.engine
         assert engine is not None
         for _ in range(4):
-            engine._losses._report_at = engine._keep_house_at = 0.0  # the time for it has come
+            engine._house._losses._report_at = engine._house.due_at = 0.0  # the time for it has come
             wanted.capture()  # the worker keeps house between two writes
             assert kit.flush(timeout_s=30).complete
     assert kit.close(timeout_s=30).complete

@@ -561,7 +561,7 @@ letters = DeadLetters(root / "dead", "sink", f"token{first}")
 print("ready", flush=True)
 for number in range(first, first + 1500):
     record = Record(b'{"id":"%012d"}' % number, sequence=number)
-    assert letters.add(record, reason="ugly" if number % 3 else "odd", at="2026-11-21T10:30:00Z")
+    assert not letters.add(record, reason="ugly" if number % 3 else "odd", at="2026-11-21T10:30:00Z")
 """
 
 TAKING = """

@@ -139,7 +139,10 @@ PAGES = [
 ]
 
 
-SERVICES = re.compile(r"cxkit[-_](celery|nats|otel)|(send-to-(nats|opentelemetry)|use-with-celery)\.md")
+SERVICES = re.compile(
+    r"cxkit[-_](celery|nats|otel|postgres|redis)"
+    r"|(send-to-(nats|opentelemetry)|share-state-in-(postgresql|redis)|use-with-celery)\.md"
+)
 """Pages whose blocks need a plugin that only the environment of the services has."""
 
 

@@ -10,7 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import UnionType
+from pkgutil import iter_modules
+from types import FunctionType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import attrs
@@ -18,7 +19,7 @@ import click
 import pytest
 
 import cxkit
-from cxkit import errors, hookspecs, roles
+from cxkit import errors, hookspecs, roles, rules
 from cxkit.api.declared import RESERVED
 from cxkit.cli import VERBS, cli
 from cxkit.codec import decode, encode
@@ -75,7 +76,9 @@ def test_every_hook_says_when_it_fires_and_is_implemented_in_code_that_runs(refe
 
 # --- roles ----------------------------------------------------------------------------------------
 
-ROLES = {name: getattr(roles, name) for name in ("Exporter", "Store", "Enricher", "Channel", "Decider")}
+ROLES = {
+    name: one for name, one in vars(roles).items() if name in roles.__all__ and getattr(one, "_is_protocol", False)
+}
 
 
 @reads("roles")
@@ -88,9 +91,9 @@ def test_every_role_is_a_heading_and_no_other(reference: Any) -> None:
 def test_every_member_of_a_role_is_documented_as_it_is_called(reference: Any, role: str) -> None:
     kind = ROLES[role]
     members = {name: name for name in kind.__annotations__} | {
-        name: name + signature(member, bound=True)
+        name: name + signature(member, bound=True) if inspect.isfunction(member) else name
         for name, member in vars(kind).items()
-        if inspect.isfunction(member) and not name.startswith("_")
+        if isinstance(member, (FunctionType, property)) and not name.startswith("_")
     }
     documented = [one for one in reference.column(0, under=role) if not one.startswith("Outcome.")]
     assert documented == [one.replace("'", '"') for one in members.values()]
@@ -104,6 +107,12 @@ def test_every_outcome_is_documented_as_it_is_made(reference: Any) -> None:
         if isinstance(member, classmethod)
     ]
     assert [one for one in reference.column(0) if one.startswith("Outcome.")] == made
+
+
+def test_the_rules_on_the_map_of_the_rooms_are_all_that_there_are(pages: dict[str, Any]) -> None:
+    row = re.search(r"^\| `rules` \| ([\w, ]+):", pages["docs/explanation/architecture.md"].text, re.MULTILINE)
+    assert row is not None
+    assert sorted(row[1].split(", ")) == sorted(one.name for one in iter_modules(rules.__path__))
 
 
 # --- errors ---------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from cxkit.roles import Batch, Outcome
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MINUTE_MS = 60_000
+_HALF_AN_HOUR, _DAY = 30 * MINUTE_MS, 24 * 60 * MINUTE_MS
 _numbers = itertools.count()
 
 
@@ -77,6 +79,42 @@ def sessions(path: Path) -> list[set[str]]:
         found.setdefault(session, set()).add(id)
     found.pop(None, None)  # type: ignore[call-overload]
     return list(found.values())
+
+
+def login(*identifiers: str, **changes: Any) -> Interaction:
+    """A login that was recorded as such."""
+    return happened(*identifiers, name="identity.identified", kind="identity", purpose="necessary", **changes)
+
+
+def defined(contents: Iterable[Interaction], people: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Id to session, by the definition, from all there is.
+
+    Args:
+        people: Id to whose it is.
+    """
+    found: dict[str, str | None] = {}
+    partitions: dict[tuple[str, str], list[tuple[int, str, bool]]] = defaultdict(list)
+    for one in contents:
+        subject = people[one.id]
+        if one.context.session or subject is None:
+            found[one.id] = one.context.session
+        else:
+            at_ms = round(one.occurred_at.timestamp() * 1000)
+            partitions[subject, one.source].append((at_ms, one.id, one.direction == "inbound"))
+    for (subject, source), events in partitions.items():
+        inbound = sorted((at_ms, id) for at_ms, id, comes_in in events if comes_in)
+        opening = [
+            now for place, now in enumerate(inbound) if place == 0 or now[0] - inbound[place - 1][0] > _HALF_AN_HOUR
+        ]
+        for at_ms, id, _ in events:
+            latest = max((one for one in inbound if one <= (at_ms, id)), default=None)
+            if latest is None or at_ms - latest[0] > _HALF_AN_HOUR:
+                found[id] = None
+                continue
+            began_ms = max(one for one in opening if one <= latest)[0]
+            days = (latest[0] - began_ms) // _DAY
+            found[id] = f"{subject} {source} {began_ms + days * _DAY}"
+    return found
 
 
 def ids(interactions: Iterable[Interaction]) -> set[str]:

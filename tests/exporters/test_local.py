@@ -32,7 +32,7 @@ from cxkit.model import (
 from cxkit.roles import Exporter
 from cxkit.settings import load, structure
 from tests import strategies
-from tests.exporters.happened import NOON, asked, batch, exporter_of, happened, ids, keep
+from tests.exporters.happened import NOON, asked, batch, exporter_of, happened, ids, keep, login
 
 FULL = happened(
     "login user_id:nancy",
@@ -282,18 +282,23 @@ def test_duckdb_reads_the_same_from_the_same_text(path: Path) -> None:
         FULL,
         happened("cookie visitor:a"),
         happened("cookie visitor:a", at_ms=90_000_000, direction="outbound"),
-        happened("login user_id:ann", "cookie visitor:a", at_ms=60_000, name="identity.identified", kind="identity"),
+        login("login user_id:ann", "cookie visitor:a", at_ms=60_000),
+        login("login email:b2", "cookie visitor:b", at_ms=60_000),
+        login("login user_id:ann", "login email:b2", at_ms=60_001),
+        login("login user_id:bob", "cookie visitor:a", at_ms=60_002),
+        happened("cookie visitor:b", "claim phone:1"),
         happened(context=Context(actor="bot", page=Page(engaged_ms=2**40))),
     )
     theirs = duckdb.connect()
     for statement in TABLES:
         theirs.execute(statement)
-    for table in ("interactions", "identifiers"):
+    for table in ("interactions", "identifiers", "people", "merges", "together"):
         rows = asked(path, f"SELECT * FROM {table}")  # noqa: S608 - one of ours
+        assert rows, table
         theirs.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)  # noqa: S608
     question = "SELECT * FROM events ORDER BY ts_ms, event_id"
     assert theirs.execute(question).fetchall() == asked(path, question)
-    assert len({session for (session,) in asked(path, "SELECT session_id FROM events")}) == 3
+    assert len({session for (session,) in asked(path, "SELECT session_id FROM events")}) == 4
 
 
 # --- Retention ------------------------------------------------------------------------------------

@@ -14,9 +14,9 @@ import pytest
 from cxkit.errors import LocalFileError
 from cxkit.exporters.local import read
 from cxkit.exporters.local.opening import TroubleError, opened
-from cxkit.exporters.local.schema import APPLICATION_ID
+from cxkit.exporters.local.schema import APPLICATION_ID, VERSION
 from cxkit.roles import Outcome
-from tests.exporters.happened import asked, batch, exporter_of, happened, is_sound, keep
+from tests.exporters.happened import MINUTE_MS, asked, batch, exporter_of, happened, is_sound, keep, login, people
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_only_this_user_can_read_it_and_it_says_whose_it_is(path: Path) -> None:
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     with closing(sqlite3.connect(path)) as foreign:
         assert foreign.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
-        assert foreign.execute("PRAGMA user_version").fetchone() == (1,)
+        assert foreign.execute("PRAGMA user_version").fetchone() == (VERSION,)
         assert foreign.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
@@ -128,7 +128,7 @@ def foreign(path: Path) -> None:
 def newer(path: Path) -> None:
     keep(path, happened())
     with closing(sqlite3.connect(path)) as other:
-        other.execute("PRAGMA user_version = 2")
+        other.execute(f"PRAGMA user_version = {VERSION + 1}")
 
 
 def a_folder(path: Path) -> None:
@@ -182,6 +182,68 @@ def test_a_long_log_is_worked_off_though_somebody_reads(path: Path) -> None:
         exporter.export(batch(happened()), deadline_s=30.0)
         assert log.stat().st_size < 8_000_000
     assert is_sound(path)
+
+
+# --- A file of version 1 --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def first_version(path: Path) -> Path:
+    """As version 1 wrote it: Nancy by two devices, Bob on one of them, somebody by an address, a stranger."""
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(Path(__file__).with_name("test_local_1.sql").read_text())
+    return path
+
+
+def test_a_file_of_version_1_is_brought_up_to_date_by_the_next_batch(first_version: Path, path: Path) -> None:
+    before = asked(path, "SELECT * FROM interactions ORDER BY id"), asked(path, "SELECT * FROM events ORDER BY 1")
+    known = asked(path, "SELECT subject, type, person, contested FROM identifiers ORDER BY subject")
+    assert len(known) == 6
+    keep(path)
+    assert asked(path, "PRAGMA user_version") == [(2,)]
+    assert (
+        asked(path, "SELECT * FROM interactions ORDER BY id"), asked(path, "SELECT * FROM events ORDER BY 1")
+    ) == before  # fmt: skip
+    assert asked(path, "SELECT subject, type, person, contested FROM identifiers ORDER BY subject") == known
+    noon = int(happened().occurred_at.timestamp()) * 1000
+    linked = dict(asked(path, "SELECT subject, linked_ms FROM identifiers"))
+    assert {subject: (at_ms - noon) // MINUTE_MS for subject, at_ms in linked.items()} == {
+        "user_id:nancy": 1, "visitor:a": 0, "visitor:b": 60, "user_id:bob": 120, "email:51fe": 180, "visitor:c": 180
+    }  # fmt: skip
+    assert is_sound(path)
+
+
+def test_a_migrated_file_has_the_tables_of_a_new_one(first_version: Path, path: Path, tmp_path: Path) -> None:
+    keep(path)
+    keep(tmp_path / "new.db")
+    schema = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
+    assert asked(path, schema) == asked(tmp_path / "new.db", schema)
+
+
+def test_what_fails_amid_the_migration_leaves_the_file_as_it_was(first_version: Path, path: Path) -> None:
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE merges (x)")  # somebody's own: in the way
+    before = path.read_bytes()
+    outcome = keep(path, happened())
+    assert (outcome.verdict, outcome.reason) == ("retry", "file_failing")
+    assert asked(path, "PRAGMA user_version") == [(1,)]
+    assert path.read_bytes() == before
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("DROP TABLE merges")
+    assert keep(path, happened()).verdict == "delivered"
+
+
+def test_a_migrated_file_goes_on_learning(first_version: Path, path: Path) -> None:
+    bob = login("login user_id:bob", "cookie visitor:a", at_ms=1500 * MINUTE_MS)
+    after = happened("cookie visitor:a", at_ms=1500 * MINUTE_MS + 1)
+    both = login("login user_id:nancy", "login email:51fe", at_ms=1500 * MINUTE_MS + 2)
+    keep(path, bob, after, both)
+    found = people(path)
+    assert found[after.id] == f"{bob.id}.visitor:a"
+    assert found[both.id] == "user_id:nancy"
+    assert asked(path, "SELECT count(*) FROM events WHERE subject_id = 'email:51fe'") == [(0,)]
+    assert asked(path, "SELECT survivor FROM merges") == [("user_id:nancy",)]
 
 
 # --- Reading --------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cxkit.model import Interaction
-from tests.exporters.happened import MINUTE_MS, NOON, asked, batch, exporter_of, happened, ids, keep, people, sessions
+from tests.exporters.happened import (
+    MINUTE_MS,
+    NOON,
+    asked,
+    batch,
+    defined,
+    exporter_of,
+    happened,
+    ids,
+    keep,
+    login,
+    people,
+    sessions,
+)
 
 HALF_AN_HOUR, DAY = 30 * MINUTE_MS, 24 * 60 * MINUTE_MS
 
@@ -20,10 +32,6 @@ HALF_AN_HOUR, DAY = 30 * MINUTE_MS, 24 * 60 * MINUTE_MS
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "local.db"
-
-
-def login(*identifiers: str, **changes: Any) -> Interaction:
-    return happened(*identifiers, name="identity.identified", kind="identity", purpose="necessary", **changes)
 
 
 # --- Identity -------------------------------------------------------------------------------------
@@ -48,16 +56,6 @@ def test_in_one_batch_it_is_the_same(path: Path) -> None:
     one = [happened("cookie visitor:a"), login("login user_id:nancy", "cookie visitor:a"), happened("cookie visitor:a")]
     keep(path, *one)
     assert people(path) == dict.fromkeys(ids(one), "user_id:nancy")
-
-
-def test_a_shared_device_is_contested_and_stays_with_whom_it_was_linked_to_first(path: Path) -> None:
-    visits = [happened("cookie visitor:shared", at_ms=number) for number in range(3)]
-    ann, bob = login("login user_id:ann", "cookie visitor:shared"), login("login user_id:bob", "cookie visitor:shared")
-    keep(path, visits[0], ann, visits[1], bob, visits[2])
-    assert people(path) == {**dict.fromkeys(ids([ann, *visits]), "user_id:ann"), bob.id: "user_id:bob"}
-    assert asked(path, "SELECT subject, person FROM identifiers ORDER BY subject") == [
-        ("user_id:ann", "user_id:ann"), ("user_id:bob", "user_id:bob"), ("visitor:shared", "user_id:ann"),
-    ]  # fmt: skip
 
 
 def test_a_stranger_s_login_on_a_known_device_is_somebody_else(path: Path) -> None:
@@ -231,8 +229,9 @@ def test_sessions_are_what_their_definition_says_whatever_comes_when(
     order.shuffle(arriving)
     for number in range(batches):
         exporter.export(batch(*arriving[number::batches]), deadline_s=30.0)
-    assert people(path) == {one.id: person(one, contents) for one in contents}
-    assert dict(asked(path, "SELECT event_id, session_id FROM events")) == defined(contents)
+    theirs = {one.id: person(one, contents) for one in contents}
+    assert people(path) == theirs
+    assert dict(asked(path, "SELECT event_id, session_id FROM events")) == defined(contents, theirs)
 
 
 def person(one: Interaction, contents: Sequence[Interaction]) -> str:
@@ -242,29 +241,3 @@ def person(one: Interaction, contents: Sequence[Interaction]) -> str:
     if strongest.value in {"nancy", *devices}:
         return "user_id:nancy"
     return f"{strongest.type}:{strongest.value}"
-
-
-def defined(contents: Sequence[Interaction]) -> dict[str, str | None]:
-    """Id to session, by the definition, from all there is."""
-    found: dict[str, str | None] = {}
-    partitions: dict[tuple[str, str], list[tuple[int, str, bool]]] = defaultdict(list)
-    for one in contents:
-        if one.context.session:
-            found[one.id] = one.context.session
-        else:
-            at_ms = round(one.occurred_at.timestamp() * 1000)
-            partitions[person(one, contents), one.source].append((at_ms, one.id, one.direction == "inbound"))
-    for (subject, source), events in partitions.items():
-        inbound = sorted((at_ms, id) for at_ms, id, comes_in in events if comes_in)
-        opening = [
-            now for place, now in enumerate(inbound) if place == 0 or now[0] - inbound[place - 1][0] > HALF_AN_HOUR
-        ]
-        for at_ms, id, _ in events:
-            latest = max((one for one in inbound if one <= (at_ms, id)), default=None)
-            if latest is None or at_ms - latest[0] > HALF_AN_HOUR:
-                found[id] = None
-                continue
-            began_ms = max(one for one in opening if one <= latest)[0]
-            days = (latest[0] - began_ms) // DAY
-            found[id] = f"{subject} {source} {began_ms + days * DAY}"
-    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from cxkit.model import Interaction
 from cxkit.roles import Batch, Outcome
 from cxkit.stores.memory import MemoryStore
 from tests import strategies as some
-from tests.flows.world import KEYS, Faulty, batch, chose, command, held, identified, identity, key
+from tests.flows.world import KEYS, Faulty, batch, chose, command, held, identified, identity, key, lives, traits
 
 NANCY = identity(user_id="nancy", visitor="v1")
 
@@ -43,11 +44,14 @@ def test_an_identification_makes_a_person(store: Faulty) -> None:
     desk = Desk(store)
     assert desk.apply(identified(NANCY, id="01", plan="gold")) == Outcome.delivered()
     keys = [key("user_id", "nancy"), key("visitor", "v1")]
-    (person,) = held(store, "person").values()
-    assert person["keys"] == keys
-    assert person["unique"] == {"user_id": keys[0]}
-    assert person["traits"] == {"plan": "gold"}
-    assert person["born_at"] == "2026-11-21T10:00:00+00:00"
+    ((id, life),) = lives(store).items()
+    assert id == life.graph.id == "01"
+    assert [(one.key, one.type, one.by, one.rule) for one in life.graph.links] == [
+        (keys[0], "user_id", "01", "new_person"),
+        (keys[1], "visitor", "01", "new_person"),
+    ]
+    assert traits(store) == [{"plan": "gold"}]
+    assert life.graph.born_at == datetime(2026, 11, 21, 10, tzinfo=UTC)
     assert held(store, "identifier") == {
         keys[0]: {"type": "user_id", "person": "01"},
         keys[1]: {"type": "visitor", "person": "01"},
@@ -60,7 +64,8 @@ def test_a_choice_is_kept_under_every_identifier(store: Faulty) -> None:
     found = held(store, "consent")
     assert found.keys() == {key("user_id", "nancy"), key("visitor", "v1")}
     for body in found.values():
-        assert [one["choices"] for one in body["records"]] == [{"analytics": "granted"}, {"analytics": "denied"}]
+        by_id = {one["id"]: one["choices"] for one in body["records"]}
+        assert by_id == {"01": {"analytics": "granted"}, "02": {"analytics": "denied"}}
 
 
 def test_applying_again_changes_nothing(store: Faulty) -> None:
@@ -82,8 +87,7 @@ def test_a_late_command_of_a_dead_process_does_not_win_over_a_newer_one(store: F
     desk = Desk(store)
     desk.apply(identified(NANCY, id="05", plan="gold"))
     desk.apply(identified(NANCY, id="02", plan="basic", town="Lyon"))
-    (person,) = held(store, "person").values()
-    assert person["traits"] == {"plan": "gold", "town": "Lyon"}
+    assert traits(store) == [{"plan": "gold", "town": "Lyon"}]
 
 
 @settings(max_examples=40)
@@ -100,11 +104,10 @@ def test_any_order_and_any_repetition_give_the_same_traits_and_choices(data: st.
     straight, shuffled = Desk(MemoryStore()), Desk(MemoryStore())
     straight.apply(*commands)
     shuffled.apply(*data.draw(st.permutations([*commands, *commands])))
-    for kind, fields in (("person", ["keys", "unique", "traits", "set_by"]), ("identifier", ["type"])):
-        one, other = held(straight.store, kind), held(shuffled.store, kind)
-        assert [[body[name] for name in fields] for body in one.values()] == [
-            [body[name] for name in fields] for body in other.values()
-        ]
+    assert traits(straight.store) == traits(shuffled.store)
+    assert [{one.key for one in life.graph.links} for life in lives(straight.store).values()] == [
+        {one.key for one in life.graph.links} for life in lives(shuffled.store).values()
+    ]
     by_id = [
         {key: sorted(body["records"], key=lambda one: one["id"]) for key, body in held(desk.store, "consent").items()}
         for desk in (straight, shuffled)
@@ -118,7 +121,7 @@ def test_each_commit_is_announced_with_whom_it_concerns(store: Faulty) -> None:
     desk.apply(first)
     (told,) = desk.announced
     assert told.command == first
-    assert {one.hex() for one in told.keys} == {key("user_id", "nancy"), key("visitor", "v1")}
+    assert told.keys == {key("user_id", "nancy"), key("visitor", "v1")}
     assert "person/01" in told.documents
 
 
@@ -140,9 +143,13 @@ def test_two_who_write_at_once_lose_nothing(store: Faulty) -> None:
 
     store.meanwhile = between
     desk.apply(identified(identity(user_id="nancy", visitor="v2"), id="03", town="Lyon"))
-    (person,) = held(store, "person").values()
-    assert person["traits"] == {"plan": "gold", "town": "Lyon"}
-    assert set(person["keys"]) == {key("user_id", "nancy"), key("visitor", "v1"), key("visitor", "v2")}
+    assert traits(store) == [{"plan": "gold", "town": "Lyon"}]
+    (life,) = lives(store).values()
+    assert {one.key for one in life.graph.links} == {
+        key("user_id", "nancy"),
+        key("visitor", "v1"),
+        key("visitor", "v2"),
+    }
 
 
 def test_while_documents_change_all_the_time_the_command_waits(store: Faulty) -> None:
@@ -168,8 +175,27 @@ def test_when_the_store_breaks_half_way_the_rest_waits() -> None:
     broken_after_first = Bus()
     broken_after_first.subscribe(lambda event: setattr(store, "broken", True))
     applier = Applier(lambda: store, KEYS, broken_after_first)
+    store.conflicts = 1  # or all of them would be one commit
     outcome = applier.export(batch(*(identified(NANCY, id=f"0{n}", n=n) for n in (1, 2, 3))), deadline_s=5.0)
     assert (outcome.verdict, outcome.again, outcome.rejected) == ("reject", {1, 2}, {})
+
+
+def test_what_comes_together_is_one_commit_and_each_command_is_told_of() -> None:
+    desk = Desk(Faulty(MemoryStore()))
+    otto = identity(user_id="otto")
+    desk.apply(identified(NANCY, id="01"), identified(otto, id="02"), chose(otto, id="03", analytics="denied"))
+    assert (desk.store.asked["commit"], desk.store.asked["get_many"]) == (1, 1)
+    told = {one.command.id: {name.partition("/")[0] for name in one.documents} for one in desk.announced}
+    assert told == {"01": {"identifier", "person"}, "02": {"identifier", "person"}, "03": {"consent"}}
+    assert [one.command.id for one in desk.announced] == ["03", "01", "02"]
+
+
+def test_one_that_cannot_be_followed_costs_none_of_those_with_it() -> None:
+    desk = Desk(Faulty(MemoryStore()))
+    wrong = command("consent.changed", NANCY, {"choices": 7}, id="02")
+    outcome = desk.apply(identified(NANCY, id="01"), wrong, identified(identity(user_id="otto"), id="03"))
+    assert (outcome.verdict, outcome.rejected.keys()) == ("reject", {1})
+    assert lives(desk.store).keys() == {"01", "03"}
 
 
 @pytest.mark.parametrize(

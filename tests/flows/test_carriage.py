@@ -18,6 +18,7 @@ from cxkit.kit import Kit
 from cxkit.model import Choice, Context, Device, Identifier, Identity, Interaction, Page, Place
 from cxkit.roles import Store
 from cxkit.rules.identity import join
+from cxkit.settings import Identity as IdentityTable
 from cxkit.settings import Keys, Secret, Settings
 from cxkit.stores.memory import MemoryStore
 from cxkit.testing import FakeClock, recorder
@@ -171,6 +172,27 @@ def test_without_leave_to_join_them_the_visitor_is_left_behind_by_a_login() -> N
         assert [one.type for one in seen(record, carried).identity.identifiers] == ["user_id"]
 
 
+def test_a_device_that_is_everybodys_is_left_behind_by_a_login(tmp_path: Path) -> None:
+    """Where it arrives, everybody uses the devices: no grant joins one to who is signed in."""
+    keys = Keys(signing=(Secret("a key of sixteen and more"),), identifier=Secret("the key of identifiers"))
+
+    def arriving(identity: IdentityTable) -> list[str]:
+        settings = Settings(keys=keys, strict=True, directory=tmp_path / str(identity.kiosk), identity=identity)
+        kit = Kit(settings, exporters={}, store=MemoryStore())
+        try:
+            with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
+                cxkit.grant("analytics", "identity_stitching")
+                visitor()
+                carried = cxkit.pack(to="m")
+            with cxkit.unpack(carried, to="m", kit=kit):
+                return [one.type for one in cxkit.current().identity.identifiers]
+        finally:
+            kit.close()
+
+    assert arriving(IdentityTable()) == ["user_id", "visitor"]
+    assert arriving(IdentityTable(kiosk=True)) == ["user_id"]
+
+
 class Late(Faulty):
     """A remote store that answers when it is told to."""
 
@@ -232,7 +254,7 @@ def test_until_the_store_answers_refusals_hold_and_grants_do_not(
             NEEDED.capture(step=step)
             assert AD_SEEN.capture(step=step) is None
             assert HERO.decide().depth <= 1
-            return dict(cxkit.profile().choices)
+            return dict(cxkit.current().profile.choices)
 
     async def on_a_loop() -> None:
         assert work("before") == {"advertising": "denied"}
@@ -265,7 +287,7 @@ def test_the_visitor_does_not_arrive_on_a_grant_that_is_not_known_to_hold(
         with cxkit.unpack(carried, to="m", kit=here):
             scope = current_scope()
             assert scope is not None
-            return scope.identity, dict(cxkit.profile().choices)
+            return scope.identity, dict(cxkit.current().profile.choices)
 
     assert asyncio.run(arriving(somebody)) == (Identity(), {})
     assert asyncio.run(arriving(nobody)) == (Identity(), {"analytics": "granted"}), "the store could not know better"
@@ -284,7 +306,7 @@ def test_a_store_that_fails_is_one_that_has_not_answered(
     here, _ = kit_at(store)
     store.broken = True
     with cxkit.unpack(carried, to="m", kit=here):
-        assert cxkit.profile().choices == {"advertising": "denied"}
+        assert cxkit.current().profile.choices == {"advertising": "denied"}
     store.broken = False
 
 

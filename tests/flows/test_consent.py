@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +57,11 @@ def test_a_choice_is_obeyed_at_once_and_lands_in_the_store(kit: Kit, store: Faul
         assert {"analytics", "personalization"} <= here().allowed.granted
         cxkit.withdraw("analytics")
         assert "analytics" in here().allowed.denied
-        assert cxkit.profile().choices == {"analytics": "denied", "personalization": "granted"}
+        assert cxkit.current().profile.choices == {"analytics": "denied", "personalization": "granted"}
         assert asyncio.run(kit.settled(timeout_s=30))
-        assert cxkit.profile().choices == {"analytics": "denied", "personalization": "granted"}
+        assert cxkit.current().profile.choices == {"analytics": "denied", "personalization": "granted"}
     (consents,) = held(store, "consent").values()
-    assert [one["choices"] for one in consents["records"]] == [
+    assert [one["choices"] for one in sorted(consents["records"], key=lambda one: one["id"])] == [
         {"analytics": "granted", "personalization": "granted"},
         {"analytics": "denied"},
     ]
@@ -92,6 +92,19 @@ def test_a_misspelt_purpose_does_not_cost_the_others(kit: Kit) -> None:
         with pytest.raises(InvalidInteractionError):
             cxkit.withdraw("advertizing", "analytics")
         assert {purpose: choice for purpose, (choice, _) in here().choices.items()} == {"analytics": "denied"}
+
+
+@pytest.mark.parametrize("verb", [cxkit.grant, cxkit.withdraw, cxkit.choose])
+def test_what_is_necessary_is_nobodys_choice(kit: Kit, store: Faulty, verb: Callable[..., None]) -> None:
+    with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
+        with pytest.raises(InvalidInteractionError) as caught:
+            verb("analytics", "necessary")
+        assert (caught.value.code, caught.value.fix) == ("CX3133", "leave it out")
+        with pytest.raises(InvalidInteractionError, match="CX3133"):
+            cxkit.withdraw("necessary")
+        assert "analytics" in here().choices
+    assert kit.flush(timeout_s=30).complete
+    assert "necessary" not in str(held(store, "consent"))
 
 
 def test_a_method_that_is_not_one_does_not_cost_the_choice(kit: Kit) -> None:
@@ -152,7 +165,7 @@ def test_a_withdrawal_stops_what_is_still_unsent(elsewhere: bool, tmp_path: Path
         cxkit.withdraw("analytics")
         assert asyncio.run(other.settled(timeout_s=30))
     with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
-        eventually(lambda: cxkit.profile().choices.get("analytics") == "denied")
+        eventually(lambda: cxkit.current().profile.choices.get("analytics") == "denied")
     with receiver:
         eventually(lambda: kit.flush(timeout_s=1).complete)
         assert kit.account().exporters["http"].dropped == {"consent": 20}
@@ -239,7 +252,7 @@ deadline = time.monotonic() + 30
 for wanted in sys.argv[2:]:
     while True:
         with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
-            if cxkit.profile().choices.get("personalization") == wanted:
+            if cxkit.current().profile.choices.get("personalization") == wanted:
                 break
         assert time.monotonic() < deadline, wanted
         time.sleep(0.01)

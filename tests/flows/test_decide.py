@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ from cxkit.flows.decide import decide, show
 from cxkit.kit import Kit
 from cxkit.model import JSON, Decision, ExperienceSpec, Variant
 from cxkit.roles import Decider
-from cxkit.settings import Settings
+from cxkit.settings import Keys, Secret, Settings
 from cxkit.testing import RecordingExporter
 from tests.flows.world import Faulty, eventually
 
@@ -42,7 +43,7 @@ def kit(store: Faulty, exporter: RecordingExporter) -> Iterator[Kit]:
 
 def decided(kit: Kit, *, verb: Callable[..., Decision] = decide, deciders: tuple[Decider, ...] = ()) -> Decision:
     scope = current_scope() or kit.root_scope
-    return verb(attrs.evolve(kit.desk, deciders=deciders), scope, SPEC, wait=True)
+    return verb(attrs.evolve(kit.desk, deciders=deciders), scope, SPEC, patience_s=1.0)
 
 
 def test_it_goes_as_deep_as_consent_and_identity_allow(kit: Kit) -> None:
@@ -85,14 +86,21 @@ def test_a_broken_store_caps_at_depth_1_until_it_is_back(kit: Kit, store: Faulty
     eventually(as_gold)
 
 
-def test_without_waiting_what_is_not_in_memory_caps_at_depth_1(kit: Kit) -> None:
+def test_on_an_event_loop_what_has_not_arrived_caps_at_depth_1(store: Faulty) -> None:
+    """And what has arrived by the time of the next decision counts."""
+    answers = threading.Event()
+    store.remote, store.meanwhile = True, answers.wait
+    keys = Keys(signing=(Secret("a secret of sixteen"),), identifier=Secret("another of sixteen"))
+    kit = Kit(Settings(strict=True, keys=keys), store=store, in_memory=True)
     with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
         cxkit.grant("personalization")
-        kit.desk.view.reset()
         scope = current_scope()
         assert scope is not None
-        decision = decide(kit.desk, scope, SPEC, wait=False)
+        decision = decide(kit.desk, scope, SPEC, patience_s=0.0)
         assert (decision.cap, decision.capped_by) == (1, "pending")
+        answers.set()
+        eventually(lambda: decide(kit.desk, scope, SPEC, patience_s=0.0).cap == 3)
+    kit.close(timeout_s=10)
 
 
 def test_what_is_shown_is_captured_once_and_what_is_decided_is_not(kit: Kit, exporter: RecordingExporter) -> None:
@@ -156,8 +164,11 @@ def test_the_first_decider_that_decides_is_heard(kit: Kit) -> None:
     "answer", [raising, lambda *_: "gold", lambda *_: {"variant": "gold"}, lambda *_: 1, lambda *_: chosen("deep", 2)]
 )
 def test_a_decider_that_fails_talks_nonsense_or_goes_too_deep_is_passed_over(
-    kit: Kit, answer: Callable[..., Any]
+    kit: Kit, caplog: pytest.LogCaptureFixture, answer: Callable[..., Any]
 ) -> None:
     with cxkit.scope(kit=kit, channel="store"):
-        assert decided(kit, deciders=(Says(answer),)).variant == "store"
-    assert sum(kit.intake.noted.values()) == 1
+        for _ in range(2):
+            assert decided(kit, deciders=(Says(answer),)).variant == "store"
+    assert kit.intake.noted == {"decider_failed" if answer is raising else "decider_refused": 2}
+    told = ["cxkit: a decider failed, and is done without (ZeroDivisionError)"] if answer is raising else []
+    assert caplog.messages == told

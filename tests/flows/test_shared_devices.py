@@ -10,9 +10,12 @@ import pytest
 
 import cxkit
 from cxkit.capture.scope import current_scope
+from cxkit.flows.disclose import Theirs
+from cxkit.flows.known import Known
 from cxkit.kit import Kit
 from cxkit.model import Interaction
 from cxkit.roles import Outcome
+from cxkit.rules.identity import Owned
 from cxkit.settings import Settings
 from cxkit.testing import RecordingExporter, recorder
 
@@ -44,7 +47,7 @@ def device(kit: Kit, **identifiers: str) -> Any:
 
 def person(kit: Kit, **identifiers: str) -> Any:
     with cxkit.scope(kit=kit, evidence="login", **identifiers):
-        return cxkit.profile()
+        return cxkit.current().profile
 
 
 def types(one: Interaction) -> set[str]:
@@ -53,6 +56,16 @@ def types(one: Interaction) -> set[str]:
 
 def settled(kit: Kit) -> None:
     assert kit.flush(timeout_s=10).complete
+
+
+@pytest.mark.parametrize(("id", "owners"), [("c01", True), ("c02", False), ("c03", False)])
+def test_what_showed_that_it_is_shared_is_nowhere_its_owners(id: str, owners: bool) -> None:
+    held = Owned("p1", contested="c02")
+    assert Known(shared={"k": held}).own("k", id) is owners
+    assert Known(shared={"k": held}, contested=True).own("k", id) is not owners
+    for owner in (True, False):
+        theirs = Theirs(lives=(), keys=("k",), contested={"k": (held, owner)})
+        assert theirs.own("k", id) is (owners is owner)
 
 
 LOGINS = [{"email": "alice@example.org"}, {"email": "bob@example.org"}, {"user_id": "carl"}, {"loyalty": "D-4"}]
@@ -128,9 +141,9 @@ def test_what_one_chose_elsewhere_is_not_the_next_ones(kit: Kit, advertising: Re
     settled(kit)
     with cxkit.scope(kit=kit):
         cxkit.identify(user_id="alice", email="alice@example.org")
-        assert cxkit.profile().choices["advertising"] == "granted"
+        assert cxkit.current().profile.choices["advertising"] == "granted"
         cxkit.identify(user_id="bob")
-        assert "advertising" not in cxkit.profile().choices
+        assert "advertising" not in cxkit.current().profile.choices
         shown.capture()
         here = current_scope()
         assert here is not None
@@ -202,3 +215,29 @@ def test_a_thread_that_could_not_be_started_is_tried_again(monkeypatch: pytest.M
     assert own.flush(timeout_s=10).complete
     assert len(everything.interactions) == 2
     own.close()
+
+
+def test_a_device_that_two_have_used_says_of_nobody_who_they_are(kit: Kit) -> None:
+    hero = cxkit.experience(
+        "shared.hero",
+        fallback=cxkit.Variant(name="all"),
+        variants=[cxkit.Variant(name="gold", audience={"traits.plan": "gold"}, depth=2)],
+    )
+    with device(kit):
+        cxkit.grant("personalization", "identity_stitching")
+        cxkit.identify(user_id="nancy", traits={"plan": "gold"})
+    settled(kit)
+    with device(kit):
+        cxkit.grant("personalization")
+        assert hero.decide().variant == "gold", "as long as nobody else has used it"
+    with device(kit):
+        cxkit.grant("personalization", "identity_stitching")
+        cxkit.identify(user_id="her-sister", traits={"plan": "basic"})
+    settled(kit)
+    with device(kit):
+        cxkit.grant("personalization")
+        known, decision = cxkit.current().profile, hero.decide()
+    assert (known.person, known.traits) == (None, {})
+    assert (decision.variant, decision.cap, decision.capped_by) == ("all", 1, "identity")
+    assert person(kit, user_id="nancy").traits == {"plan": "gold"}
+    assert person(kit, user_id="her-sister").traits == {"plan": "basic"}

@@ -13,10 +13,11 @@ import attrs
 
 from cxkit.codec import encode
 from cxkit.errors import ConflictError, StoreError
-from cxkit.flows.documents import key_of
+from cxkit.flows.documents import Life, key_of, life_in
 from cxkit.keyring import Keyring
-from cxkit.model import Evidence, Identifier, Identity, Interaction
+from cxkit.model import JSON, Evidence, Identifier, Identity, Interaction
 from cxkit.roles import Batch, Change, Document, Put, Store
+from cxkit.rules.profile import values
 
 KEYS = Keyring(signing=[b"a secret of sixteen"], identifier=b"another of sixteen")
 
@@ -70,7 +71,7 @@ def held(store: Store, kind: str) -> dict[str, Mapping[str, Any]]:
 
 def key(type: str, value: str, keyring: Keyring = KEYS) -> str:
     """The key of an identifier, as documents spell it."""
-    return key_of(keyring, Identifier(type=type, value=value, evidence="login")).hex()
+    return key_of(keyring, Identifier(type=type, value=value, evidence="login"))
 
 
 def identity(evidence: Evidence = "login", **values: str) -> Identity:
@@ -79,10 +80,21 @@ def identity(evidence: Evidence = "login", **values: str) -> Identity:
     )  # fmt: skip
 
 
+def lives(store: Store) -> dict[str, Life]:
+    """The people of a store, by id; not those who became part of another."""
+    return {id: life for id, body in held(store, "person").items() if (life := life_in(body)) is not None}
+
+
+def traits(store: Store) -> list[dict[str, JSON]]:
+    """The traits of all its people."""
+    return [values(life.traits, now=datetime(2026, 11, 22, tzinfo=UTC)) for life in lives(store).values()]
+
+
 def command(name: str, who: Identity, properties: Mapping[str, Any], *, id: str = "01", minute: int = 0) -> Interaction:
     return Interaction(
         id=id, occurred_at=datetime(2026, 11, 21, 10, minute, tzinfo=UTC), name=name, source="/app", identity=who,
-        properties=properties,
+        properties=properties, kind="consent" if name.startswith("consent") else "identity",
+        consent={"identity_stitching": True},
     )  # fmt: skip
 
 

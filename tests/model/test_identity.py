@@ -23,6 +23,13 @@ def test_an_identity_is_true_if_it_says_anything() -> None:
     assert Identity(identifiers=(one,)).get("user_id") is None
 
 
+def test_only_a_login_says_who_is_signed_in() -> None:
+    for evidence in EVIDENCE:
+        one = Identifier(type="user_id", value="nancy", evidence=evidence)
+        assert Identity(identifiers=(one,)).signed_in is (evidence == "login")
+    assert not Identity().signed_in
+
+
 def test_an_interaction_without_a_time_zone_is_refused() -> None:
     naive = datetime(2026, 11, 21)  # noqa: DTZ001
     with pytest.raises(InvalidInteractionError) as caught:

@@ -22,6 +22,8 @@ from cxkit.model import (
     Preference,
     TouchpointSpec,
 )
+from cxkit.model.consent import Blocked, GlobalStop, Notice, Suppression, Topic
+from cxkit.model.profile import Recent, Trait
 from tests.codec.test_field_map import FULL
 
 ROOMS = [importlib.import_module(f"cxkit.model.{one.name}") for one in pkgutil.iter_modules(model.__path__)]
@@ -36,15 +38,22 @@ NOUNS = sorted(
 )
 NOW = FULL.occurred_at
 NEEDED: dict[type, dict[str, Any]] = {
+    Blocked: {"gate": "export", "purpose": "analytics", "reason": "refused"},
     Consent: {"choices": {"analytics": "granted"}, "decided_at": NOW},
     Decision: {"experience": "a", "variant": "b"},
     ExperienceSpec: {"name": "a"},
     Facts: {"method": "GET", "scheme": "https", "host": None, "path": "/", "headers": {}},
+    GlobalStop: {"decided_at": NOW},
     Identifier: {"type": "user_id", "value": "nancy", "evidence": "login"},
     Interaction: {"id": "1", "occurred_at": NOW, "name": "a", "source": "/"},
     Money: {"amount": "1", "currency": "EUR"},
+    Notice: {"id": "banner"},
     Preference: {"topic": "news", "channel": "email", "choice": "denied", "decided_at": NOW},
+    Recent: {"id": "1", "at": NOW, "name": "a"},
+    Suppression: {"channel": "email", "reason": "complaint", "at": NOW},
+    Topic: {"name": "news"},
     TouchpointSpec: {"name": "a"},
+    Trait: {"value": 1},
     model.Feedback: {"question": "nps", "score": 1},
     model.Person: {"id": "1"},
     model.Variant: {"name": "a"},

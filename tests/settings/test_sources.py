@@ -28,6 +28,14 @@ EVERY: list[tuple[str, str, str, object]] = [
     ("store_budget_s", "0.5", "0.5", 0.5),
     ("queue.max_bytes", "1_000", "1000", 1000),
     ("development", "false", "false", False),
+    ("profile.remember", "false", "false", False),
+    ("identity.blocked", '["till@shop.example"]', "till@shop.example", ("till@shop.example",)),
+    ("identity.kiosk", "true", "true", True),
+    ("identity.types.NAME.kind", '"strong"', "strong", "strong"),
+    ("identity.types.NAME.unique", "true", "true", True),
+    ("identity.types.NAME.most", "3", "3", 3),
+    ("identity.types.NAME.within_s", "60", "60", 60.0),
+    ("identity.types.NAME.priority", "85", "85", 85),
     ("spool.max_bytes", "9_000_000", "9000000", 9_000_000),
     ("spool.max_records", "9_000", "9000", 9_000),
     ("spool.max_age_s", "60.5", "60.5", 60.5),
@@ -64,8 +72,33 @@ EVERY: list[tuple[str, str, str, object]] = [
     ("exporters.NAME.max_batch_bytes", "70_000", "70000", 70_000),
     ("exporters.NAME.options.url", '"http://cx"', "http://cx", "http://cx"),
     ("experiences.NAME.level", '"3"', "3", "3"),
+    ("topics.NAME.kind", '"service"', "service", "service"),
+    ("topics.NAME.defaults.NAME", '"granted"', "granted", "granted"),
+    ("frequency_caps.NAME.most", "3", "3", 3),
+    ("frequency_caps.NAME.window_s", "86_400", "86400", 86_400.0),
+    ("frequency_caps.NAME.kind", '"marketing"', "marketing", "marketing"),
+    ("frequency_caps.NAME.topic", '"news"', "news", "news"),
+    ("frequency_caps.NAME.channel", '"email"', "email", "email"),
+    ("quiet_hours.start", '"22:30"', "22:30", "22:30"),
+    ("quiet_hours.end", '"00:00"', "00:00", "00:00"),
+    ("quiet_hours.zone", '"Asia/Tokyo"', "Asia/Tokyo", "Asia/Tokyo"),
     ("tables.flask.theme", '"dark"', "dark", "dark"),
 ]
+
+
+# What a table must hold besides the setting that is tried.
+TOGETHER: dict[str, dict[str, str]] = {
+    "exporters": {"type": "http"},
+    "frequency_caps": {"most": "1", "window_s": "60"},
+    "quiet_hours": {"start": "21:00", "end": "08:00", "zone": "Europe/Paris"},
+}
+
+
+def together(name: str) -> dict[tuple[str, ...], str]:
+    """Where that stands, and how the environment says it."""
+    *tables, key = key_of(name)
+    rest = TOGETHER.get(tables[0], {}) if tables else {}
+    return {(*tables, one): value for one, value in rest.items() if one != key}
 
 
 def key_of(name: str) -> tuple[str, ...]:
@@ -93,8 +126,9 @@ def variable_of(name: str) -> str:
 
 def as_file(name: str, toml: str) -> str:
     *tables, key = key_of(name)
-    type_too = 'type = "http"\n' if tables[:1] == ["exporters"] and key != "type" else ""
-    return (f"[{'.'.join(tables)}]\n" if tables else "") + f"{type_too}{key} = {toml}\n"
+    rest = {path[-1]: value if value.isdigit() else f'"{value}"' for path, value in together(name).items()}
+    lines = [f"{one} = {value}\n" for one, value in {**rest, key: toml}.items()]
+    return (f"[{'.'.join(tables)}]\n" if tables else "") + "".join(lines)
 
 
 # --- Every setting, from each source --------------------------------------------------------------
@@ -121,16 +155,18 @@ def test_from_the_file(write: Any, name: str, toml: str, _: str, expected: objec
 
 @pytest.mark.parametrize(("name", "_", "text", "expected"), EVERY)
 def test_from_the_environment(name: str, _: str, text: str, expected: object) -> None:
-    loaded = load(environ={"CXKIT_EXPORTERS__RECEIVER__TYPE": "http", variable_of(name): text})
+    rest = {"CXKIT_" + "__".join(path).upper(): value for path, value in together(name).items()}
+    loaded = load(environ={**rest, variable_of(name): text})
     assert value_of(loaded, name) == expected
     assert loaded.origins[".".join(key_of(name))] == f"env {variable_of(name)}"
 
 
 @pytest.mark.parametrize(("name", "_", "__", "expected"), EVERY)
 def test_from_code(name: str, _: str, __: str, expected: object) -> None:
-    overrides = nested(name, expected)
-    if name.startswith("exporters"):
-        overrides = {"exporters": {"receiver": {"type": "http", **overrides["exporters"]["receiver"]}}}
+    table = overrides = nested(name, expected)
+    for key in key_of(name)[:-1]:
+        table = table[key]
+    table |= {path[-1]: int(value) if value.isdigit() else value for path, value in together(name).items()}
     loaded = load(environ={}, overrides=overrides)
     assert value_of(loaded, name) == expected
     assert loaded.origins[".".join(key_of(name))] == "code"

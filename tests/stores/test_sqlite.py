@@ -20,6 +20,7 @@ import pytest
 from cxkit.errors import StateError, StoreError
 from cxkit.roles import Put, Store
 from cxkit.stores.sqlite import FACTORY, Settings, SQLiteStore
+from cxkit.testing.store_elsewhere import Elsewhere
 from cxkit.testing.store_suite import StoreSuite
 
 PATIENCE_S = 120.0
@@ -76,6 +77,10 @@ class TestSQLiteStore(StoreSuite):
     @pytest.fixture
     def reopen(self, handle: Handle) -> Callable[[], Store]:
         return handle
+
+    @pytest.fixture
+    def where(self, path: Path) -> Elsewhere:
+        return Elsewhere(factory="cxkit.stores.sqlite:FACTORY", table={"path": str(path), "busy_timeout_s": 20.0})
 
 
 # --- The file -------------------------------------------------------------------------------------

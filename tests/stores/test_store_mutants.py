@@ -7,18 +7,17 @@ looked at again, when the reference changes there.
 from __future__ import annotations
 
 import inspect
-import itertools
 from collections.abc import Callable, Iterator, Mapping
-from types import ModuleType
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import Phase, settings
 
 from cxkit.stores import memory
 from cxkit.testing.store_suite import StoreSuite
+from tests.stores.mutants import Mutant, built, checks_of, passes
 
+CHECKS = checks_of(StoreSuite)
 REFERENCE = (
     inspect.getsource(memory)
     + """
@@ -52,14 +51,6 @@ class Durable(MemoryStore):
         return store
 """
 )
-
-
-@attrs.frozen
-class Mutant:
-    name: str
-    killer: str
-    """The check that must fail."""
-    changes: Mapping[str, str]
 
 
 ENCODED = "        bodies = encode_puts(puts, expected=expected)\n"
@@ -201,6 +192,14 @@ MUTANTS = [
         "scan_takes_the_prefix_literally",
         {"key.startswith(prefix)": "fnmatch.fnmatchcase(key, prefix + '*')"},
     ),
+    Mutant(
+        "scan by an order of words",
+        "scan_is_ordered_and_goes_on_after",
+        {
+            "            found = sorted(key for key": "            found = list(key for key",
+            "_living(rows, found)][:limit]": "_living(rows, sorted(found, key=str.casefold))][:limit]",
+        },
+    ),
     Mutant("scan includes after", "scan_is_ordered_and_goes_on_after", {"key > after": "key >= after"}),
     Mutant(
         "scan loses the first",
@@ -287,45 +286,14 @@ MUTANTS = [
 ]
 
 
-def checks() -> dict[str, Callable[..., None]]:
-    found = inspect.getmembers(StoreSuite, inspect.isfunction)
-    return {name.removeprefix("test_"): check for name, check in found if name.startswith("test_")}
+def made_from(changes: Mapping[str, str]) -> Callable[[], dict[str, Any]]:
+    make = built(REFERENCE, changes).Durable
 
-
-def build(changes: Mapping[str, str]) -> Any:
-    source = REFERENCE
-    for old, new in changes.items():
-        assert source.count(old) == 1, f"not once in the reference: {old!r}"
-        source = source.replace(old, new)
-    module = ModuleType("mutant")
-    exec(compile(source, "mutant", "exec"), module.__dict__)  # noqa: S102  (our own source)
-    return module.Durable
-
-
-def cases(check: Callable[..., None]) -> Iterator[dict[str, Any]]:
-    """The parameters that pytest would call it with."""
-    marks = [mark for mark in getattr(check, "pytestmark", ()) if mark.name == "parametrize"]
-    per_mark = [[_named(mark.args[0], values) for values in mark.args[1]] for mark in marks]
-    for chosen in itertools.product(*per_mark):
-        yield {name: value for named in chosen for name, value in named.items()}
-
-
-def _named(names: str | tuple[str, ...], values: Any) -> dict[str, Any]:
-    return {names: values} if isinstance(names, str) else dict(zip(names, values, strict=True))
-
-
-def passes(check: Callable[..., None], make: Any) -> bool:
-    for parameters in cases(check):
+    def fixtures() -> dict[str, Any]:
         store = make()
-        fixtures = {"store": store, "second": store.another(), "reopen": store.reopened} | parameters
-        wanted = list(inspect.signature(check).parameters)[1:]
-        try:
-            check(StoreSuite(), **{name: fixtures[name] for name in wanted})
-        except (NameError, AttributeError):
-            raise  # the mutant is broken in another way than it says
-        except (Exception, pytest.fail.Exception):  # noqa: BLE001  (whatever a broken store comes to)
-            return False
-    return True
+        return {"store": store, "second": store.another(), "reopen": store.reopened}
+
+    return fixtures
 
 
 @pytest.fixture(autouse=True)
@@ -338,15 +306,15 @@ def _do_not_shrink() -> Iterator[None]:
     settings.load_profile(before)
 
 
-@pytest.mark.parametrize("name", checks())
+@pytest.mark.parametrize("name", CHECKS)
 def test_the_reference_passes(name: str) -> None:
-    assert passes(checks()[name], build({}))
+    assert passes(CHECKS[name], made_from({}))
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_mutant_is_caught(mutant: Mutant) -> None:
-    assert not passes(checks()[mutant.killer], build(mutant.changes))
+    assert not passes(CHECKS[mutant.killer], made_from(mutant.changes))
 
 
 def test_every_check_catches_something() -> None:
-    assert {mutant.killer for mutant in MUTANTS} == checks().keys()
+    assert {mutant.killer for mutant in MUTANTS} == CHECKS.keys()

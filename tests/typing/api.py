@@ -135,6 +135,8 @@ cxkit.identify(user_id=None)  # type: ignore[arg-type]
 cxkit.identify(traits={"plan": object()})  # type: ignore[dict-item]
 cxkit.grant("analytics", "personalization")
 cxkit.withdraw(7)  # type: ignore[arg-type]
+assert_type(cxkit.erase(user_id="nancy", timeout_s=1.0), cxkit.Erasure)
+assert_type(cxkit.disclose(user_id="nancy"), cxkit.Disclosure)
 
 
 async def end() -> None:

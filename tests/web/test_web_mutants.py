@@ -93,7 +93,7 @@ MUTANTS = [
         "recognises before a choice",
         "nothing_is_kept_before_a_choice",
         {"        if scope.allowed.recognise:\n": "        if True:\n",
-         "        if not scope.returning:\n": "        if False:\n",
+         "        if not scope.allowed.recognise:\n": "        if False:\n",
          "        if not self.scope.allowed.recognise:\n": "        if False:\n"},
     ),
     Mutant(

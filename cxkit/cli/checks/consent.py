@@ -18,7 +18,7 @@ from cxkit.errors import ConfigurationError, LocalFileError
 from cxkit.exporters.local import read
 from cxkit.kit.assembly import policy_of
 from cxkit.model import PURPOSES
-from cxkit.rules.consent import Policy, capture_mode
+from cxkit.rules.consent import REGIONAL, Policy, capture_mode
 
 __all__ = ["Withheld", "check_consent", "print_withheld", "withheld"]
 
@@ -28,11 +28,12 @@ class Withheld:
     """What consent withholds here, and why."""
 
     policy: str
-    """Its name and version."""
+    """Its name and version; where the region decides, that of those whose region is not known."""
     before_choice: str
     purposes: Mapping[str, str]
     """Purpose to what becomes of an interaction for it before a choice: ``kept``, ``anonymised`` (kept
-    without identifiers), ``withheld`` (likewise, and no exporter gets it) or ``dropped``."""
+    without identifiers), ``withheld`` (likewise, and no exporter gets it), ``held`` (in memory, until there is a choice
+    or the visit is over) or ``dropped``."""
     exporters: Mapping[str, frozenset[str]]
     """Exporter to those of its purposes for which it gets nothing before a choice."""
     dropped: Mapping[str, int]
@@ -53,7 +54,7 @@ def withheld(examined: Examined) -> Withheld:
     account = read_account(settings.directory.absolute())
     lawful = policy.granted | policy.anonymous
     return Withheld(
-        policy=policy.name,
+        policy=f"{REGIONAL}, {policy.name}" if settings.consent.policy == REGIONAL else policy.name,
         before_choice=settings.consent.before_choice,
         purposes={purpose: _fate(purpose, policy, examined) for purpose in PURPOSES},
         exporters={name: purposes - lawful for name, purposes in examined.purposes.items() if purposes - lawful},
@@ -90,7 +91,7 @@ def _fate(purpose: str, policy: Policy, examined: Examined) -> str:
     mode = capture_mode(policy.unchosen, purpose, before_choice=examined.settings.consent.before_choice)
     if mode == "anonymous":
         return "anonymised" if purpose in policy.granted | policy.anonymous else "withheld"
-    return "kept" if mode == "full" else "dropped"
+    return {"full": "kept", "held": "held"}.get(mode, "dropped")
 
 
 def check_consent(examined: Examined) -> Iterator[Finding]:
@@ -114,6 +115,7 @@ def print_withheld(told: Withheld) -> None:
         "kept": say("kept"),
         "anonymised": say("kept without identifiers"),
         "withheld": say("kept without identifiers, and no exporter gets it"),
+        "held": say("kept in memory until there is a choice, and no longer than the visit"),
         "dropped": say("not kept"),
     }
     click.echo(

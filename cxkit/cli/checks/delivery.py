@@ -1,4 +1,4 @@
-"""Delivery: the account, dead letters, and what was given up."""
+"""Delivery: the account, dead letters, what was given up, and what else went wrong."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from cxkit.cli.checks.configuration import Examined
 from cxkit.cli.checks.finding import Finding
 from cxkit.cli.checks.letters import Held, Survey, survey
-from cxkit.cli.checks.reasons import CONSENT, meaning_of
+from cxkit.cli.checks.reasons import CONSENT, HARMLESS, meaning_of, meaning_of_noted
 from cxkit.cli.language import count, say
 from cxkit.delivery.account import read_account
 from cxkit.delivery.removal import unfinished
 
-__all__ = ["check_account", "check_dead_letters", "check_dropped"]
+__all__ = ["check_account", "check_dead_letters", "check_dropped", "check_noted"]
 
 
 def check_account(examined: Examined) -> Iterator[Finding]:
@@ -120,3 +120,18 @@ def check_dropped(examined: Examined) -> Iterator[Finding]:
                     meaning=meaning_of(reason).what,
                 )
                 yield Finding(severity="warning", about="dropped", what=what, fix=meaning_of(reason).fix)
+
+
+def check_noted(examined: Examined) -> Iterator[Finding]:
+    """What went wrong without costing an interaction: a store or a plugin that failed, say."""
+    for name, number in read_account(examined.settings.directory.absolute()).noted.items():
+        meaning = meaning_of_noted(name)
+        what = count(
+            "{name}, {number} time: {meaning}",
+            "{name}, {number} times: {meaning}",
+            number,
+            name=name,
+            meaning=meaning.what,
+        )
+        harmless = name.partition(".")[0] in HARMLESS
+        yield Finding(severity="note" if harmless else "warning", about="noted", what=what, fix=meaning.fix)

@@ -1,4 +1,4 @@
-"""Why interactions are given up: what each reason means, and what to do about it."""
+"""Why interactions are given up, and what else goes wrong: what each reason means, and what to do about it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 from cxkit.cli.language import say
 
-__all__ = ["CONSENT", "Meaning", "meaning_of"]
+__all__ = ["CONSENT", "HARMLESS", "Meaning", "meaning_of", "meaning_of_noted"]
 
 CONSENT = frozenset({"consent", "consent_refused", "consent_undecided"})
 """Reasons that are nobody's fault."""
+HARMLESS = frozenset({"decider_refused", "signal_unreadable", "token_refused"})
+"""What goes wrong by itself, now and then, without anything here being broken."""
 
 
 class Meaning(NamedTuple):
@@ -27,7 +29,7 @@ def meaning_of(reason: str) -> Meaning:
             say("nothing: this is their choice"),
         ),
         "consent_undecided": Meaning(
-            say("the customer had not chosen, and consent.before_choice is \"drop\": it was not even kept"),
+            say("the customer had not chosen, and consent.before_choice is \"drop\" or \"hold\": it was not even kept"),
             say("ask for consent"),
         ),
         "consent": Meaning(
@@ -62,6 +64,10 @@ def meaning_of(reason: str) -> Meaning:
             say("captured by an exporter, on a thread of cxkit"),
             say("capture nothing in an exporter"),
         ),
+        "erased": Meaning(
+            say("its customer has left"),
+            say("nothing: they asked for it"),
+        ),
         "expired": Meaning(
             say("waited longer than spool.max_age_s"),
             say("mend the exporter: `cxkit export test NAME` says what is wrong"),
@@ -76,3 +82,70 @@ def meaning_of(reason: str) -> Meaning:
         ),
     }  # fmt: skip
     return known.get(reason) or Meaning(say("no meaning is known here"), say("update cxkit"))
+
+
+def meaning_of_noted(name: str) -> Meaning:
+    """What went wrong without costing an interaction, in the operator's language; a plugin may be named after a dot."""
+    known = {
+        "store_failed": Meaning(
+            say("the store failed when it was asked, and nothing was known of the person"),
+            say("mend the store, or its network; what is wrong was logged under \"cxkit\""),
+        ),
+        "changes_failed": Meaning(
+            say("the store failed when it was asked what others had changed"),
+            say("mend the store, or its network; what is wrong was logged under \"cxkit\""),
+        ),
+        "decider_failed": Meaning(
+            say("a decider raised, and the decision was made without it"),
+            say("mend the plugin, or block it in plugins.block"),
+        ),
+        "decider_refused": Meaning(
+            say("a decider decided deeper than the person allowed, and the decision was made without it"),
+            say("nothing, or let the decider heed the cap it is given"),
+        ),
+        "enricher_failed": Meaning(
+            say("an enricher raised, and the context was left as it was"),
+            say("mend the plugin, or block it in plugins.block"),
+        ),
+        "enricher_slow": Meaning(
+            say("an enricher took longer than it may"),
+            say("let it look things up at the start of the process"),
+        ),
+        "enricher_off": Meaning(
+            say("an enricher failed, or was slow, so often that a process switched it off"),
+            say("mend the plugin, then start the application anew"),
+        ),
+        "signal_failed": Meaning(
+            say("the reader of a signal raised, and all that the signal may refuse was refused"),
+            say("mend the plugin, or block it in plugins.block"),
+        ),
+        "signal_unreadable": Meaning(
+            say("a signal was not what it should be, and all that it may refuse was refused"),
+            say("nothing, or look at what your pages give to cxkit.signal"),
+        ),
+        "token_refused": Meaning(
+            say("a cookie was out of date, or not one of ours"),
+            say("nothing; but where it is all cookies: set the same keys.signing on all machines"),
+        ),
+        "invalid": Meaning(
+            say("a call was wrong, and what was wrong in it had no effect"),
+            say("set CXKIT_STRICT=true where you develop: the error is raised there"),
+        ),
+        "part_invalid": Meaning(
+            say("a part of interactions did not fit, and they were kept without it"),
+            say("set CXKIT_STRICT=true where you develop: the error is raised there"),
+        ),
+        "internal_error": Meaning(
+            say("something failed inside cxkit, and a call had no effect"),
+            say("report it, with the line that was logged under \"cxkit\""),
+        ),
+        "write_fell_back": Meaning(
+            say("the disk stalled, and what was captured went through the queue"),
+            say("put the directory on a faster disk"),
+        ),
+        "sync_fell_back": Meaning(
+            say("the disk stalled, and nobody waited until it was safe from a power cut"),
+            say("put the directory on a faster disk"),
+        ),
+    }  # fmt: skip
+    return known.get(name.partition(".")[0]) or Meaning(say("no meaning is known here"), say("update cxkit"))

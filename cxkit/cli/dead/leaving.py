@@ -11,9 +11,10 @@ from typing import Final
 import attrs
 import click
 
+from cxkit.cli.asking import may
 from cxkit.cli.checks.letters import Survey, Wanted, survey
 from cxkit.cli.dead.selection import filters, root_of, tell_of_strange
-from cxkit.cli.language import agreed, count, say
+from cxkit.cli.language import count, say
 from cxkit.cli.terminal import json_option, print_json, print_table
 from cxkit.cli.times import age
 from cxkit.delivery.removal import Removed, alone, give_back, remove
@@ -171,15 +172,7 @@ class _Leaving:
 
     def may(self, question: str, *, yes: bool) -> bool:
         """Whether to do it."""
-        if yes or not self._names:
-            return bool(self._names)
-        if self._as_json or not sys.stdin.isatty():
-            click.echo(say("nothing was done, for nobody can be asked here: --yes does it"), err=True)
-            return False
-        if agreed(question):
-            return True
-        click.echo(say("nothing was done"), err=True)
-        return False
+        return bool(self._names) and may(question, yes=yes, quiet=self._as_json)
 
     def go(self, act: Callable[[str, Callable[[int], object]], Removed], label: str) -> None:
         """Do it, exporter by exporter."""

@@ -71,7 +71,7 @@ def _introduce(settings: Settings, path: Path) -> None:
     near = path.absolute().is_relative_to(Path.cwd())
     _say(say("local file  {path}", path=os.path.relpath(path) if near else path))
     _say(say("exporters   {exporters}", exporters=exporters))
-    if settings.consent.before_choice == "drop":
+    if settings.consent.before_choice != "anonymise":
         _say(say("policy      {policy}: before a choice nothing is kept", policy=policy_of(settings).name))
     else:
         _say(say("policy      {policy}: before a choice nobody is named", policy=policy_of(settings).name))

@@ -165,7 +165,7 @@ def _never_started(signs: Signs) -> Meaning:
 def _nothing_captured(signs: Signs) -> Meaning:
     if signs.listeners and signs.called is None:
         return _not_called(signs.listeners)
-    if signs.settings.consent.before_choice == "drop":
+    if signs.settings.consent.before_choice != "anonymise":
         meaning = meaning_of("consent_undecided")
         policy = policy_of(signs.settings).name
         return Meaning(

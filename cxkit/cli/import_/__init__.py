@@ -22,6 +22,7 @@ from cxkit.cli.checks.reasons import CONSENT
 from cxkit.cli.import_.rows import Form, Row, WrongFileError, WrongRow, read_rows
 from cxkit.cli.language import count, say
 from cxkit.cli.terminal import json_option, print_json
+from cxkit.delivery.losses import reasons_in
 from cxkit.errors import CXError, StateError
 from cxkit.model import Evidence
 from cxkit.settings import load
@@ -165,7 +166,7 @@ def _import(file: Path, form: Form, touchpoints: _Touchpoints, evidence: Evidenc
                     if seen.execute("SELECT 1 FROM imported WHERE mark = ?", [mark]).fetchone():
                         tally.already += 1
                     elif (captured := _capture(kit, touchpoints, row, evidence)) is None:
-                        tally.missed(kit.intake.dropped)
+                        tally.missed(reasons_in(kit.intake.dropped))
                     else:
                         tally.imported += 1
                         tally.unnamed += captured == "unnamed"

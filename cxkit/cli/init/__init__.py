@@ -17,10 +17,11 @@ from typing import Final
 import attrs
 import click
 
+from cxkit.cli.asking import may
 from cxkit.cli.init.apps import PLUGIN, App, Found, apps_of, find, reason_of
 from cxkit.cli.init.instrument import instrumented
 from cxkit.cli.init.syntax import UNREADABLE, read
-from cxkit.cli.language import agreed, say
+from cxkit.cli.language import say
 from cxkit.cli.terminal import visible
 from cxkit.settings import load
 
@@ -67,7 +68,7 @@ def init(*, wanted: str | None, yes: bool) -> None:
     if find_spec(PLUGIN) is None:
         click.echo(say("the plugin is not installed here; in the application's environment run:"))
         click.echo("  python -m pip install cxkit-starlette")
-    if not (yes or _agreed()):
+    if not may(say("write this? [y/N]"), yes=yes):
         raise SystemExit(1)
     _write(changes)
     click.echo(say("written: {files}", files=", ".join(visible(str(one.path)) for one in changes)))
@@ -176,16 +177,6 @@ def _with_line(before: bytes) -> bytes:
     end = b"\r\n" if b"\r\n" in before else b"\n"
     gap = end if before and not before.endswith(b"\n") else b""
     return before + gap + _IGNORE + end
-
-
-def _agreed() -> bool:
-    if not sys.stdin.isatty():
-        click.echo(say("nothing was written, for nobody can be asked here: --yes writes it"), err=True)
-        return False
-    if agreed(say("write this? [y/N]")):
-        return True
-    click.echo(say("nothing was written"), err=True)
-    return False
 
 
 # --- writing --------------------------------------------------------------------------------------

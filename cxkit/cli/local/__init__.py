@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -14,12 +14,13 @@ from cxkit.cli.terminal import visible
 from cxkit.errors import InvalidInteractionError, LocalFileError, nearest
 from cxkit.exporters.local import Settings as LocalSettings
 from cxkit.exporters.local import read
+from cxkit.exporters.local.names import called, types_in
 from cxkit.flows.identify import identifiers_of
-from cxkit.kit.assembly import exporter_options, open_keyring
-from cxkit.rules.identity import CONTACTS, normalise
+from cxkit.kit.assembly import exporter_options, identifying_of, open_keyring
+from cxkit.rules.identity import CONTACTS, TYPES, normalise
 from cxkit.settings import Settings, load, structure
 
-__all__ = ["file_option", "local_path", "open_local", "shown", "subjects"]
+__all__ = ["file_option", "local_path", "open_local", "shown", "subjects", "type_and_value"]
 
 file_option = click.option(
     "--file", type=click.Path(path_type=Path), help="The local file; by default that of the exporter of type local."
@@ -29,7 +30,6 @@ file_option = click.option(
 _OPAQUE: Final = CONTACTS | {"visitor"}
 """Types whose values nobody types in full: a beginning is enough."""
 _SHOWN_CHARS: Final = 8
-_LAST_CHARACTER: Final = "\U0010ffff"
 
 
 def local_path(file: Path | None, settings: Settings) -> Path:
@@ -63,11 +63,14 @@ def open_local(file: Path | None) -> Iterator[sqlite3.Connection]:
 def shown(subject_id: str) -> str:
     """How somebody is called on the terminal: what is opaque by its beginning.
 
+    Whoever uses a contested device is called by that device.
+
     Example:
         >>> shown("user_id:nancy"), shown("visitor:7f3a2b1c9d0e4f5a")
         ('user_id nancy', 'visitor 7f3a2b1c')
     """
     type, _, value = subject_id.partition(":")
+    type = type.rpartition(".")[2]
     return visible(f"{type} {value[:_SHOWN_CHARS] if type in _OPAQUE else value}")
 
 
@@ -75,26 +78,43 @@ def subjects(connection: sqlite3.Connection, text: str, settings: Settings) -> l
     """Who is meant on the command line, as ``subject_id`` in ``events``.
 
     Args:
-        text: ``nancy`` (a ``user_id``), ``type:value``, an address or a number as ``email:...`` or
+        text: ``nancy`` (a ``user_id``), ``type:value`` or ``type=value``, an address or a number as ``email:...`` or
             ``phone:...``, or the beginning of a visitor's value or of a contact's hash.
 
     Raises:
         LocalFileError: The file knows nobody of that name (CX6105), or several (CX6106).
         ConfigurationError: The keys that contacts are hashed with cannot be read.
     """
-    text = text.encode("utf-8", "replace").decode()  # a terminal may give what is no text
-    type, colon, value = text.partition(":")
-    if not colon:
-        type, value = "user_id", text
+    text = _as_text(text)
+    type, value = type_and_value(text, identifying_of(settings).types)
     for subject in (f"{type}:{_kept(type, value, settings)}", f"{type}:{value}", f"user_id:{text}"):
-        if found := _people(connection, subject, subject):
+        if found := called(connection, subject):
             return found
-    found = _people(connection, text, text + _LAST_CHARACTER) if type in _OPAQUE and value else []
+    found = called(connection, text, begins=True) if type in _OPAQUE and value else []
     if len(found) > 1:
         raise LocalFileError(
             f"{len(found)} in the local file begin like this {type}", fix="type more of it", code="CX6106"
         )
     return found or _nobody(connection, type)
+
+
+def type_and_value(text: str, types: Collection[str] = TYPES) -> tuple[str, str]:
+    """What is meant by ``nancy`` (a ``user_id``), ``type:value``, or ``type=value`` of a type that is known.
+
+    Example:
+        >>> type_and_value("nancy"), type_and_value("phone:+33"), type_and_value("email=a@b.c")
+        (('user_id', 'nancy'), ('phone', '+33'), ('email', 'a@b.c'))
+    """
+    text = _as_text(text)
+    type, _, value = text.partition("=")
+    if type in types and type != text:
+        return type, value
+    type, colon, value = text.partition(":")
+    return (type, value) if colon else ("user_id", type)
+
+
+def _as_text(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()  # a terminal may give what is no text
 
 
 def _kept(type: str, value: str, settings: Settings) -> str:
@@ -110,24 +130,9 @@ def _kept(type: str, value: str, settings: Settings) -> str:
     return identifier.value
 
 
-_PEOPLE: Final = """
-SELECT person FROM identifiers WHERE subject BETWEEN $first AND $last
-UNION SELECT person FROM interactions WHERE person BETWEEN $first AND $last
-ORDER BY person LIMIT 1000"""
-
-
-def _people(connection: sqlite3.Connection, first: str, last: str) -> list[str]:
-    return [person for (person,) in connection.execute(_PEOPLE, {"first": first, "last": last})]
-
-
-_TYPES: Final = """
-SELECT type FROM identifiers UNION SELECT substr(person, 1, instr(person, ':') - 1) FROM interactions
-WHERE person IS NOT NULL"""
-
-
 def _nobody(connection: sqlite3.Connection, type: str) -> list[str]:
     # Never a name of somebody else: messages end up in logs.
-    known = {name for (name,) in connection.execute(_TYPES)}
+    known = types_in(connection)
     if type in known:
         what, fix = f"the local file knows nobody by this {type}", "see `cxkit tail` for who was here"
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -19,12 +19,15 @@ from cxkit.settings import Settings
 
 __all__ = ["KnownBy", "Person", "read_person", "standing", "subject_of"]
 
-_PROVEN: Final = ("cookie", "login")
 _SEEN: Final = """
 SELECT i.rowid, i.*, e.session_id FROM interactions AS i JOIN events AS e ON e.event_id = i.id
 WHERE i.person = $person ORDER BY i.at_ms, i.id"""
 
 _OWNERS: Final = "SELECT subject, person FROM identifiers WHERE subject IN (SELECT value FROM json_each($subjects))"
+
+_REFUSED: Final = """
+SELECT r.rowid, r.* FROM interactions AS c JOIN interactions AS r ON r.cause = c.id
+WHERE c.person = $person AND c.kind = 'identity' AND r.name = 'identity.merge_refused' ORDER BY r.at_ms, r.id"""
 
 _OTHERS: Final = "SELECT rowid, * FROM interactions WHERE kind = 'identity' AND person <> $person"
 
@@ -74,6 +77,8 @@ class Person:
     """The best evidence first."""
     others: int
     """How many other people signed in with one of their identifiers."""
+    refusals: tuple[Seen, ...] = ()
+    """What the graph refused of what was known of them."""
 
     @property
     def contested(self) -> tuple[KnownBy, ...]:
@@ -83,14 +88,20 @@ class Person:
     @property
     def claimed(self) -> tuple[KnownBy, ...]:
         """Identifiers that nothing proves to be theirs: nothing was linked by them."""
-        unproven = (one for one in self.known_by if one.evidence not in _PROVEN and one.owner != self.id)
+        unproven = (one for one in self.known_by if not one.identifier.proven and one.owner != self.id)
         return tuple(one for one in unproven if one.subject != self.id)
 
 
-def standing(known_by: KnownBy, person: Person) -> str:
-    """How an identifier came to a person, in the operator's language."""
+def standing(known_by: KnownBy, person: Person, linked: Container[str] = ()) -> str:
+    """How an identifier came to a person, in the operator's language.
+
+    Args:
+        linked: Those that the store's graph links to them.
+    """
     if known_by in person.contested:
         return say("belongs to somebody else, and stays there: contested")
+    if known_by.joined_at is None and known_by.subject in linked:
+        return say("linked by the application")
     if known_by in person.claimed:
         return say("nothing proves that it is theirs: it links nothing")
     if known_by.joined_at is None:
@@ -126,6 +137,7 @@ def read_person(connection: sqlite3.Connection, text: str, settings: Settings) -
         seen=seen,
         sessions=tuple(row["session_id"] for row in rows),
         known_by=known_by,
+        refusals=tuple(map(seen_of, connection.execute(_REFUSED, {"person": id}))),
         others=_others(connection, id, {one.subject for one in known_by if one.owner == id}),
     )
 

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 
 import attrs
 
-from cxkit.cli.language import say
+from cxkit.cli.language import pair, say
 from cxkit.cli.local import shown
 from cxkit.cli.terminal import visible, visible_json
 from cxkit.codec import decode
@@ -27,6 +27,7 @@ __all__ = [
     "as_json",
     "as_logfmt",
     "as_text",
+    "choice_word",
     "choices_in",
     "clock",
     "passes",
@@ -172,11 +173,11 @@ def as_text(seen: Seen, *, today: bool = False) -> str:
 def what(one: Interaction) -> Iterator[str]:
     """What is peculiar to an interaction, in the order in which it matters."""
     if one.decision is not None:
-        yield visible(f"{one.decision.experience}: {one.decision.variant}")
+        yield pair(one.decision.experience, one.decision.variant)
     if one.feedback is not None:
         yield f"{one.feedback.question} {one.feedback.score}"
     if one.kind == "consent":
-        yield from (visible(f"{purpose} {choice}") for purpose, choice in choices_in(one).items())
+        yield from (visible(f"{purpose} {choice_word(choice)}") for purpose, choice in choices_in(one).items())
     if one.kind == "identity":
         yield " + ".join(shown(f"{known.type}:{known.value}") for known in one.identity.identifiers)
     if one.context.page is not None and one.context.page.route is not None:
@@ -188,6 +189,11 @@ def what(one: Interaction) -> Iterator[str]:
         yield f"{one.value.amount} {one.value.currency}"
     if one.outcome not in (None, "completed"):
         yield visible(f"{one.outcome} ({one.error})" if one.error else str(one.outcome))
+
+
+def choice_word(choice: str) -> str:
+    """A choice, in the language of whoever reads it."""
+    return {"granted": say("granted"), "denied": say("denied")}.get(choice, choice)
 
 
 def choices_in(one: Interaction) -> Mapping[str, str]:

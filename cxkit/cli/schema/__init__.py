@@ -22,7 +22,7 @@ from cxkit.cli.local import file_option, open_local
 from cxkit.cli.schema.shapes import Property, json_type, properties_of
 from cxkit.cli.terminal import json_option, print_json, print_table, visible
 
-__all__ = ["schema"]
+__all__ = ["imported", "schema"]
 
 _OURS: Final = RESERVED | {"cxkit.export_tested", "cxkit.loss_report"}
 _SEEN: Final = "SELECT name, kind, stage, channel, purpose, payload FROM interactions ORDER BY name"
@@ -87,6 +87,17 @@ def check(*, module: str, file: Path | None, as_json: bool) -> None:
 def _declared_by(module: str) -> dict[str, Touchpoint[...]]:
     """The touchpoints that importing a module declares."""
     before = set(touchpoints)
+    imported(module)
+    return {name: one for name, one in touchpoints.items() if name not in before}
+
+
+def imported(module: str) -> None:
+    """Import a module of the application, as if from its directory.
+
+    Raises:
+        click.BadParameter: There is none of that name, or it imports what there is not.
+        click.ClickException: It fails.
+    """
     sys.path.insert(0, str(Path.cwd()))
     try:
         importlib.import_module(module)
@@ -98,7 +109,6 @@ def _declared_by(module: str) -> dict[str, Touchpoint[...]]:
         raise click.ClickException(what) from error
     finally:
         sys.path.pop(0)
-    return {name: one for name, one in touchpoints.items() if name not in before}
 
 
 def _declared_row(touchpoint: Touchpoint[...]) -> dict[str, Any]:

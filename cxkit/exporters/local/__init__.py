@@ -3,10 +3,11 @@
 Made for people with questions, not for machines with millions: plain tables, one view, `read` to ask
 them here, and any program that reads SQLite.
 
-``schema``   the tables and the view           ``rows``      an interaction as a row
-``opening``  the file, made and checked        ``people``    whose identifiers are
-``reading``  the way in for those who ask      ``sessions``  which run of interactions a row belongs to
-                                               ``retention`` what is too old or too much
+``schema``     the tables and the view           ``rows``      an interaction as a row
+``opening``    the file, made and checked        ``people``    whose interactions are
+``reading``    the way in for those who ask      ``graph``     whose identifiers are
+``retention``  what is too old or too much       ``erasing``   of whom nothing may be left
+``names``      who is called what                ``sessions``  which run of interactions a row belongs to
 
 The file is opened for each batch, as by the exporter ``file``: nothing is held in between, so it may be
 moved away at any time, and a fork finds nothing to inherit.
@@ -16,7 +17,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Mapping
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Final
@@ -25,13 +27,15 @@ import attrs
 
 from cxkit.codec import decode
 from cxkit.errors import CodecError, ConfigurationError
-from cxkit.exporters.local.opening import TroubleError, opened
+from cxkit.exporters.local.erasing import Graves, erases
+from cxkit.exporters.local.opening import TroubleError, log_cleared, opened
 from cxkit.exporters.local.people import People
 from cxkit.exporters.local.reading import read
 from cxkit.exporters.local.retention import Retention
 from cxkit.exporters.local.rows import INSERT, Row, row_of
 from cxkit.exporters.local.sessions import Sessions
 from cxkit.roles import Batch, Exporter, Factory, Outcome
+from cxkit.rules.identity import TYPES, IdentifierType
 
 __all__ = ["FACTORY", "LocalExporter", "Settings", "read"]
 
@@ -76,6 +80,8 @@ class Settings:
     """How many interactions are kept; beyond them the oldest go."""
     timezone: str = attrs.field(default="UTC", validator=_known_zone)
     """Where the days of reports begin: an IANA name."""
+    types: Mapping[str, IdentifierType] = TYPES
+    """What identifiers are worth; the kit gives it what ``[identity.types]`` says."""
 
 
 class LocalExporter:
@@ -93,11 +99,15 @@ class LocalExporter:
     """
 
     purposes: frozenset[str] = frozenset()
+    erases: Final = "done"
 
     def __init__(self, settings: Settings) -> None:
         self._path = settings.path.absolute()
         self._zone = _zone(settings.timezone)
+        self._types = settings.types
         self._retention = Retention(max_age_days=settings.max_age_days, max_rows=settings.max_rows)
+        self._to_clear = False
+        """Whether the log may still hold what was erased."""
 
     def export(self, batch: Batch, *, deadline_s: float) -> Outcome:
         """Write the batch in one transaction; what cannot be read is rejected one by one."""
@@ -115,6 +125,7 @@ class LocalExporter:
                 self._write(connection, rows.values())
         except TroubleError as trouble:
             return trouble.outcome
+        self._to_clear = (self._to_clear or any(map(erases, rows.values()))) and not log_cleared(self._path)
         return Outcome.reject(rejected) if rejected else Outcome.delivered()
 
     def preview(self, batch: Batch) -> str:
@@ -126,17 +137,27 @@ class LocalExporter:
 
     def _write(self, connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
         sessions = Sessions(connection)
-        people = People(connection, sessions)
-        added = 0
-        for row in rows:
-            people.meet(row.seen)
-            person = people.person(row.subject)
+        people, graves = People(connection, sessions, types=self._types), Graves(connection)
+        added, left = 0, deque(rows)
+        while left:
+            row = left.popleft()
+            if erases(row):
+                left.extendleft(reversed(self._rows_of(graves.bury(row))))
+                people = People(connection, sessions, types=self._types)  # the other one remembers them
+                continue
+            if graves.hold(row):
+                continue
+            person = people.person(row.seen, id=row.id)
             if connection.execute(INSERT, {**row.columns, "subject": row.subject, "person": person}).rowcount:
                 added += 1
                 if person is not None and row.columns["session"] is None:
                     sessions.disturb(person, row.columns["source"], row.place)
+                people.meet(row)
         sessions.settle()
         self._retention.apply(connection, added=added, now_ms=time.time_ns() // 1_000_000)
+
+    def _rows_of(self, payloads: Iterable[bytes]) -> list[Row]:
+        return [row_of(decode(payload), payload, self._zone) for payload in payloads]
 
 
 FACTORY: Final[Factory[Exporter]] = Factory(name="local", settings=Settings, build=LocalExporter)

@@ -24,13 +24,16 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from cxkit.exporters.local.schema import APPLICATION_ID, INDICES, TABLES, VERSION
+from cxkit.exporters.local.schema import APPLICATION_ID, INDICES, MIGRATION, TABLES, VERSION
 from cxkit.roles import Outcome
 
-__all__ = ["TroubleError", "opened"]
+__all__ = ["TroubleError", "log_cleared", "opened"]
 
 _MAX_LOG_BYTES: Final = 8 << 20
 _FORK_WAIT_S: Final = 5.0
+_CLEARING_S: Final = 1.0
+_BEGUN_ANEW_BYTES: Final = 4 * 65_536
+"""Room for the few pages of one commit, of whatever size."""
 _NEW: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY
 
 _PRAGMAS: Final = (
@@ -135,6 +138,25 @@ def opened(path: Path, *, patience_s: float) -> Iterator[sqlite3.Connection]:
         _guard.release()
 
 
+def log_cleared(path: Path) -> bool:
+    """Let the log hold nothing any more of what was deleted; whether it does not.
+
+    Who closes the file last takes the log away. While another program has it open, all of the log is copied
+    into the file, and a commit begins it anew: unless somebody reads at this moment.
+    """
+    log = Path(f"{path}-wal")
+    try:
+        if not log.exists():
+            return True
+        with opened(path, patience_s=_CLEARING_S), closing(_connect(path, 0.0)) as other:
+            _, frames, copied = other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        with opened(path, patience_s=_CLEARING_S) as connection:
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+        return bool(frames == copied) and (not log.exists() or log.stat().st_size <= _BEGUN_ANEW_BYTES)
+    except (TroubleError, OSError, sqlite3.Error):
+        return False
+
+
 def _find(path: Path) -> tuple[int, int]:
     """Make sure that a plain file to write is there, for this user alone if it is new; tells it from others."""
     if not os.path.lexists(path):
@@ -166,10 +188,20 @@ def _prepare(connection: sqlite3.Connection) -> None:
         raise TroubleError(_FOREIGN)
     if _value(connection, "user_version") > VERSION:
         raise TroubleError(_NEWER)
+    if _value(connection, "user_version") < VERSION:
+        _migrate(connection)
     for pragma in _PRAGMAS:
         connection.execute(pragma)
     with suppress(sqlite3.OperationalError):  # in use by another process just now: this batch does without
         connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    if _value(connection, "user_version") < VERSION:  # still; another process may have been faster
+        for statement in MIGRATION:
+            connection.execute(statement)
+    connection.execute("COMMIT")
 
 
 def _value(connection: sqlite3.Connection, pragma: str) -> int:

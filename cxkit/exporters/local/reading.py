@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from cxkit.errors import LocalFileError
-from cxkit.exporters.local.schema import APPLICATION_ID, VERSION
+from cxkit.exporters.local.schema import APPLICATION_ID, SHOWN, VERSION
 
 __all__ = ["read"]
 
@@ -98,6 +98,9 @@ def _open(path: Path, patience_s: float) -> sqlite3.Connection:
             raise _failed(path, _FOREIGN)
         if version > VERSION:
             raise _failed(path, _NEWER)
+        if version < VERSION:
+            for statement in SHOWN:
+                connection.execute(statement)
     except BaseException:  # whatever it is goes on its way
         connection.close()
         raise

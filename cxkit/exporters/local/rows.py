@@ -9,8 +9,12 @@ from typing import Any, Final
 import attrs
 
 from cxkit.model import Context, Evidence, Interaction
+from cxkit.rules.identity import Types, added_in, type_of
 
-__all__ = ["INSERT", "Row", "row_of"]
+__all__ = ["INSERT", "OPERATED", "Row", "Seen", "row_of", "seen_in"]
+
+Seen = Mapping[str, tuple[str, Evidence]]
+"""The identifiers in an interaction: key to type and evidence, the strongest first."""
 
 INSERT: Final = """
 INSERT INTO interactions VALUES (
@@ -25,6 +29,10 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _INTEGERS: Final = range(-(2**63), 2**63)
 """Those that the file can hold."""
+_LINKED: Final = "identity.linked"
+OPERATED: Final = ("identity.merged", "identity.unmerged")
+"""What operators do to the graph."""
+_STITCHING: Final = "identity_stitching"
 _PLAIN: Final = frozenset({str, float, type(None)})
 
 
@@ -34,8 +42,18 @@ class Row:
 
     columns: dict[str, Any]
     """Those of the table ``interactions``, but for ``subject`` and ``person``."""
-    seen: Mapping[str, tuple[str, Evidence]]
-    """The identifiers in it: key to type and evidence, the strongest first."""
+    seen: Seen
+    stitching: bool
+    """Whether the customer let what recognises them be joined to what names them, as far as it says."""
+    said: Mapping[str, Any]
+    """What an operator said in it; nothing, in what is none of theirs."""
+    added: frozenset[str] = frozenset()
+    """Which of the identifiers were linked to the others by it."""
+
+    @property
+    def id(self) -> str:
+        """The interaction's."""
+        return str(self.columns["id"])
 
     @property
     def subject(self) -> str | None:
@@ -43,9 +61,33 @@ class Row:
         return next(iter(self.seen), None)
 
     @property
+    def other(self) -> str | None:
+        """Whom an operator says in it to be one with whom it is about."""
+        other = self.said.get("with")
+        return f"{other.get('type')}:{other.get('value')}" if isinstance(other, Mapping) else None
+
+    @property
+    def teaches(self) -> bool:
+        """Whether it shows whose identifiers are: by a login, or by having been recorded for that."""
+        logins = any(evidence == "login" for _, evidence in self.seen.values())
+        return logins or self.columns["name"] == _LINKED
+
+    def ambiguous(self, types: Types) -> bool:
+        """Whether several identifiers decide whose it is: a login of which a person has one does so alone."""
+        if len(self.seen) < 2:
+            return False
+        type, evidence = next(iter(self.seen.values()))
+        return evidence != "login" or not type_of(type, types).unique
+
+    @property
     def place(self) -> tuple[int, str]:
         """Where it stands in the order of all."""
         return self.columns["at_ms"], self.columns["id"]
+
+
+def seen_in(interaction: Interaction) -> Seen:
+    """Its identifiers."""
+    return {f"{one.type}:{one.value}": (one.type, one.evidence) for one in interaction.identity.identifiers}
 
 
 def row_of(interaction: Interaction, payload: bytes, zone: tzinfo) -> Row:
@@ -59,7 +101,6 @@ def row_of(interaction: Interaction, payload: bytes, zone: tzinfo) -> Row:
         OverflowError: Its time is too early or too late for a day there.
         ValueError: It holds what no column can.
     """
-    seen = {f"{one.type}:{one.value}": (one.type, one.evidence) for one in interaction.identity.identifiers}
     columns = {
         "payload": payload.decode(),
         **_declared(interaction),
@@ -69,7 +110,11 @@ def row_of(interaction: Interaction, payload: bytes, zone: tzinfo) -> Row:
     for one in columns.values():
         if type(one) not in _PLAIN and not (type(one) is int and one in _INTEGERS):
             raise ValueError("a value is neither text nor a number of 64 bits")
-    return Row(columns, seen)
+    said = interaction.properties if interaction.name in OPERATED else {}
+    seen, added = seen_in(interaction), frozenset[str]()
+    if interaction.name == _LINKED:
+        added = added_in({key: type for key, (type, _) in seen.items()}, interaction.properties.get("added"))
+    return Row(columns, seen, interaction.consent.get(_STITCHING, True), said, added)
 
 
 def _declared(one: Interaction) -> dict[str, Any]:

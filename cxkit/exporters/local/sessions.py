@@ -45,7 +45,7 @@ class Sessions:
         self._disturbed: dict[tuple[str, str], tuple[Place, Place]] = {}
 
     def disturb(self, person: str, source: str, place: Place) -> None:
-        """An interaction without a session of its own was added to a person's, at this place."""
+        """An interaction without a session of its own was added to a person's, or is gone from there, at this place."""
         first, last = self._disturbed.get((person, source), (place, place))
         self._disturbed[person, source] = min(first, place), max(last, place)
 
@@ -62,7 +62,7 @@ class Sessions:
         for at_ms, id, inbound, written in self._connection.execute(_FROM, (person, source, *first)):
             goes_on = inbound_ms is not None and at_ms - inbound_ms <= GAP_MS
             if inbound:
-                if not goes_on and (at_ms, id) > last:
+                if not goes_on and (at_ms, id) > last and written == at_ms:
                     break  # it begins one, as it did before: nothing is new from here on
                 began_ms = at_ms - (at_ms - began_ms) % CAP_MS if goes_on else at_ms
                 inbound_ms = at_ms

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+import cxkit
 from cxkit_starlette import CXMiddleware
 from examples.candy_haven.shop import MAX_BYTES, ROUTES, Answer, Asked, Route, answer, refused
 
@@ -68,8 +69,18 @@ async def refuse(request: Request, error: Exception) -> Response:
     return page
 
 
-app = Starlette(
-    routes=[routing.Route(one.path, endpoint(one), methods=[one.method]) for one in ROUTES],
-    exception_handlers={HTTPException: refuse},
-)
-app.add_middleware(CXMiddleware)  # (6) the one line: visits are captured, recognised visitors recognised
+def make(kit: cxkit.Kit | None = None) -> Starlette:
+    """The shop.
+
+    Args:
+        kit: Where there are several in one process; else the one that is configured.
+    """
+    made = Starlette(
+        routes=[routing.Route(one.path, endpoint(one), methods=[one.method]) for one in ROUTES],
+        exception_handlers={HTTPException: refuse},
+    )
+    made.add_middleware(CXMiddleware, kit=kit)  # (6) the one line: visits are captured, visitors recognised
+    return made
+
+
+app = make()

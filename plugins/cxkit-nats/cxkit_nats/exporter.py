@@ -36,6 +36,7 @@ class NATSExporter:
     """
 
     purposes: frozenset[str] = frozenset()
+    erases: Final = "requested"  # whoever listens is told; what the stream keeps stays until it is too old
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

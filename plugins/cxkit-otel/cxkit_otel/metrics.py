@@ -42,8 +42,11 @@ _COUNTERS: Final = {
     "cx.interactions.captured": "Captured: spooled, or given up before.",
     "cx.interactions.spooled": "Written to the spool; from there each is delivered to an exporter, or counted.",
     "cx.interactions.delivered": "Accepted by the exporter's other side.",
+    "cx.blocked": "Stopped by consent or preferences, by gate, purpose, reason and destination; interactions or not.",
+    "cx.noted": "Went wrong without costing an interaction, by name: a store or a plugin that failed, say.",
     "cx.interactions.dropped": "Given up, by reason; without an exporter: before the spool, for all of them.",
 }
+_BLOCKED: Final = ("gate", "purpose", "reason", "destination")
 _GAUGES: Final = {
     "cx.interactions.pending": "Spooled, and still owed to the exporter.",
     "cx.interactions.dead": "Refused for ever by the exporter's other side, and set aside as dead letters.",
@@ -76,9 +79,10 @@ def instrument(*, meter_provider: MeterProvider | None = None, kit: Kit | None =
 def _observations(reporter: _Reporter, name: str, options: CallbackOptions) -> Iterator[Observation]:
     from opentelemetry.metrics import Observation
 
+    keys = _BLOCKED if name == "cx.blocked" else ("exporter", "reason")
     for (_, exporter, reason), value in reporter.figures(name):
-        attributes = {key: text for key, text in (("exporter", exporter), ("reason", reason)) if text}
-        yield Observation(value, attributes)
+        texts = reason.split(":", 3) if keys is _BLOCKED else (exporter, reason)
+        yield Observation(value, {key: text for key, text in zip(keys, texts, strict=False) if text})
 
 
 class _Reporter:
@@ -178,6 +182,10 @@ def _counters(account: Account) -> dict[Series, int]:
     }
     for reason, count in account.dropped.items():
         found["cx.interactions.dropped", "", reason] = count
+    for text, count in account.blocked.items():
+        found["cx.blocked", "", text] = count
+    for name, count in account.noted.items():
+        found["cx.noted", "", name] = count
     for name, one in account.exporters.items():
         found["cx.interactions.delivered", name, ""] = one.delivered
         for reason, count in one.dropped.items():

@@ -63,6 +63,7 @@ def test_the_account_is_reported(tmp_path: Path, reader: InMemoryMetricReader, p
             SEEN.capture()
         cxkit.withdraw("advertising")
         REFUSED.capture()
+    kit.intake.count("store_failed")
     assert kit.flush(timeout_s=10).complete
 
     account = kit.account()
@@ -71,6 +72,8 @@ def test_the_account_is_reported(tmp_path: Path, reader: InMemoryMetricReader, p
         ("captured",): account.captured,
         ("spooled",): account.spooled,
         ("dropped", "consent_refused"): 1,
+        ("cx.blocked", "capture", "advertising", "refused"): 1,
+        ("cx.noted", "store_failed"): 1,
         ("delivered", "kept"): delivered,
         ("pending", "kept"): 0,
         ("dead", "kept"): 0,

@@ -11,14 +11,15 @@ import gzip
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import attrs
 import msgspec
 
 from cxkit.codec import decode
-from cxkit.errors import CodecError, ConfigurationError, TransportError
+from cxkit.errors import CodecError, ConfigurationError, TransportError, nearest
+from cxkit.model import PURPOSES
 from cxkit.roles import Batch, Exporter, Factory, Outcome
 from cxkit.settings import Secret
 from cxkit.transport import Response, Transport, judge, origin_of, shown_request
@@ -49,6 +50,13 @@ def _base(_: object, attribute: attrs.Attribute[str], url: str) -> None:
         )
 
 
+def _purposes(_: object, attribute: attrs.Attribute[Any], value: Mapping[str, tuple[str, ...]]) -> None:
+    for purpose in {one for purposes in value.values() for one in purposes} - set(PURPOSES):
+        raise ConfigurationError(
+            '"categories" holds a purpose that is not known', fix=nearest(purpose[:64], PURPOSES), code="CX9022"
+        )
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """Of ``type = "segment"``."""
@@ -61,6 +69,8 @@ class Settings:
     """Touchpoint to the name of the event, where it shall not be the touchpoint's own."""
     external_ids: tuple[str, ...] = ()
     """Types of identifiers to send besides user and visitor: ``loyalty``, ``email`` (as its hash)."""
+    categories: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict, validator=_purposes)
+    """Consent categories of the other side, each with the purposes it stands for: ``{C0002 = ["analytics"]}``."""
     unrecognised: Unrecognised = "each"
     """The ``anonymousId`` of interactions of nobody: one of its own for ``each``, or ``one`` for all."""
     gzip: bool = False
@@ -156,7 +166,11 @@ class SegmentExporter:
         except CodecError:
             return "undecodable"
         message = message_of(
-            one, names=settings.names, external_ids=settings.external_ids, unrecognised=settings.unrecognised
+            one,
+            names=settings.names,
+            external_ids=settings.external_ids,
+            unrecognised=settings.unrecognised,
+            categories=settings.categories,
         )
         encoded = _encoder.encode(message)
         return encoded if len(encoded) < MAX_MESSAGE_BYTES else "message_too_large"

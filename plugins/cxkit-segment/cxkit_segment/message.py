@@ -57,10 +57,12 @@ def message_of(
     names: Mapping[str, str] = MappingProxyType({}),
     external_ids: Collection[str] = (),
     unrecognised: Unrecognised = "each",
+    categories: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The message that an interaction becomes.
 
     Args:
+        categories: The consent categories of the other side, each with the purposes it stands for; none: the purposes.
         names: Touchpoint to the name of the event, where it shall be another.
         external_ids: Types of further identifiers that may be sent.
         unrecognised: Whether messages of nobody have an ``anonymousId`` each, or `NOBODY` for all.
@@ -89,7 +91,8 @@ def message_of(
         "messageId": one.id,
         "timestamp": one.occurred_at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
         **_present(**who),
-        "context": _context(one) | _present(externalIds=_external(proven, external_ids)),
+        "context": _context(one)
+        | _present(consent=_consent(one, categories), externalIds=_external(proven, external_ids)),
     }
     if kind == "identify":
         return message | {"traits": dict(one.properties)}
@@ -146,8 +149,16 @@ def _context(one: Interaction) -> dict[str, Any]:
         location=place and _present(country=place.country, region=place.region, city=place.city),
         campaign=acquisition
         and _present(name=acquisition.campaign, source=acquisition.source, medium=acquisition.medium),
-        consent={"categoryPreferences": dict(one.consent)} if one.consent else None,
     )
+
+
+def _consent(one: Interaction, categories: Mapping[str, Collection[str]]) -> dict[str, Any] | None:
+    """What was allowed: a category if all its purposes were, so that an undecided one is refused."""
+    if not one.consent:
+        return None
+    allowed = {purpose for purpose, granted in one.consent.items() if granted}
+    mapped = {id: bool(purposes) and allowed.issuperset(purposes) for id, purposes in categories.items()}
+    return {"categoryPreferences": mapped or dict(one.consent)}
 
 
 def _surroundings(one: Interaction) -> dict[str, Any]:

@@ -316,3 +316,18 @@ def test_a_preview_says_what_would_not_go(endpoint: Receiver, exporter: SegmentE
     assert "refused: interaction 1 (message_too_large)\nrefused: interaction 2 (undecodable)" in shown
     assert base64.b64encode(f"{KEY}:".encode()).decode() not in shown
     assert endpoint.requests == []
+
+
+def test_consent_goes_in_the_other_sides_categories() -> None:
+    """One is allowed if all that it stands for is; what is undecided is not."""
+    consent = {"necessary": True, "analytics": True, "advertising": False}
+    one = interaction(consent=consent)
+    mine = {"C1": ["necessary"], "C2": ["analytics", "functional"], "C4": ["advertising"], "C5": []}
+    told = message_of(one, categories=mine)["context"]["consent"]
+    assert told == {"categoryPreferences": {"C1": True, "C2": False, "C4": False, "C5": False}}
+
+
+def test_a_category_of_no_known_purpose_is_refused() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings(write_key=Secret("k"), categories={"C2": ("analytic",)})
+    assert (caught.value.code, caught.value.fix) == ("CX9022", 'did you mean "analytics"?')
