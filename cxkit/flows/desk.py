@@ -87,27 +87,26 @@ class Desk:
 
     def known(self, scope: Scope, *, patience_s: float) -> Known | None:
         """What is known of the scope's person; None if it cannot be known now."""
-        try:
-            return self.view.of(keys_of(self.keyring, scope.identity), patience_s=patience_s)
-        except Exception as error:  # noqa: BLE001 - whatever a store raises, not knowing is the safe answer
-            let_through(error)
-            self.intake.fault(*STORE_FAILED, error)
-            return None
+        keys = keys_of(self.keyring, scope.identity)
+        return self._answered(lambda: self.view.of(keys, patience_s=patience_s))
+
+    def under(self, key: str, *, patience_s: float) -> Known | None:
+        """What is known of whoever one identifier belongs to; None if it cannot be known now."""
+        return self._answered(lambda: self.view.under(key, patience_s=patience_s))
 
     def opened_by(self, identity: Identity) -> frozenset[str]:
         """The keys under which whoever has this identity may allow something, as far as is known now."""
         keys = keys_of(self.keyring, identity)
-        try:
-            return self.view.opened_by(keys)
-        except Exception as error:  # noqa: BLE001 - whatever a store raises, not knowing is the safe answer
-            let_through(error)
-            self.intake.fault(*STORE_FAILED, error)
-            return frozenset([*keys][:1])
+        opened = self._answered(lambda: self.view.opened_by(keys))
+        return frozenset([*keys][:1]) if opened is None else opened
 
     def ask(self, question: Callable[[Store], T], *, patience_s: float) -> T | None:
         """What the store answers; None if it cannot be known in that time."""
+        return self._answered(lambda: self.view.ask(question, patience_s=patience_s))
+
+    def _answered(self, asked: Callable[[], T | None]) -> T | None:
         try:
-            return self.view.ask(question, patience_s=patience_s)
+            return asked()
         except Exception as error:  # noqa: BLE001 - whatever a store raises, not knowing is the safe answer
             let_through(error)
             self.intake.fault(*STORE_FAILED, error)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import attrs
 
-from cxkit.capture.interruption import let_through
 from cxkit.capture.scope import Scope
 from cxkit.codec.wire import occurrence
 from cxkit.errors import InvalidInteractionError, StateError
@@ -80,7 +79,7 @@ def _link(desk: Desk, scope: Scope, held: Identity, new: tuple[Identifier, ...],
     theirs = {
         key: one
         for key, one in keys_of(desk.keyring, Identity(identifiers=new)).items()
-        if _theirs(_under(desk, key, patience_s=patience_s), mine, own)
+        if _theirs(desk.under(key, patience_s=patience_s), mine, own)
     }
     shown = [one for one in theirs.values() if (other := held.get(one.type)) is None or other.value == one.value]
     scope.change(identity=join(held, shown, types=desk.identifying.types))
@@ -98,15 +97,6 @@ def _link(desk: Desk, scope: Scope, held: Identity, new: tuple[Identifier, ...],
             known.with_more(mine).told({}, joined, id=id, at=at) if mine and _theirs(known, mine, own) else known
         ),
     )
-
-
-def _under(desk: Desk, key: str, *, patience_s: float) -> Known | None:
-    """What is known of whoever an identifier belongs to; None if it cannot be known now."""
-    try:
-        return desk.view.under(key, patience_s=patience_s)
-    except Exception as error:  # noqa: BLE001 - whatever a store raises, not knowing is the safe answer
-        let_through(error)
-        return None
 
 
 def _theirs(known: Known | None, mine: Known | None, own: frozenset[str]) -> bool:

@@ -17,7 +17,7 @@ from cxkit.model import JSON, Identifier, Identity, Interaction
 from cxkit.settings import Settings
 from cxkit.testing import RecordingExporter
 from tests.exporters.happened import asked, keep
-from tests.flows.world import KEYS, Faulty, batch, command, identified, identity, lives
+from tests.flows.world import KEYS, Faulty, batch, command, identified, identity, key, lives
 
 SEEN = cxkit.touchpoint("link.seen_by_others", purpose="necessary")
 NANCY, PAUL = {"own": "n"}, {"plan": "gold"}
@@ -153,6 +153,14 @@ def test_the_store_and_the_local_file_refuse_it_even_of_an_older_command(
     keep(path, *log)
     assert asked(path, "SELECT id FROM merges") == []
     assert asked(path, "SELECT person FROM identifiers WHERE subject = 'loyalty:CARD-1'") == [("user_id:paul",)]
+
+
+def test_a_store_that_fails_when_it_is_asked_whose_it_is_is_counted(kit: Kit, store: Faulty) -> None:
+    store.broken = True
+    before = kit.desk.intake.noted.get("store_failed", 0)
+    assert kit.desk.under(key("loyalty", "CARD-1"), patience_s=0.0) is None
+    assert kit.desk.intake.noted["store_failed"] == before + 1
+    store.broken = False
 
 
 def test_while_it_cannot_be_known_whose_it_is_the_scope_is_as_before(kit: Kit, store: Faulty) -> None:
