@@ -203,8 +203,7 @@ def login(asked: Asked) -> Answer:
 
 
 def log_in(asked: Asked) -> Answer:
-    token = sign_in(asked.field("name"), asked.field("password"))
-    if token is None:
+    if (token := sign_in(asked.field("name"), asked.field("password"))) is None:
         return Answer(html=pages.login(view_of(asked), refused=True), status=403)
     recognise(signed_in(token))
     return see("/", signed_in=token)
@@ -254,8 +253,7 @@ def choose(asked: Asked) -> Answer:
 
 
 def withdraw(asked: Asked) -> Answer:
-    purpose = asked.field("purpose")
-    if purpose not in (*USEFUL, *OPTIONAL):
+    if (purpose := asked.field("purpose")) not in (*USEFUL, *OPTIONAL):
         return refused(asked, 400)
     cxkit.withdraw(purpose)
     return see("/account")
