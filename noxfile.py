@@ -43,6 +43,13 @@ def translations(session: nox.Session) -> None:
 
 
 @nox.session
+def beacon(session: nox.Session) -> None:
+    """Make what is served of the beacon, cx.min.js, of its source, cx.js."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "beacon"))
+    session.run("python", "-m", "tests.web.minified", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the pages into site/; a warning is an error."""
     install_checkout(session, "docs")

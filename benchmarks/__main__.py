@@ -8,13 +8,14 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import burst, capture, customer, durability, insights, middleware, queue_bytes, start
+from benchmarks import burst, capture, customer, durability, insights, load, middleware, queue_bytes, start, visits
 
 PARTS = {
-    "capture": capture, "queue": queue_bytes, "burst": burst, "middleware": middleware, "start": start,
+    "capture": capture, "queue": queue_bytes, "burst": burst, "middleware": middleware, "load": load,
+    "visits": visits, "start": start,
     "durability": durability, "insights": insights, "customer": customer,
 }  # fmt: skip
-NAMED = ("cxkit", "attrs", "msgspec", "httpcore", "starlette", "opentelemetry-sdk", "posthog")
+NAMED = ("cxkit", "attrs", "msgspec", "httpcore", "starlette", "flask", "django", "opentelemetry-sdk", "posthog")
 
 
 def main() -> None:

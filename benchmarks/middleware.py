@@ -1,147 +1,87 @@
-"""What the middleware adds to a request, the visit captured."""
+"""What the middlewares add to a request, the visit captured."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+import gc
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse
-from starlette.routing import Route
+import attrs
+import msgspec
 
 from benchmarks.event import make_kit
+from benchmarks.fronts import FRONTS, Front, Served
 from benchmarks.pairs import paired, table
 from cxkit.kit import Kit
-from cxkit.web.cookies import choices_to_text
-from cxkit_starlette import CXMiddleware
+from cxkit.web.cookies import choices_to_text, cookie_names
 
 __all__ = ["run"]
 
-HEADERS = [
-    (b"host", b"shop.example"),
-    (b"user-agent", b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
-    (b"accept", b"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
-    (b"accept-language", b"fr-FR,fr;q=0.8,en;q=0.5"),
-    (b"accept-encoding", b"gzip, deflate, br"),
-    (b"referer", b"https://shop.example/"),
-    (b"sec-fetch-mode", b"navigate"),
-]
-
-
-async def product(request: Request) -> PlainTextResponse:
-    return PlainTextResponse("almonds")
-
-
-def make_app() -> Starlette:
-    return Starlette(routes=[Route("/products/{sku}", product)])
+NOTE = (
+    "CPU time added to the framework's own, per request, on the thread that serves it. PostHog builds its event "
+    "and OpenTelemetry its span, and drop them. Budget: at most half of PostHog with a capture, "
+    "a quarter of OpenTelemetry; so their ratios should be 2.0 and 4.0 or more."
+)
 
 
 def run(*, quick: bool) -> str:
     kit = make_kit(None, queue_bytes=1 << 40)
     kit.intake._running = True  # the queue alone: what the request's own thread pays
-    app = make_app()
-    app.add_middleware(CXMiddleware, kit=kit)
-    loop = asyncio.new_event_loop()
-    subjects: dict[str, Callable[[int], object]] = {
-        "bare": _requests(loop, make_app(), []),
-        "cxkit, before a choice": _requests(loop, app, []),
-        "cxkit, a recognised visitor": _requests(loop, app, [(b"cookie", _cookies(kit))]),
-    }
-    posthog, otel = _posthog(loop), _otel(loop)
-    if posthog:
-        subjects["PostHog middleware and one capture()"] = posthog
-    if otel:
-        subjects["OpenTelemetry ASGI middleware (a span)"] = otel
-    rows = paired(
-        subjects,
-        base="cxkit, before a choice",
-        less="bare",
-        calls=200,
-        rounds=5 if quick else 40,
-        after=lambda: kit.intake.release(kit.intake.take(0)),
-    )
-    loop.close()
+    sections = [_section(make(kit), kit, quick=quick) for make in FRONTS.values()]
     kit.close()
-    note = (
-        "CPU time added to Starlette's own, per request. Budget: at most half of PostHog with a capture, "
-        "a quarter of OpenTelemetry; so their ratios should be 2.0 and 4.0 or more."
+    return "\n".join(sections)
+
+
+def _section(front: Front, kit: Kit, *, quick: bool) -> str:
+    subjects = _subjects(front, kit)
+    _check(subjects, kit)
+    gc.collect()
+    gc.freeze()  # each turn begins with a clean slate, and pays for its own litter
+
+    def after() -> None:
+        kit.intake.release(kit.intake.take(0))
+        gc.collect()
+
+    rows = paired(
+        subjects, base="cxkit, before a choice", less="bare", calls=100, rounds=5 if quick else 15, after=after
     )
-    return table("Middleware, per request", note, rows)
+    rows = [attrs.evolve(row, name=f"{front.name}: {row.name}") for row in rows]
+    return table(f"Middleware, per request: {front.name}", NOTE, rows)
 
 
-def _requests(
-    loop: asyncio.AbstractEventLoop,
-    app: Any,
-    more: list[tuple[bytes, bytes]],
-    before: Callable[[], object] = lambda: None,
-) -> Callable[[int], object]:
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Any) -> None:
-        pass
-
-    def request(number: int) -> None:
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": "GET",
-            "scheme": "https",
-            "path": "/products/ALM-200",
-            "raw_path": b"/products/ALM-200",
-            "query_string": b"",
-            "root_path": "",
-            "headers": HEADERS + more,
-            "client": ("127.0.0.1", 40000),
-            "server": ("127.0.0.1", 443),
-        }
-        loop.run_until_complete(app(scope, receive, send))
-
-    return request
+def _subjects(front: Front, kit: Kit) -> dict[str, Served]:
+    consent, visitor = _cookies(kit)
+    return {
+        "bare": front.served(front.bare, {}),
+        "cxkit, before a choice": front.served(front.cxkit, {}),
+        "cxkit, with the consent cookie only": front.served(front.cxkit, {"cookie": consent}),
+        "cxkit, a recognised visitor": front.served(front.cxkit, {"cookie": f"{consent}; {visitor}"}),
+        "PostHog middleware and one capture()": front.served(front.posthog, {}),
+        "OpenTelemetry instrumentation (a span)": front.served(front.otel, {}),
+    }
 
 
-def _cookies(kit: Kit) -> bytes:
-    names = f"{kit.settings.web.cookie_prefix}_consent", f"{kit.settings.web.cookie_prefix}_visitor"
-    now = datetime.now(UTC)
-    choices = choices_to_text({"analytics": ("granted", now)}, despite_gpc=False)
-    consent = kit.desk.keyring.sign(names[0], choices, now=time.time())
-    visitor = kit.desk.keyring.sign(names[1], "A" * 22, now=time.time())
-    return f"{names[0]}={consent}; {names[1]}={visitor}".encode()
+def _cookies(kit: Kit) -> tuple[str, str]:
+    """What a browser sends whose visitor allowed analytics: that they did, and who they are."""
+    names = cookie_names(kit.settings.web.cookie_prefix, secure=True)
+    choices = choices_to_text({"analytics": ("granted", datetime.now(UTC))}, despite_gpc=False)
+    sign, now = kit.desk.keyring.sign, time.time()
+    return (
+        f"{names.consent}={sign('consent cookie', choices, now=now)}",
+        f"{names.visitor}={sign('visitor cookie', 'A' * 22, now=now)}",
+    )
 
 
-def _posthog(loop: asyncio.AbstractEventLoop) -> Callable[[int], object] | None:
-    with contextlib.suppress(ImportError):
-        import logging
-
-        from posthog import Posthog
-        from posthog.integrations.asgi import PosthogASGIMiddleware
-
-        logging.getLogger("posthog").setLevel(logging.CRITICAL)
-        client = Posthog("phc_none", host="http://127.0.0.1:9", max_retries=0, max_queue_size=1000)
-
-        async def captured(request: Request) -> PlainTextResponse:
-            client.capture("page viewed", distinct_id="nancy", properties={"route": "/products/{sku}", "status": 200})
-            return PlainTextResponse("almonds")
-
-        app = Starlette(routes=[Route("/products/{sku}", captured)])
-        return _requests(loop, PosthogASGIMiddleware(app), [])
-    return None
-
-
-def _otel(loop: asyncio.AbstractEventLoop) -> Callable[[int], object] | None:
-    with contextlib.suppress(ImportError):
-        from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
-        from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-
-        provider = TracerProvider()
-        provider.add_span_processor(BatchSpanProcessor(InMemorySpanExporter()))
-        return _requests(loop, OpenTelemetryMiddleware(make_app(), tracer_provider=provider), [])
-    return None
+def _check(subjects: dict[str, Served], kit: Kit) -> None:
+    """That what is measured is what its name says."""
+    expected = {"before a choice": None, "with the consent cookie only": "new", "a recognised visitor": "A" * 22}
+    for name, visitor in expected.items():
+        subjects[f"cxkit, {name}"](0)
+        taken = kit.intake.take(0)
+        kit.intake.release(taken)
+        events = [msgspec.json.decode(kit.intake.record(one).payload)["data"] for one in taken]
+        found = [one["value"] for event in events for one in event.get("identity", {}).get("identifiers", ())]
+        page = [event["context"]["page"]["route"] for event in events]
+        right = not found if visitor is None else len(found) == 1 and (visitor == "new" or found == [visitor])
+        if not right or len(page) != 1 or not page[0].startswith("/products/"):
+            raise RuntimeError(f"{name}: captured {events}")

@@ -46,7 +46,7 @@ def cxkit_deciders() -> Sequence[Factory[Decider]]:  # type: ignore[empty-body]
 
 @hookspec
 def cxkit_channels() -> Sequence[Factory[Channel]]:  # type: ignore[empty-body]
-    """Channels. Web plugins are to mount their endpoints; none does yet."""
+    """Channels. Every web plugin mounts their endpoints below the setting ``web.mount``."""
 
 
 @hookspec

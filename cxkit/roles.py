@@ -314,11 +314,13 @@ class Endpoint:
     """A path that a channel wants to be mounted, framework-free."""
 
     path: str
-    """Below the prefix where the web plugin mounts it; starts with a slash."""
+    """Below the setting ``web.mount``; starts with a slash. ``{name}`` stands for one segment: ``/o/{token}``."""
     methods: frozenset[str]
     handle: Callable[[Facts, bytes], Reply]
     """Facts and body in, reply out; captures what happened by itself. Synchronous."""
     max_body_bytes: int = 65_536
+    waits: bool = True
+    """Whether ``handle`` may wait, for a store for instance; one that never does is called on an event loop itself."""
 
 
 @runtime_checkable

@@ -33,7 +33,9 @@ def settings_of(cls: type[Any], path: tuple[str, ...] = ()) -> Iterator[tuple[st
         kind, below = hints[field.name], (*path, field.name)
         if get_origin(kind) is Mapping:
             kind, below = get_args(kind)[1], (*below, "NAME")
-        if field.name in NOT_SETTINGS or (kind is RawTable and below[-1] != "NAME"):
+        if ".".join(below) in {*NOT_SETTINGS, *(f"{one}.NAME" for one in NOT_SETTINGS)} or (
+            kind is RawTable and below[-1] != "NAME"
+        ):
             continue
         if attrs.has(kind):
             yield from settings_of(kind, below)

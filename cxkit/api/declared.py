@@ -23,7 +23,8 @@ __all__ = ["declare", "declared", "unconfigured"]
 logger = logging.getLogger("cxkit")
 
 RESERVED: Final = frozenset(
-    {"page.viewed", SHOWN.name, IDENTIFIED.name, LINKED.name, LOGGED_OUT.name, CONSENT_CHANGED.name}
+    {"page.viewed", "page.engaged", "page.vitals", "element.clicked", "link.left"}
+    | {SHOWN.name, IDENTIFIED.name, LINKED.name, LOGGED_OUT.name, CONSENT_CHANGED.name}
     | {PREFERENCE_CHANGED.name, PREFERENCE_STOPPED.name, CONTACT_SUPPRESSED.name, MESSAGE_COUNTED.name, ERASED.name}
     | {MERGED.name, UNMERGED.name, MERGE_REFUSED.name, IGNORED.name}
 )

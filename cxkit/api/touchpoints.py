@@ -281,7 +281,8 @@ def touchpoint(name: str, *, properties: Callable[..., object] | None = None, **
 
     Args:
         name: Lower-case words joined by dots, the object first: ``cart.item_added``. Reserved is what cxkit
-            captures itself: ``page.viewed``, ``experience.shown``, ``identity.identified``, ``identity.linked``,
+            captures itself: ``page.viewed``, ``page.engaged``, ``page.vitals``, ``element.clicked``, ``link.left``,
+            ``experience.shown``, ``identity.identified``, ``identity.linked``,
             ``identity.merged``, ``identity.unmerged``, ``identity.merge_refused``, ``identity.ignored``,
             ``identity.logged_out``, ``consent.changed``, ``preference.changed``, ``preference.stopped``,
             ``contact.suppressed``, ``message.counted`` and ``privacy.erased``.

@@ -7,6 +7,7 @@ interactions share already encoded; so the gate costs capture one look-up.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import attrs
@@ -106,8 +107,12 @@ def prepare_command(
 
 
 def _full(scope: Scope, subject: Callable[[Identity], bytes]) -> Circumstances:
-    encoded = circumstances(identity=scope.identity, context=scope.context, consent=scope.allowed.as_map())
-    return Circumstances(encoded, subject(scope.identity), purpose_bits(scope.allowed.granted))
+    seen = scope.identity
+    if scope.claimed and seen:  # only beside something known: on its own it would be all there is to go by
+        more = (one for one in scope.claimed if seen.get(one.type) is None)
+        seen = Identity(identifiers=(*seen.identifiers, *more))
+    encoded = circumstances(identity=seen, context=scope.context, consent=scope.allowed.as_map())
+    return Circumstances(encoded, subject(scope.identity), _bits(scope.allowed.granted))
 
 
 def _anonymous(scope: Scope, policy: Policy) -> Circumstances:
@@ -119,4 +124,10 @@ def _anonymous(scope: Scope, policy: Policy) -> Circumstances:
     encoded = circumstances(identity=Identity(), context=context, consent=scope.allowed.as_map())
     # Not what the person granted: nobody could ask them again, for nobody knows whose it is.
     lawful = policy.granted | (policy.anonymous - scope.allowed.denied)
-    return Circumstances(encoded, NOBODY, purpose_bits(lawful))
+    return Circumstances(encoded, NOBODY, _bits(lawful))
+
+
+@lru_cache(maxsize=1024)
+def _bits(purposes: frozenset[str]) -> int:
+    """Few sets of purposes occur."""
+    return purpose_bits(purposes)

@@ -68,12 +68,15 @@ class Scope:
         held: What waits in memory for a choice.
         pending: Whether what the store knows of this person is still on its way.
         returning: Whether the visitor was here before, by a cookie of ours.
+        claimed: What its browser says it is called, without any proof: it is captured beside the identity, and is no
+            part of it: nothing is known, allowed or refused by it.
         aside: The visitor's identifier, while a login without consent to stitching keeps it apart.
         depth_shown: The deepest decision that was shown, here or in a scope within: all of it is in
             one answer.
         recalled: The choices its person made elsewhere; they hold here, and are never kept here.
         refused: Likewise what somebody refused who was erased so as not to be recognised again.
         shown: Experience, variant and subject of each exposure.
+        varies: Whether what was shown, here or in a scope within, follows who it was shown to.
         circumstances: Mode of capture to what is encoded of it, for this version of the scope.
         heard: The version of what is known of people that ``recalled`` is of.
         muted: Whether nothing captured here is kept: an exporter must not observe itself.
@@ -81,10 +84,10 @@ class Scope:
     """
 
     __slots__ = (
-        "_enrich", "_origin", "allowed", "aside", "ceiling", "choices", "circumstances", "closed", "context",
+        "_enrich", "_origin", "allowed", "aside", "ceiling", "choices", "circumstances", "claimed", "closed", "context",
         "depth_shown", "despite_gpc", "facts", "gpc", "heard", "held", "home", "identity", "intake", "issue_visitor",
         "jurisdiction", "kit", "muted", "parent", "pending", "policy", "prepared", "recalled", "refused", "returning",
-        "shown", "signals", "version",
+        "shown", "signals", "varies", "version",
     )  # fmt: skip
 
     def __init__(
@@ -113,7 +116,7 @@ class Scope:
         self.gpc = gpc
         self.parent = parent
         self.muted: bool = parent is not None and parent.muted
-        self.closed = self.pending = self.returning = False
+        self.closed = self.pending = self.returning = self.varies = False
         self.version = self.depth_shown = self.heard = 0
         self.prepared: dict[str, Prepared] = {}
         self.circumstances: dict[str, Circumstances] = {}
@@ -121,6 +124,7 @@ class Scope:
         self.recalled: dict[str, tuple[Choice, datetime]] = {}
         self.refused: dict[str, tuple[Choice, datetime]] = {}
         self.aside: Identifier | None = None
+        self.claimed: tuple[Identifier, ...] = ()
         self.policy = policy
         self.jurisdiction, self.home = _NO_LAW, _NO_HOME
         self.signals: Mapping[str, str] = {}
@@ -166,13 +170,13 @@ class Scope:
         child.returning = self.returning
         child.despite_gpc = self.despite_gpc
         child.recalled, child.refused, child.heard = self.recalled, self.refused, self.heard
-        child.aside = self.aside
+        child.aside, child.claimed = self.aside, self.claimed
         return child
 
     def leave_person(self) -> None:
         """Forget whose it was; what was chosen here, and the browser's objection, are the device's."""
         self.recalled, self.refused = {}, {}
-        self.aside = None
+        self.aside, self.claimed = None, ()
         self.home = _NO_HOME
         self.pending = self.returning = False
         self.shown = set()
@@ -183,6 +187,13 @@ class Scope:
         scope: Scope | None = self
         while scope is not None and scope.depth_shown < depth:
             scope.depth_shown = depth
+            scope = scope._origin
+
+    def vary(self) -> None:
+        """What is shown follows who it is shown to, here and so in the scopes around."""
+        scope: Scope | None = self
+        while scope is not None:
+            scope.varies = True
             scope = scope._origin
 
     def on_first_use(self, enrich: Callable[[Facts, Context], Context]) -> None:
@@ -215,6 +226,6 @@ def current_scope() -> Scope | None:
     return scope
 
 
-def enter(scope: Scope) -> None:
-    """Make ``scope`` the current one for this task or thread. Leave it by closing it."""
+def enter(scope: Scope | None) -> None:
+    """Make ``scope`` the current one for this task or thread. Leave it by closing it, or by entering another."""
     _current.set(scope)

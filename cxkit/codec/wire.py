@@ -58,6 +58,8 @@ SCHEMA: Final = "urn:cxkit:interaction:1"
 
 _MAX_TEXT_CHARS: Final = 256
 _MAX_CONTEXT_BYTES: Final = 16_384
+_MAX_REMEMBERED: Final = 1024
+_MILLISECOND: Final = timedelta(milliseconds=1)
 _TYPE_PREFIX: Final = "io.cxkit."
 _EMPTY_HEAD: Final = b'{"specversion":"1.0","id":"","time":""'
 
@@ -139,9 +141,8 @@ def declaration(spec: TouchpointSpec, *, source: str, channel: str | None, plugi
 
 def circumstances(*, identity: Identity, context: Context, consent: Mapping[str, bool]) -> bytes:
     """The part that all interactions in one version of a scope share."""
-    return _inner(
-        _Data(identity=_plain(identity) or None, context=_plain(context) or None, consent=dict(consent) or None)
-    )
+    known = _inner(_Data(identity=_plain(identity))) if identity else b""
+    return known + _context_part(context) + (_inner(_Data(consent=dict(consent))) if consent else b"")
 
 
 def occurrence(
@@ -161,23 +162,23 @@ def occurrence(
     Raises:
         InvalidInteractionError: A field is of another type, or too long.
     """
-    _check(value, Money, "value")
-    _check(feedback, Feedback, "feedback")
+    fields = _Data(outcome=outcome, error=error, duration_ms=_milliseconds(duration))
+    if value is not None:
+        _check(value, Money, "value")
+        fields.value = _amount(value)
+    if feedback is not None:
+        _check(feedback, Feedback, "feedback")
+        fields.feedback = _plain(feedback)
+    if decision is not None:
+        fields.decision = _plain(decision)
     for name, text in (("cause", cause), ("case", case)):
-        _check(text, str, name)
-        if text is not None and len(text) > _MAX_TEXT_CHARS:
-            raise _invalid(name, f"is longer than {_MAX_TEXT_CHARS} characters")
-    fields = _Data(
-        outcome=outcome,
-        error=error,
-        duration_ms=_milliseconds(duration),
-        value=_amount(value),
-        feedback=_plain(feedback),
-        decision=_plain(decision),
-        cause=cause,
-        case=case,
-        trimmed=dict(trimmed) if trimmed else None,
-    )
+        if text is not None:
+            _check(text, str, name)
+            if len(text) > _MAX_TEXT_CHARS:
+                raise _invalid(name, f"is longer than {_MAX_TEXT_CHARS} characters")
+    fields.cause, fields.case = cause, case
+    if trimmed:
+        fields.trimmed = dict(trimmed)
     return _inner(fields)
 
 
@@ -217,6 +218,21 @@ def rfc3339(time: datetime) -> str:
         '2026-11-21T10:30:00.000000Z'
     """
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+
+
+def _context_part(context: Context) -> bytes:
+    """Remembered by the object, for that of a page serves all its visits."""
+    remembered = _contexts.get(id(context))
+    if remembered is not None and remembered[0] is context:
+        return remembered[1]
+    part = _inner(_Data(context=_plain(context) or None))
+    if len(_contexts) >= _MAX_REMEMBERED:
+        _contexts.clear()
+    _contexts[id(context)] = context, part
+    return part
+
+
+_contexts: Final[dict[int, tuple[Context, bytes]]] = {}
 
 
 def _inner(fields: _Data) -> bytes:
@@ -285,7 +301,7 @@ def _to_event(one: Interaction) -> _Event:
 
 
 def _check(value: object, kind: type, name: str) -> None:
-    if value is not None and not isinstance(value, kind):
+    if not isinstance(value, kind):
         raise _invalid(name, f"is a {type(value).__name__}, not a {kind.__name__}")
 
 
@@ -294,7 +310,7 @@ def _invalid(name: str, what: str) -> InvalidInteractionError:
 
 
 def _milliseconds(duration: timedelta | None) -> float | None:
-    return None if duration is None else duration / timedelta(milliseconds=1)
+    return None if duration is None else duration / _MILLISECOND
 
 
 def _amount(value: Money | None) -> dict[str, str] | None:

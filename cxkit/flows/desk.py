@@ -18,7 +18,7 @@ from cxkit.capture.scope import Scope
 from cxkit.capture.stamp import moment
 from cxkit.codec import NOBODY
 from cxkit.codec.frame import INTERACTION
-from cxkit.flows.documents import keys_of
+from cxkit.flows.documents import key_of, keys_of
 from cxkit.flows.known import Known
 from cxkit.flows.view import View
 from cxkit.flows.watching import STORE_FAILED
@@ -66,7 +66,8 @@ class Desk:
 
     def subject(self, identity: Identity) -> bytes:
         """The key of the strongest identifier, under which a record's owner is found."""
-        return next(map(bytes.fromhex, keys_of(self.keyring, identity)), NOBODY)
+        strongest = next(iter(identity.identifiers), None)
+        return NOBODY if strongest is None else bytes.fromhex(key_of(self.keyring, strongest))
 
     def govern(self, scope: Scope) -> None:
         """Resolve the scope's policy and choices again, and make a new version of it."""

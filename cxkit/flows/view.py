@@ -130,10 +130,12 @@ class View:
         found = self._all(list(keys), patience_s)
         if found is None:
             return None
-        owned, people = owners_in(found)
-        person = whose(seen_in(keys), owned=owned, people=people, types=self._types)
-        theirs = [of for key, one in found.items() if (of := _of(key, one, person)) is not None]
-        known = reduce(Known.with_more, theirs or [Known()])
+        known = _of_nobody(found)
+        if known is None:
+            owned, people = owners_in(found)
+            person = whose(seen_in(keys), owned=owned, people=people, types=self._types)
+            theirs = [of for key, one in found.items() if (of := _of(key, one, person)) is not None]
+            known = reduce(Known.with_more, theirs or [Known()])
         barred = frozenset(key for key, one in found.items() if one.tombstone and one.tombstone.bars(self._now()))
         return attrs.evolve(known, barred=barred) if barred else known
 
@@ -239,6 +241,8 @@ class View:
         distrusted = self._deaf is not None and self._clock() - self._heard_at > _TRUSTED_S
         if distrusted:
             found = {key: one.refusals_only() for key, one in found.items()}
+        if not own and not others:
+            return {key: found[key] for key in keys}
         return {key: found[key].changed(own.get(key, ()), others.get(key, ())) for key in keys}
 
     def _look(self, keys: Iterable[str]) -> tuple[dict[str, Known], dict[str, list[Change]], dict[str, list[Change]]]:
@@ -367,6 +371,12 @@ def _over(known: Known, now: datetime) -> bool:
     """Whether a choice in it has ended since it was read."""
     both = [known] if known.alone is None else [known, known.alone]
     return any(end <= now for one in both for end in one.until.values())
+
+
+def _of_nobody(found: Mapping[str, Known]) -> Known | None:
+    """What is known under the one identifier of somebody who has no other: of most visitors there is no more to ask."""
+    one = next(iter(found.values()))
+    return one if len(found) == 1 and one.graph is None and one.owned is None and one.alone is None else None
 
 
 def _of(key: str, known: Known, person: str | None) -> Known | None:

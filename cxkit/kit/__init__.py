@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cxkit.kit.default import current_kit, default_kit, install
+from cxkit.kit.default import current_kit, default_kit, install, use_by_default
 
 if TYPE_CHECKING:
     from cxkit.kit.kit import Kit
 
-__all__ = ["Kit", "current_kit", "default_kit", "install"]
+__all__ = ["Kit", "current_kit", "default_kit", "install", "use_by_default"]
 
 
 def __getattr__(name: str) -> object:

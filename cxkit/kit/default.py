@@ -14,8 +14,9 @@ from cxkit.errors import StateError
 
 if TYPE_CHECKING:
     from cxkit.kit.kit import Kit
+    from cxkit.settings import Settings
 
-__all__ = ["current_kit", "default_kit", "install"]
+__all__ = ["current_kit", "default_kit", "install", "use_by_default"]
 
 Made: TypeAlias = "Kit | Callable[[], Kit] | None"
 
@@ -23,11 +24,14 @@ _kit: Kit | None = None
 _make: Callable[[], Kit] | None = None
 _failure: Exception | None = None
 _maker: int | None = None
+_settings: Settings | None = None
+_own = False
+"""Whether the kit is one that nobody installed."""
 _guard = threading.Lock()
 
 
 def default_kit() -> Kit:
-    """The kit of whoever names none: configured from files and environment on first use.
+    """The kit of whoever names none: configured from files and environment, or by `use_by_default`, on first use.
 
     Raises:
         ConfigurationError: A setting is wrong. It is not tried again until another is installed.
@@ -36,7 +40,7 @@ def default_kit() -> Kit:
 
 
 def _make_default() -> Kit:
-    global _kit, _failure, _maker
+    global _kit, _failure, _maker, _own
     if _maker == threading.get_ident():  # a signal handler, in the middle of the lines below
         raise StateError(
             "something was captured while cxkit was being configured on the same thread, and is lost",
@@ -53,7 +57,7 @@ def _make_default() -> Kit:
             if _make is None:
                 from cxkit.kit.kit import Kit
 
-                _kit = Kit()
+                _kit, _own = Kit(_settings), True
             else:
                 _kit = _make()
         except Exception as error:
@@ -68,14 +72,31 @@ def _make_default() -> Kit:
 def install(kit: Made) -> Made:
     """Make ``kit``, or what this makes on first use, the default one; returns the one that was.
 
-    None: it is configured from files and environment on the next use.
+    None: it is configured from files and environment, or by `use_by_default`, on the next use.
     """
-    global _kit, _make, _failure
+    global _kit, _make, _failure, _own
     with _guard:
-        before = _kit or _make
+        before, _own = _kit or _make, False
         _kit, _make = (None, kit) if callable(kit) else (kit, None)
         _failure = None
     return before
+
+
+def use_by_default(settings: Settings) -> None:
+    """Configure the default kit by these, on its next use and as long as nobody installs one.
+
+    For frameworks that have settings of their own: unlike `cxkit.configure` it builds nothing yet, and
+    replaces neither the recorder of a test nor what the app itself configures. A kit that was made by
+    default already, from other settings, is closed.
+    """
+    global _kit, _settings, _failure, _own
+    with _guard:
+        if settings == _settings:
+            return
+        _settings, _failure = settings, None
+        ended, _kit, _own = (_kit, None, False) if _own else (None, _kit, False)
+    if ended is not None:
+        ended.close()
 
 
 def current_kit() -> Kit:

@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,7 @@ from cxkit.kit.report import loss_properties, loss_report
 from cxkit.kit.starter import Starter
 from cxkit.model import PURPOSES, Context, Facts, TouchpointSpec, purpose_bits
 from cxkit.registry import Registry
-from cxkit.roles import Exporter, Store
+from cxkit.roles import Channel, Exporter, Store
 from cxkit.rules.consent import REGIONAL, allowed
 from cxkit.settings import Settings, load
 
@@ -263,6 +263,11 @@ class Kit:
     def subscribe(self, listener: Callable[[Committed], None]) -> Callable[[], None]:
         """Be told of all that this process commits to the store, see `Committed`; returns what ends it."""
         return self.bus.subscribe(listener)
+
+    @cached_property
+    def channels(self) -> tuple[Channel, ...]:
+        """Those of the plugins, for whoever mounts their endpoints."""
+        return tuple(build_plugins(self.registry, self.registry.channels(), self.tables).values())
 
     @property
     def premises(self) -> Premises:

@@ -17,8 +17,16 @@ class Facts:
     scheme: str
     host: str | None
     path: str
+    """The whole of it, with ``root`` at its beginning."""
     headers: Mapping[str, str] = attrs.field(repr=False)
     """Lower-case names; repeated headers joined by ", "."""
     peer: str | None = attrs.field(default=None, repr=False)
     """The address of the socket's other end."""
     cookies: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    """Those that cxkit is to know, by name."""
+    query: str = attrs.field(default="", repr=False)
+    """As it came, without the question mark."""
+    root: str = ""
+    """Where the app is mounted; empty, or starts with a slash."""
+    client_ip: str | None = attrs.field(default=None, repr=False)
+    """The customer's address, as far as the setting ``web.client_ip`` lets it be known."""

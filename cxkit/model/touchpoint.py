@@ -24,7 +24,9 @@ __all__ = [
 ]
 
 Stage = Literal["awareness", "consideration", "purchase", "service", "loyalty"]
-Kind = Literal["view", "action", "message", "transaction", "service", "feedback", "exposure", "consent", "identity"]
+Kind = Literal[
+    "view", "action", "message", "transaction", "service", "feedback", "exposure", "consent", "identity", "measurement"
+]
 Nature = Literal["person", "place", "object", "situation"]
 Presence = Literal["online", "offline"]
 Reach = Literal["direct", "indirect"]
@@ -46,7 +48,7 @@ CHANNELS: Final = (
 )
 """Channels with a known meaning; any other lower-case word is allowed."""
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9][a-z0-9_]*){0,5}")
+TOUCHPOINT: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9][a-z0-9_]*){0,5}")
 WORD: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
@@ -56,7 +58,7 @@ def check_name(name: object, noun: str) -> str:
     Raises:
         DeclarationError: It is not lower-case words joined by dots, at most 100 characters.
     """
-    if type(name) is not str or len(name) > 100 or not _NAME.fullmatch(name):
+    if type(name) is not str or len(name) > 100 or not TOUCHPOINT.fullmatch(name):
         raise DeclarationError(
             f"the name of a {noun} is not lower-case words joined by dots",
             fix='name it like "cart.item_added"',

@@ -17,16 +17,19 @@ CX1007  a setting without a default is missing
 CX1008  one setting is given twice, or as a table here and as a value there
 CX1009  tables are nested too deep, or a key is not text
 CX1010  a secret is too short
+CX1011  a setting means nothing beside another
 ======  ===================================================================
 
 Messages name settings and where they came from, never what they hold.
 
 ``sealed``  values that are not shown          ``typed``    a table becomes a value of a class
 ``tree``    the settings and their ranges      ``sources``  the code, the environment, the file
+``client_ip``  those of the client's address
 """
 
 from __future__ import annotations
 
+from cxkit.settings.client_ip import ClientIP
 from cxkit.settings.sealed import RawTable, Secret
 from cxkit.settings.sources import examine, load
 from cxkit.settings.tree import (
@@ -51,6 +54,7 @@ from cxkit.settings.typed import structure
 
 __all__ = [
     "CapTable",
+    "ClientIP",
     "Consent",
     "ExporterTable",
     "IdentifierTable",

@@ -12,7 +12,8 @@ import attrs
 from cxkit.errors import ConfigurationError, nearest
 from cxkit.model import PURPOSES, Choice
 from cxkit.model.consent import TopicKind
-from cxkit.model.touchpoint import WORD
+from cxkit.model.touchpoint import TOUCHPOINT, WORD
+from cxkit.settings.client_ip import ClientIP
 from cxkit.settings.sealed import RawTable, Secret, raw
 
 __all__ = [
@@ -42,6 +43,8 @@ _TEN_YEARS_S: Final = 315_360_000
 REST: Final = {"cxkit": "takes the keys that no other field knows"}
 FILLED: Final = {"cxkit": "filled by load()"}
 
+_ID_FIX: Final = 'write it like { ajs_anonymous_id = "segment_id" }'
+
 Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 
@@ -67,6 +70,17 @@ def _shaped(pattern: str, fix: str) -> Validator:
     return check
 
 
+def _touchpoint_names(_: object, attribute: attrs.Attribute[Any], value: Iterable[str]) -> None:
+    if not all(TOUCHPOINT.fullmatch(one) and len(one) <= 100 for one in value):
+        raise _refused(attribute, "names no touchpoint", 'name each like "survey.answered"')
+
+
+def _id_names(_: object, attribute: attrs.Attribute[Any], value: Mapping[str, str]) -> None:
+    for name, type in value.items():
+        if not re.fullmatch(r"[A-Za-z0-9_.!~-]{1,64}", name) or not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", type):
+            raise _refused(attribute, "names no cookie or header, or no type of identifier", _ID_FIX)
+
+
 def _long_enough(_: object, attribute: attrs.Attribute[Any], value: Secret | Iterable[Secret] | None) -> None:
     secrets = [value] if isinstance(value, Secret) else value or ()
     if any(len(one.reveal()) < 16 for one in secrets):
@@ -77,6 +91,12 @@ def _long_enough(_: object, attribute: attrs.Attribute[Any], value: Secret | Ite
 def _known_purposes(_: object, attribute: attrs.Attribute[Any], value: Iterable[str] | None) -> None:
     for purpose in sorted(set(value or ()) - set(PURPOSES)):
         raise _refused(attribute, "holds a purpose that is not known", nearest(purpose[:64], PURPOSES))
+
+
+def _askable(_: object, attribute: attrs.Attribute[Any], value: Iterable[str]) -> None:
+    _known_purposes(_, attribute, value)
+    if "necessary" in value:
+        raise _refused(attribute, 'holds "necessary", which is nobody\'s choice', "leave it out")
 
 
 def _word(_: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
@@ -179,6 +199,36 @@ class Web:
     cookie_prefix: str = attrs.field(
         default="cxkit", validator=_shaped("[A-Za-z0-9_-]{1,32}", "use up to 32 letters, digits, - and _")
     )
+    asked: tuple[str, ...] = attrs.field(
+        default=("analytics", "personalization", "profiling", "advertising"), validator=_askable
+    )
+    """The purposes that the banner and the page of choices ask about, in their order."""
+    mount: str = attrs.field(
+        default="/cx", validator=_shaped("(/[A-Za-z0-9_.~-]+)*", 'write it like "/cx"; "" serves nothing at all')
+    )
+    """Below which path cxkit's own pages and endpoints are served."""
+    origins: tuple[str, ...] = attrs.field(
+        default=(), validator=_shaped(r"https?://[a-z0-9.-]+(:[0-9]+)?", 'write each like "https://www.example.com"')
+    )
+    """Further sites whose pages may speak to the endpoints."""
+    users: bool = True
+    """Whether whom the framework knows as signed in, when the app has asked it, counts as a login."""
+    id_cookies: Mapping[str, str] = attrs.field(factory=dict, validator=_id_names)
+    """Cookies in which a front end keeps an identifier of its own, to the identifier's type: taken as a claim."""
+    id_headers: Mapping[str, str] = attrs.field(factory=dict, validator=_id_names)
+    """Headers, likewise."""
+    client_ip: ClientIP = attrs.field(factory=ClientIP)
+    routes: tuple[str, ...] = attrs.field(
+        default=(),
+        validator=_shaped(
+            r"(?=/)(/(\{[A-Za-z_][A-Za-z0-9_]*\}|[^/{}?#\s]+))*/?", 'write each as a template like "/orders/{id}"'
+        ),
+    )
+    """Pages that change in the browser without the server being asked, as templates: the path itself is not kept."""
+    beacon_touchpoints: tuple[str, ...] = attrs.field(default=(), validator=_touchpoint_names)
+    """Declared touchpoints that pages may capture with ``cx.capture``: anybody may."""
+    beacon_per_minute: int = attrs.field(default=600, validator=_between(1, 1_000_000))
+    """How many calls of the beacon are taken from one address in a minute."""
 
 
 @attrs.frozen(kw_only=True)

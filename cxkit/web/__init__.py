@@ -1,9 +1,25 @@
-"""HTTP without any framework: facts, cookies, caches, and what a middleware does around a request."""
+"""HTTP without any framework: facts, cookies, caches, endpoints, and what a middleware does around a request."""
 
 from __future__ import annotations
 
 from cxkit.web.asgi import ASGIMiddleware
-from cxkit.web.gpc import GPC_PATH, gpc_json
-from cxkit.web.visit import PAGE_VIEWED, Site, Visit
+from cxkit.web.beacon import beacon_tag
+from cxkit.web.consent import banner, consent_url
+from cxkit.web.site import Site, Sites
+from cxkit.web.templates import template_globals
+from cxkit.web.visit import PAGE_VIEWED, Visit, open_visit
+from cxkit.web.wsgi import WSGIMiddleware
 
-__all__ = ["GPC_PATH", "PAGE_VIEWED", "ASGIMiddleware", "Site", "Visit", "gpc_json"]
+__all__ = [
+    "PAGE_VIEWED",
+    "ASGIMiddleware",
+    "Site",
+    "Sites",
+    "Visit",
+    "WSGIMiddleware",
+    "banner",
+    "beacon_tag",
+    "consent_url",
+    "open_visit",
+    "template_globals",
+]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from functools import partial
 from typing import Any, Final
 
-from cxkit.capture.interruption import let_through
-from cxkit.kit import Kit, current_kit
-from cxkit.model import Facts
-from cxkit.web.cookies import read_cookies
-from cxkit.web.visit import Site, Visit
+from cxkit.kit import Kit
+from cxkit.kit.beside import beside
+from cxkit.roles import Endpoint, Reply
+from cxkit.web.mounted import PATIENCE_S, TOO_LONG, TOO_SLOW, answered, as_sent, refused
+from cxkit.web.site import Sites
+from cxkit.web.visit import Visit, open_visit
 
 __all__ = ["ASGIMiddleware"]
 
@@ -19,14 +19,16 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
-Route = Callable[[Mapping[str, Any]], str | None]
+Finds = Callable[[Mapping[str, Any]], str | None]
 
-_KEY: Final = "cxkit.scope"
 _LIFE: Final = ("lifespan.startup.complete", "lifespan.shutdown.complete")
 _LAST: Final = ("http.response.body", "http.response.pathsend")
-_SECRET: Final = frozenset([b"authorization", b"cookie", b"proxy-authorization"])
 
-logger = logging.getLogger("cxkit")
+
+def _template_of(scope: Mapping[str, Any]) -> str | None:
+    """The template of the route, where the framework leaves it in the scope, as Litestar does."""
+    template = scope.get("path_template")
+    return template if isinstance(template, str) else None
 
 
 class ASGIMiddleware:
@@ -36,14 +38,16 @@ class ASGIMiddleware:
         app: The app.
         kit: Whose; by default the one that is current when a request comes.
         route: Finds the route's template in the ASGI scope after routing.
+        user: Finds there the id of who is signed in, if the app has asked its framework for that.
     """
 
-    def __init__(self, app: App, *, kit: Kit | None = None, route: Route = lambda scope: None) -> None:
+    def __init__(
+        self, app: App, *, kit: Kit | None = None, route: Finds = _template_of, user: Finds = lambda scope: None
+    ) -> None:
         self.app = app
-        self._kit = kit
+        self._sites = Sites(kit)
         self._route = route
-        self._last: Site | None = None
-        self._warned = False
+        self._user = user
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         visit = self._visit(scope)
@@ -51,6 +55,8 @@ class ASGIMiddleware:
             await self._lifespan(scope, receive, send)
         elif visit is None:
             await self.app(scope, receive, send)
+        elif visit.endpoint is not None:
+            await self._answer(visit, visit.endpoint, receive, send)
         elif scope["type"] == "http":
             await self._request(visit, scope, receive, send)
         else:
@@ -68,7 +74,7 @@ class ASGIMiddleware:
 
         async def said(message: Message) -> None:
             kind = message.get("type")
-            if kind in _LIFE and (site := self._site()) is not None:
+            if kind in _LIFE and (site := self._sites()) is not None:
                 try:
                     if kind == "lifespan.startup.complete":
                         site.kit.start()
@@ -81,36 +87,35 @@ class ASGIMiddleware:
         await self.app(scope, receive, said)
 
     def _visit(self, scope: MutableMapping[str, Any]) -> Visit | None:
-        """The visit that begins; None where there is none of ours, or none can be made."""
-        outer = scope.get(_KEY)
-        if scope["type"] not in ("http", "websocket") or (outer is not None and not outer.closed):
+        if scope["type"] not in ("http", "websocket"):
             return None
-        site = self._site()
-        if site is None:
-            return None
-        try:
-            if site.excludes(scope["path"]):
-                return None
-            answers = scope["type"] == "http"
-            visit = Visit(site, _facts(scope, site), route=partial(self._route, scope), answers=answers)
-        except Exception as error:  # noqa: BLE001 - the guest's promise: the app is served all the same
-            site.failed(error)
-            return None
-        scope[_KEY] = visit.scope
-        return visit
+        return open_visit(
+            self._sites,
+            scope,
+            lambda site: site.facts.asgi(scope),
+            route=partial(self._route, scope),
+            user=partial(self._user, scope),
+            answers=scope["type"] == "http",
+        )
 
-    def _site(self) -> Site | None:
+    async def _answer(self, visit: Visit, endpoint: Endpoint, receive: Receive, send: Send) -> None:
+        facts = visit.facts
+        reply = refused(endpoint, facts)
+        if reply is None:
+            read = await _body(receive, at_most=endpoint.max_body_bytes)
+            if isinstance(read, Reply):
+                reply = read
+            elif endpoint.waits:
+                reply = await beside(answered, visit.site, endpoint, facts, read)
+            else:
+                reply = answered(visit.site, endpoint, facts, read)
+        headers, body = as_sent(reply, facts)
+        started = {"type": "http.response.start", "status": reply.status, "headers": visit.begin(reply.status, headers)}
         try:
-            kit = self._kit or current_kit()
-        except Exception as error:  # noqa: BLE001 - likewise
-            let_through(error)
-            if not self._warned:
-                self._warned = True
-                logger.error("cxkit: visits are not captured, for cxkit cannot be configured: %s", error)
-            return None
-        if self._last is None or self._last.kit is not kit:
-            self._last = Site(kit)
-        return self._last
+            await send(started)
+            await send({"type": "http.response.body", "body": body})
+        finally:
+            visit.close()
 
     async def _request(self, visit: Visit, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         async def heard() -> Message:
@@ -143,53 +148,22 @@ class ASGIMiddleware:
         visit.close()
 
 
-def _facts(scope: MutableMapping[str, Any], site: Site) -> Facts:
-    if not isinstance(scope["headers"], (list, tuple)):
-        scope["headers"] = list(scope["headers"])  # it may be good for one reading only
-    headers = _joined(scope["headers"])
-    client, scheme = scope.get("client"), scope.get("scheme", "http")
-    host, cookies = headers.get(b"host"), headers.get(b"cookie")
-    for name in _SECRET:
-        headers.pop(name, None)
-    return Facts(
-        method=scope.get("method", "GET"),
-        scheme=scheme,
-        host=None if host is None else host.decode("latin-1"),
-        path=scope["path"],
-        headers=_Headers(headers),
-        peer=client[0] if client else None,
-        cookies=read_cookies(cookies.decode("latin-1"), site.cookie_names(scheme)) if cookies else {},
-    )
+async def _body(receive: Receive, *, at_most: int) -> bytes | Reply:
+    """The request's body; what to answer if it is too long, or too long in coming."""
+    import asyncio  # here alone: an app under another loop can still be wrapped
 
-
-def _joined(raw: Collection[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """One value for each name; repeated ones joined (RFC 9110, section 5.3; RFC 9113, section 8.2.3)."""
-    joined = dict(raw)
-    if len(joined) < len(raw):
-        joined = {}
-        for name, value in raw:
-            between = b"; " if name == b"cookie" else b", "
-            joined[name] = joined[name] + between + value if name in joined else value
-    return joined
-
-
-class _Headers(Mapping[str, str]):
-    """The request's headers, each decoded when it is asked for. What authenticates is not among them.
-
-    Args:
-        raw: With names in lower case, as ASGI has them.
-    """
-
-    __slots__ = ("_raw",)
-
-    def __init__(self, raw: dict[bytes, bytes]) -> None:
-        self._raw = raw
-
-    def __getitem__(self, name: str) -> str:
-        return self._raw[name.lower().encode("latin-1", "replace")].decode("latin-1")
-
-    def __iter__(self) -> Iterator[str]:
-        return (name.decode("latin-1") for name in self._raw)
-
-    def __len__(self) -> int:
-        return len(self._raw)
+    body = b""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            more = True
+            while more:
+                message = await receive()
+                if message["type"] != "http.request":  # gone before the end of it
+                    return Reply(status=400)
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
+                if len(body) > at_most:
+                    return TOO_LONG
+    except TimeoutError:
+        return TOO_SLOW
+    return body

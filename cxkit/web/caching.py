@@ -24,6 +24,9 @@ _TARGETED_SUFFIX: Final = b"cdn-cache-control"
 def audience(headers: Headers) -> Literal["shared", "unsaid", "one"]:
     """Who may keep a response, by its own word: shared caches, this one browser, or it does not say.
 
+    One that says when it was last modified, and nothing of how long it lasts, is kept by shared caches as long as they
+    see fit (RFC 9111, section 4.2.2).
+
     Example:
         >>> audience([(b"cache-control", b"public, max-age=60")])
         'shared'
@@ -33,22 +36,24 @@ def audience(headers: Headers) -> Literal["shared", "unsaid", "one"]:
         'unsaid'
     """
     said: set[bytes] = set()
+    dated = False
     for name, value in headers:
         name = name.lower()
-        if name == b"cache-control":
+        if name == b"last-modified":
+            dated = True
+        elif name == b"cache-control":
             said.update(_DIRECTIVE.findall(value.lower()))
-        elif name == b"expires" and value.strip() not in (b"0", b"-1"):
-            said.add(b"expires")
+        elif name == b"expires":
+            said.add(b"max-age=0" if value.strip() in (b"0", b"-1") else b"expires")
         elif _targeted(name) and value.strip() not in (b"no-store", b"private", b"0"):
             return "shared"
-    if not said:
-        return "unsaid"
     if not said.isdisjoint((b"private", b"no-store")):
         return "one"
     fresh = {_named(one) for one in said - {b"max-age=0"}}
     if fresh & {b"public", b"s-maxage"} or (fresh & {b"max-age", b"expires"} and b"no-cache" not in said):
         return "shared"
-    return "unsaid"
+    guessed = dated and b"no-cache" not in said and b"max-age=0" not in said
+    return "shared" if guessed else "unsaid"
 
 
 def for_one_visitor(headers: Headers) -> list[tuple[bytes, bytes]]:

@@ -1,8 +1,9 @@
 """The two cookies: who the visitor is (once allowed), and what they chose (once they did).
 
-Both are signed, HttpOnly, SameSite=Lax, and on https Secure with the prefix ``__Host-``, so that
-no neighbouring subdomain can plant them (RFC 6265bis, section 4.1.3.2). The visitor's is an opaque
-random id; the consent cookie holds choices and their times, and nothing that tells visitors apart.
+Both are signed, SameSite=Lax, and on https Secure with the prefix ``__Host-``, so that no
+neighbouring subdomain can plant them (RFC 6265bis, section 4.1.3.2). The visitor's is an opaque
+random id, hidden from scripts (HttpOnly); the consent cookie holds choices and their times, and
+nothing that tells visitors apart: scripts may read it, for they have to obey it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Final, NamedTuple
@@ -59,7 +60,7 @@ def new_visitor() -> Identifier:
     return Identifier(type="visitor", value=value, evidence="cookie")
 
 
-def read_cookies(header: str, names: CookieNames) -> dict[str, str]:
+def read_cookies(header: str, names: Sequence[str]) -> dict[str, str]:
     """The named cookies; the first of each name (RFC 6265, section 5.4: the most specific comes first).
 
     Example:
@@ -67,19 +68,23 @@ def read_cookies(header: str, names: CookieNames) -> dict[str, str]:
         {'cxkit_consent': 'x'}
     """
     found: dict[str, str] = {}
-    for match in _pattern(names).finditer(header):
+    for match in _pattern(tuple(names)).finditer(header):
         found.setdefault(match[1], match[2].strip().strip('"'))
     return found
 
 
-def set_cookie(name: str, value: str, *, max_age_s: int, secure: bool) -> str:
+def set_cookie(name: str, value: str, *, max_age_s: int, secure: bool, hidden: bool) -> str:
     """A ``Set-Cookie`` header's value; a ``max_age_s`` of 0 deletes.
 
+    Args:
+        hidden: From scripts.
+
     Example:
-        >>> set_cookie("cxkit_visitor", "v.1.s", max_age_s=60, secure=True)
+        >>> set_cookie("cxkit_visitor", "v.1.s", max_age_s=60, secure=True, hidden=True)
         'cxkit_visitor=v.1.s; Max-Age=60; Path=/; HttpOnly; SameSite=Lax; Secure'
     """
-    return f"{name}={value}; Max-Age={max_age_s}; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if secure else "")
+    flags = f"{'; HttpOnly' if hidden else ''}; SameSite=Lax{'; Secure' if secure else ''}"
+    return f"{name}={value}; Max-Age={max_age_s}; Path=/{flags}"
 
 
 def choices_to_text(choices: Mapping[str, tuple[Choice, datetime]], *, despite_gpc: bool) -> str:
@@ -115,6 +120,6 @@ def choices_from_text(text: str) -> tuple[dict[str, tuple[Choice, datetime]], bo
 
 
 @cache
-def _pattern(names: CookieNames) -> re.Pattern[str]:
+def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
     """One pass over the header, whatever was sent: splitting it would cost by the semicolon."""
     return re.compile(rf"(?:^|;)\s*({'|'.join(map(re.escape, names))})\s*=([^;]*)")

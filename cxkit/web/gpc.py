@@ -5,25 +5,20 @@ Source: Global Privacy Control (W3C), section 4.
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Final
 
-import msgspec
+from cxkit.model import Facts
+from cxkit.roles import Endpoint, Reply
 
-__all__ = ["GPC_PATH", "gpc_json"]
+__all__ = ["gpc_endpoint"]
 
-GPC_PATH: Final = "/.well-known/gpc.json"
-"""Where it is served, as ``application/json``."""
+_HONOURED: Final = Reply(status=200, headers=(("Content-Type", "application/json"),), body=b'{"gpc":true}')
 
 
-def gpc_json(*, updated: date) -> bytes:
-    """That this site honours the signal, which cxkit does.
+def gpc_endpoint() -> Endpoint:
+    """What says, to whoever asks, that this site honours the signal, which cxkit does."""
 
-    Args:
-        updated: When you last changed what you say about it.
+    def told(facts: Facts, body: bytes) -> Reply:
+        return _HONOURED
 
-    Example:
-        >>> gpc_json(updated=date(2026, 11, 22))
-        b'{"gpc":true,"lastUpdate":"2026-11-22"}'
-    """
-    return msgspec.json.encode({"gpc": True, "lastUpdate": updated})
+    return Endpoint(path="/.well-known/gpc.json", methods=frozenset({"GET"}), handle=told, waits=False)

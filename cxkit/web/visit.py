@@ -8,86 +8,94 @@ Nothing is read from the body, the session or the user.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Final
+from urllib.parse import unquote
 
 import attrs
 
 from cxkit.capture.scope import current_scope, enter
 from cxkit.codec.wire import occurrence
-from cxkit.errors import TokenError
+from cxkit.flows.identify import identify, usable
 from cxkit.keyring import Signed
-from cxkit.kit import Kit
 from cxkit.model import Context, Facts, Identifier, Identity, Page, TouchpointSpec
+from cxkit.model.context import Actor
 from cxkit.model.interaction import Outcome
+from cxkit.roles import Endpoint
 from cxkit.rules.consent import unexpired
+from cxkit.web.actor import actor_of
 from cxkit.web.caching import Headers, audience, for_one_visitor
-from cxkit.web.cookies import (
-    CookieNames,
-    choices_from_text,
-    choices_to_text,
-    cookie_names,
-    new_visitor,
-    set_cookie,
-)
+from cxkit.web.cookies import choices_from_text, choices_to_text, new_visitor, set_cookie
+from cxkit.web.site import Site, Sites, is_secure
 
-__all__ = ["PAGE_VIEWED", "Site", "Visit"]
+__all__ = ["PAGE_VIEWED", "Visit", "open_visit"]
 
 PAGE_VIEWED: Final = TouchpointSpec(name="page.viewed", kind="view", channel="web")
 
 _WEB: Final = Context(channel="web")
+_KEY: Final = "cxkit.scope"
+_MAX_CLAIM_CHARS: Final = 200
 _METHODS: Final = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"])
-_RENEW_AFTER_S: Final = 30 * 86_400
-_KIOSK_IDLE_S: Final = 120
-"""At a device that everybody uses, whoever comes after so long is somebody else."""
+_PARTS: Final = frozenset(
+    [
+        "audio",
+        "font",
+        "image",
+        "manifest",
+        "script",
+        "serviceworker",
+        "sharedworker",
+        "style",
+        "track",
+        "video",
+        "worker",
+    ]
+)
+"""What a browser says it fetches for a page (W3C Fetch Metadata, ``Sec-Fetch-Dest``): that is no page viewed."""
 _VISITOR: Final = "visitor cookie"
 _CONSENT: Final = "consent cookie"
 
 
-class Site:
-    """What all visits under one kit share.
+Found = Callable[[], "str | None"]
+"""Asks the framework for something that it may know by now."""
+
+
+def open_visit(
+    sites: Sites,
+    marks: MutableMapping[str, Any],
+    read: Callable[[Site], Facts],
+    *,
+    route: Found,
+    user: Found,
+    answers: bool = True,
+) -> Visit | None:
+    """The visit that begins with a request; None where there is none of ours, or none can be made.
 
     Args:
-        kit: Whose visits they are.
+        sites: Where it goes.
+        marks: What lives as long as the request: a middleware further in finds there that it is none of its own.
+        read: Reads the request's facts.
+        route: See `Visit`; so are user and answers.
     """
-
-    def __init__(self, kit: Kit) -> None:
-        self.kit = kit
-        self.settings = kit.settings.web
-        self._exact = frozenset(self.settings.exclude)
-        self._below = tuple(one for one in self.settings.exclude if one.endswith("/"))
-        self.kiosk = kit.desk.identifying.kiosk
-        self.visitor_max_age_s = _KIOSK_IDLE_S if self.kiosk else self.settings.visitor_max_age_s
-        self.renew_after_s = 0 if self.kiosk else _RENEW_AFTER_S
-        self._names = [cookie_names(self.settings.cookie_prefix, secure=secure) for secure in (False, True)]
-
-    def excludes(self, path: str) -> bool:
-        """Whether a path is none of our business: an excluded one, or below one that ends in a slash."""
-        return path in self._exact or path.startswith(self._below)
-
-    def cookie_names(self, scheme: str) -> CookieNames:
-        """What the cookies are called on requests of this scheme."""
-        return self._names[_is_secure(scheme)]
-
-    def now(self) -> float:
-        """Unix seconds."""
-        return self.kit.desk.intake.stamper.time_ns() / 1e9
-
-    def failed(self, error: Exception) -> None:
-        """Something of ours went wrong: raised in strict mode, else noted."""
-        self.kit.intake.note(error)
-
-    def verified(self, use: str, token: str | None, *, max_age_s: int) -> Signed | None:
-        """What a cookie holds; None if it is none of ours (any more)."""
-        if not token:
+    outer = marks.get(_KEY)
+    if outer is not None and not outer.closed:
+        return None
+    site = sites()
+    if site is None:
+        return None
+    try:
+        facts = read(site)
+        endpoint = site.endpoint(facts) if answers else None
+        if endpoint is None and site.excludes(facts.path):
             return None
-        try:
-            return self.kit.desk.keyring.verify(use, token, now=self.now(), max_age_s=max_age_s)
-        except TokenError:
-            self.kit.desk.intake.count("token_refused")
-            return None
+        visit = Visit(site, facts, route=route, user=user, answers=answers, endpoint=endpoint)
+    except Exception as error:  # noqa: BLE001 - the guest's promise: the app is served all the same
+        site.failed(error)
+        return None
+    marks[_KEY] = visit.scope
+    return visit
 
 
 class Visit:
@@ -97,66 +105,76 @@ class Visit:
         site: Where it goes.
         facts: What the request says of itself.
         route: Tells the route's template, once the framework has found it.
+        user: Tells the id of who is signed in, if the app has asked its framework for that.
         answers: Whether there will be a response that can set cookies: a websocket has none.
+        endpoint: What cxkit itself answers with: that is no page viewed.
 
     Attributes:
         scope: Who is visiting, under which circumstances; it is the current one until `close`.
     """
 
-    def __init__(self, site: Site, facts: Facts, *, route: Callable[[], str | None], answers: bool = True) -> None:
+    def __init__(
+        self,
+        site: Site,
+        facts: Facts,
+        *,
+        route: Found = lambda: None,
+        user: Found = lambda: None,
+        answers: bool = True,
+        endpoint: Endpoint | None = None,
+    ) -> None:
         self._began = time.perf_counter()
-        self._site = site
+        self.site = site
+        self.facts = facts
+        self.endpoint = endpoint
         self._route = route
+        self._user = user
         self._method = facts.method if facts.method in _METHODS else None
-        self._secure = _is_secure(facts.scheme)
+        self._secure = is_secure(facts.scheme)
         self._names = site.cookie_names(facts.scheme)
         self._status: int | None = None
-        self._gone = self._captured = False
+        self._gone, self._captured = False, endpoint is not None
+        actor = actor_of(facts.headers)
+        self._here = _WEB if actor == "unknown" else attrs.evolve(_WEB, actor=actor)
         # No parent: where a server starts one request from within another, theirs is another visitor.
         self._outer = current_scope()
-        self.scope = scope = site.kit.open_scope(_WEB, facts=facts, gpc=_objects(facts))
+        self.scope = scope = site.kit.open_scope(self._here, facts=facts, gpc=_objects(facts))
         scope.on_first_use(self._circumstances)
         self._place(facts)
         self._visitor_held = facts.cookies.get(self._names.visitor)
         self._visitor: Signed | None = None
         self._consent = self._read_consent(facts)
-        if answers:
-            scope.issue_visitor = new_visitor
-        if scope.allowed.recognise:
-            self._recognise(answers)
+        if self._here is _WEB:  # what is no person is recognised as none
+            if answers:
+                scope.issue_visitor = new_visitor
+            if scope.allowed.recognise:
+                self._recognise(answers)
+            self._claims(facts)
         self._choices = scope.choices
         enter(scope)
 
     def _place(self, facts: Facts) -> None:
         """Where the region decides: ask where this is now, for it decides whether the visitor may be recognised."""
-        desk, enrich = self._site.kit.desk, self._site.kit.enrich
+        desk, enrich = self.site.kit.desk, self.site.kit.enrich
         if desk.regional and enrich is not None:
-            self.scope.context = enrich(facts, _WEB)
+            self.scope.context = enrich(facts, self._here)
             self.scope.on_first_use(self._on_page)
             desk.govern(self.scope)
 
     def _read_consent(self, facts: Facts) -> Signed | None:
-        scope, desk = self.scope, self._site.kit.desk
-        token, max_age_s = facts.cookies.get(self._names.consent), self._consent_max_age_s
-        text = self._site.verified(_CONSENT, token, max_age_s=max_age_s)
+        scope, desk = self.scope, self.site.kit.desk
+        token, max_age_s = facts.cookies.get(self._names.consent), self.site.consent_max_age_s(scope.policy)
+        text = self.site.verified(_CONSENT, token, max_age_s=max_age_s)
         if text is not None:
             choices, scope.despite_gpc = choices_from_text(text)
             scope.choices = unexpired(choices, policy=scope.policy, now=desk.intake.stamper.now())
             desk.govern(scope)
         return text
 
-    @property
-    def _consent_max_age_s(self) -> int:
-        """How long the choices are kept here: an objection at least as long as nobody may ask again."""
-        if self._site.kiosk:
-            return _KIOSK_IDLE_S
-        policy, max_age_s = self.scope.policy, self._site.settings.consent_max_age_s
-        return max(max_age_s, policy.refusal_days * 86_400) if policy.mechanism == "opt_out" else max_age_s
-
     def _recognise(self, answers: bool) -> None:
         """Know the visitor by the cookie, or by a new one that can be set; obey what they chose elsewhere."""
-        scope, max_age_s = self.scope, self._site.visitor_max_age_s
-        self._visitor = self._site.verified(_VISITOR, self._visitor_held, max_age_s=max_age_s)
+        scope, max_age_s = self.scope, self.site.visitor_max_age_s
+        self._visitor = self.site.verified(_VISITOR, self._visitor_held, max_age_s=max_age_s)
         if self._visitor is None:
             if answers:
                 scope.change(identity=Identity(identifiers=(new_visitor(),)))
@@ -164,18 +182,43 @@ class Visit:
         visitor = Identifier(type="visitor", value=str(self._visitor), evidence="cookie")
         scope.change(identity=Identity(identifiers=(visitor,)))
         try:
-            self._site.kit.desk.recall(scope, patience_s=self._site.kit.patience_s())
+            self.site.kit.desk.recall(scope, patience_s=self.site.kit.patience_s())
         except Exception as error:  # noqa: BLE001 - a store that fails costs what it knows, not the visit
             scope.pending = True
-            self._site.failed(error)
+            self.site.failed(error)
         scope.returning = scope.allowed.recognise and visitor in scope.identity.identifiers
         if not scope.allowed.recognise:
             scope.change(identity=Identity())
 
+    def _claims(self, facts: Facts) -> None:
+        """Add what a front end of the app's own calls its visitors: an unsigned claim, as anybody could send it."""
+        web = self.site.settings
+        if not web.id_cookies and not web.id_headers:
+            return
+        told = {type: facts.cookies.get(name) for name, type in web.id_cookies.items()}
+        told |= {type: facts.headers.get(name) for name, type in web.id_headers.items()}
+        given = {type: unquote(value).strip('"') for type, value in told.items() if value}
+        fitting = {type: value for type, value in given.items() if 0 < len(value) <= _MAX_CLAIM_CHARS}
+        if fitting:
+            found, _ = usable(self.site.kit.desk, self.scope, fitting, evidence="claim")
+            self.scope.claimed = tuple(found)
+
+    def _sign_in(self) -> None:
+        """Know whom the app knows, if it has asked its framework for that."""
+        if not self.site.settings.users or self.scope.identity.signed_in or self._here is not _WEB:
+            return
+        try:
+            user = self._user()
+            if user:
+                kit = self.site.kit
+                identify(kit.desk, self.scope, identifiers={"user_id": user}, traits={}, patience_s=kit.patience_s())
+        except Exception as error:  # noqa: BLE001 - the guest's promise
+            self.site.failed(error)
+
     # --- the circumstances, when something first needs them ---
 
     def _circumstances(self, facts: Facts, context: Context) -> Context:
-        enrich = self._site.kit.enrich
+        enrich = self.site.kit.enrich
         context = self._on_page(facts, context)
         return enrich(facts, context) if enrich else context
 
@@ -183,12 +226,12 @@ class Visit:
         try:
             route = self._route()
         except Exception as error:  # noqa: BLE001 - a framework that surprises us costs the route, no more
-            self._site.failed(error)
+            self.site.failed(error)
             route = None
         if route is None:
             self.scope.on_first_use(self._on_page_at_last)
-        page = _page(route, self._method)
-        return page if context is _WEB else attrs.evolve(context, page=page.page)
+        page = _page(route, self._method, context.actor)
+        return page if context is self._here else attrs.evolve(context, page=page.page)
 
     def _on_page_at_last(self, facts: Facts, context: Context) -> Context:
         """Asked before routing; so what is encoded of the scope has no route."""
@@ -211,16 +254,17 @@ class Visit:
             self._status = int(status)
             return self._answer(headers)
         except Exception as error:  # noqa: BLE001 - the guest's promise
-            self._site.failed(error)
+            self.site.failed(error)
             return for_one_visitor(headers) if self.personal else headers
 
     @property
     def personal(self) -> bool:
         """Whether something was shown that is for this visitor alone."""
-        return self.scope.depth_shown > 1
+        return self.scope.depth_shown > 1 or self.scope.varies
 
     def _answer(self, headers: Headers) -> Headers:
         scope = self.scope
+        self._sign_in()
         scope.issue_visitor = None
         kept_by, chosen = audience(headers), scope.choices is not self._choices
         if self.personal or (chosen and kept_by == "shared"):
@@ -234,34 +278,36 @@ class Visit:
 
     def _visitor_cookie(self) -> list[tuple[bytes, bytes]]:
         """Nothing, a new one, the same renewed, or what deletes it."""
-        name, max_age_s, held = self._names.visitor, self._site.visitor_max_age_s, self._visitor
+        name, max_age_s, held = self._names.visitor, self.site.visitor_max_age_s, self._visitor
         if not self.scope.allowed.recognise:
             return [self._set(name, "", max_age_s=0)] if self._visitor_held is not None else []
         visitor = self.scope.identity.get("visitor")
         if visitor is None or visitor.evidence != "cookie":
             return []
-        now = self._site.now()
-        fresh = held is not None and held.current and now - held.issued_at < self._site.renew_after_s
+        now = self.site.now()
+        fresh = held is not None and held.current and now - held.issued_at < self.site.renew_after_s
         if str(held) == visitor.value and fresh:
             return []
-        token = self._site.kit.desk.keyring.sign(_VISITOR, visitor.value, now=now)
+        token = self.site.kit.desk.keyring.sign(_VISITOR, visitor.value, now=now)
         return [self._set(name, token, max_age_s=max_age_s)]
 
     def _consent_cookie(self) -> list[tuple[bytes, bytes]]:
         """Nothing, the choices as they are now, or the same under the newest key: that is no new choice."""
         scope, held = self.scope, self._consent
         text = choices_to_text(scope.choices, despite_gpc=scope.despite_gpc) if scope.choices else held
-        kiosk = self._site.kiosk
+        kiosk = self.site.kiosk
         if text is None or (text == held and held.current and not kiosk):
             return []
-        now = self._site.now()
+        now = self.site.now()
         made = held.issued_at if held is not None and text == held and not kiosk else now
-        max_age_s = self._consent_max_age_s - int(now - made)
-        token = self._site.kit.desk.keyring.sign(_CONSENT, text, now=made)
+        max_age_s = self.site.consent_max_age_s(scope.policy) - int(now - made)
+        token = self.site.kit.desk.keyring.sign(_CONSENT, text, now=made)
         return [self._set(self._names.consent, token, max_age_s=max_age_s)]
 
     def _set(self, name: str, value: str, *, max_age_s: int) -> tuple[bytes, bytes]:
-        return b"set-cookie", set_cookie(name, value, max_age_s=max_age_s, secure=self._secure).encode()
+        hidden = name == self._names.visitor  # scripts have to obey what was chosen, so they may read it
+        text = set_cookie(name, value, max_age_s=max_age_s, secure=self._secure, hidden=hidden)
+        return b"set-cookie", text.encode()
 
     # --- the end ---
 
@@ -269,9 +315,13 @@ class Visit:
         """The client is gone."""
         self._gone = True
 
-    def end(self) -> None:
-        """The last byte of the response has left: the visit is captured. What follows does not spoil it."""
-        self._capture(None, ended=True)
+    def end(self, error: BaseException | None = None) -> None:
+        """The last byte of the response has left: the visit is captured. What follows does not spoil it.
+
+        Args:
+            error: What the framework made this response of.
+        """
+        self._capture(error, ended=True)
 
     def close(self, error: BaseException | None = None) -> None:
         """The app is done: capture the visit unless it has ended before, and end its scope.
@@ -287,6 +337,10 @@ class Visit:
         finally:
             self.leave()
 
+    def step_out(self) -> None:
+        """What runs here from now on is not of this visit, until somebody enters its scope again."""
+        enter(self._outer)
+
     def leave(self) -> None:
         """End the scope without a visit."""
         self.scope.close()
@@ -294,7 +348,7 @@ class Visit:
             enter(self._outer)
 
     def _capture(self, error: BaseException | None, *, ended: bool) -> None:
-        if self._captured:
+        if self._captured or self.facts.headers.get("sec-fetch-dest") in _PARTS:
             return
         self._captured = True
         try:
@@ -306,9 +360,9 @@ class Visit:
                 error=type(error).__name__ if error is not None else None,
                 duration=timedelta(seconds=time.perf_counter() - self._began),
             )
-            self._site.kit.desk.intake.capture(self.scope, PAGE_VIEWED, {"status": status}, added)
+            self.site.kit.desk.intake.capture(self.scope, PAGE_VIEWED, {"status": status}, added)
         except Exception as failure:  # noqa: BLE001 - the guest's promise
-            self._site.failed(failure)
+            self.site.failed(failure)
 
     def _outcome(self, status: int | None, error: BaseException | None, *, ended: bool) -> Outcome:
         if self._gone or (error is not None and not isinstance(error, Exception)):
@@ -319,13 +373,9 @@ class Visit:
 
 
 @lru_cache(maxsize=1024)
-def _page(route: str | None, method: str | None) -> Context:
+def _page(route: str | None, method: str | None, actor: Actor) -> Context:
     """One object for each page: routes are few."""
-    return attrs.evolve(_WEB, page=Page(route=route, method=method))
-
-
-def _is_secure(scheme: str) -> bool:
-    return scheme in ("https", "wss")
+    return attrs.evolve(_WEB, page=Page(route=route, method=method), actor=actor)
 
 
 def _objects(facts: Facts) -> bool:

@@ -240,7 +240,7 @@ def test_a_name_that_is_none(wanted: str, said: str, tmp_path: Path) -> None:
         (
             {"manage.py": "import os\n\n\ndef main():\n    os.environ.setdefault('DJANGO_SETTINGS_MODULE', 's')\n"
             "    from django.core.management import execute_from_command_line\n"},
-            "manage.py is a Django application: the plugin for Django is not part of this version",
+            "manage.py is a Django application: add its line by hand, as the README of cxkit-django says",
         ),
         ({".venv/app.py": APP, "env/pyvenv.cfg": "", "env/app.py": APP, "node_modules/app.py": APP}, "no Starlette"),
         ({"tests/app.py": APP, "test_app.py": APP, "used.py": "# Starlette(\n"}, "no Starlette"),

@@ -41,8 +41,10 @@ NOT_RUN = {
     "docs/how-to/use-with-celery.md": 1,  # likewise
     "plugins/cxkit-nats/README.md": 1,  # installs
     "plugins/cxkit-segment/README.md": 1,  # likewise
+    "plugins/cxkit-flask/README.md": 1,  # likewise
     "plugins/cxkit-otel/README.md": 1,  # likewise
     "plugins/cxkit-starlette/README.md": 1,  # likewise
+    "plugins/cxkit-django/README.md": 1,  # likewise
 }
 """Commands in ``console`` blocks that no test types. There is no Python block that is not run."""
 NO_PYTHON = {"cxkit.toml", "cxkit.loss_report"}

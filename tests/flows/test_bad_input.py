@@ -16,8 +16,8 @@ from cxkit.model import Facts, Identifier, Identity, Interaction
 from cxkit.settings import IdentifierTable, Settings
 from cxkit.settings import Identity as IdentityTable
 from cxkit.testing import RecordingExporter
+from cxkit.web import Site, Visit
 from cxkit.web.cookies import choices_to_text
-from cxkit.web.visit import Site, Visit
 from tests.flows.world import Faulty, held, lives
 
 BOUGHT = cxkit.touchpoint("bad.bought", purpose="necessary")

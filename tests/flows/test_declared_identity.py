@@ -19,7 +19,7 @@ from cxkit.rules.identity import CONTACTS, TYPES
 from cxkit.settings import ExporterTable, IdentifierTable, Settings
 from cxkit.settings import Identity as IdentityTable
 from cxkit.testing import RecordingExporter
-from cxkit.web.visit import Site, Visit
+from cxkit.web import Site, Visit
 from tests.flows.world import Faulty, held, lives
 
 SEEN = cxkit.touchpoint("declared.seen", purpose="necessary")

@@ -115,12 +115,13 @@ class Host:
     Args:
         name: One of `HOSTS`.
         folder: Where the app and ``.cxkit/`` are.
+        source: Of the app, if it is another than the host's usual one.
     """
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, source: str | None = None) -> None:
         self.port = free_port()
-        source, command = HOSTS[name]
-        (folder / "shop.py").write_text(source)
+        usual, command = HOSTS[name]
+        (folder / "shop.py").write_text(usual if source is None else source)
         self._printed = folder / "printed"
         with self._printed.open("ab") as printed:
             self.process = subprocess.Popen(
@@ -170,9 +171,9 @@ class Host:
 
 
 @contextlib.contextmanager
-def serving(name: str, folder: Path) -> Iterator[Host]:
+def serving(name: str, folder: Path, source: str | None = None) -> Iterator[Host]:
     """A host that is gone afterwards, whatever happens."""
-    host = Host(name, folder)
+    host = Host(name, folder, source)
     try:
         yield host
     finally:

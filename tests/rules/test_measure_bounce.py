@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxkit.rules.measure.bounce import DIMENSIONS, SQL, Dimension, Row, reference, verdict
-from cxkit.rules.measure.events import EVER, Event, counted
+from cxkit.rules.measure.events import CONTACTS, EVER, Event, counted
 from tests.relation import Engine, day, relations
 
 VIEW = Event(event_id="1", ts_ms=0, local_day=20261121, name="page.viewed", kind="view", session_id="s")
@@ -33,6 +33,10 @@ def looked(ms: int) -> Event:
     return attrs.evolve(VIEW, engaged_ms=ms)
 
 
+def measured(ms: int | None) -> Event:
+    return attrs.evolve(act("measurement"), engaged_ms=ms)
+
+
 @pytest.mark.parametrize(
     ("session", "expected"),
     [
@@ -52,11 +56,16 @@ def looked(ms: int) -> Event:
         ([looked(5000), attrs.evolve(act("exposure"), engaged_ms=5000)], "bounced"),
         ([looked(12_000), attrs.evolve(act("message", "outbound"), engaged_ms=-9000)], "engaged"),
         ([act("message", "outbound")], "none"),
+        ([VIEW, measured(None), measured(None)], "unknown"),
+        ([VIEW, measured(0), measured(9999)], "bounced"),
+        ([VIEW, measured(4000), measured(6000)], "engaged"),
+        ([measured(9000), VIEW, measured(1000)], "engaged"),
+        ([act("message", "outbound"), measured(0)], "bounced"),
     ],
 )
 def test_a_session_is_judged_by_what_it_holds(session: list[Event], expected: str, engine: Engine) -> None:
     events = visit("s", *session)
-    assert verdict(counted(events)) == expected
+    assert verdict(counted(events, kinds=CONTACTS | {"measurement"})) == expected
     ((_, bounced, engaged, unknown, none),) = engine(events, SQL, by="device", since_day=0, until_day=99_999_999)
     assert {"bounced": bounced, "engaged": engaged, "unknown": unknown, "none": none}[expected] == 1
 
@@ -85,6 +94,13 @@ GOLDEN = [
 def test_golden(by: Dimension, rows: list[tuple[Any, ...]], engine: Engine) -> None:
     assert engine(GOLDEN, SQL, by=by, since_day=0, until_day=99_999_999) == rows
     assert reference(GOLDEN, by=by) == [Row(*row) for row in rows]
+
+
+def test_measurements_alone_are_no_visit_and_never_its_first_contact(engine: Engine) -> None:
+    early = attrs.evolve(measured(0), device_class="tv", local_day=20261120)
+    events = [*visit("alone", measured(60_000)), *visit("one", early, attrs.evolve(VIEW, device_class="phone"))]
+    assert reference(events, by="device") == [Row("phone", bounced=1, engaged=0, unknown=0, no_visit=0)]
+    assert engine(events, SQL, by="device", since_day=20261121, until_day=20261121) == [("phone", 1, 0, 0, 0)]
 
 
 def test_a_session_counts_whole_and_on_its_first_day(engine: Engine) -> None:

@@ -127,6 +127,43 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [  # code, arguments or th
         "secrets",
     ),
     ("CX1010", {"environ": {"CXKIT_KEYS__IDENTIFIER": "short"}}, '"keys.identifier" (env ', "secrets"),
+    *(
+        (code, {"text": f"[web.client_ip]\n{text}"}, f'"web.client_ip.{key}"', fix)
+        for code, key, text, fix in [
+            ("CX1006", "strategy", "strategy = 'cloudflair'", 'did you mean "cloudflare"?'),
+            ("CX1007", "header", "strategy = 'single_header'\ntrusted = ['private']", "X-Real-IP"),
+            ("CX1006", "header", "strategy = 'single_header'\nheader = 'X_Real_IP'\ntrusted = ['private']", "letters"),
+            ("CX1007", "hops", "strategy = 'rightmost_trusted_count'\ntrusted = ['private']", "hops = 1"),
+            ("CX1006", "hops", "strategy = 'rightmost_trusted_count'\ntrusted = ['private']\nhops = 0", "1 to 32"),
+            ("CX1006", "hops", "strategy = 'rightmost_trusted_count'\ntrusted = ['private']\nhops = 33", "1 to 32"),
+            ("CX1007", "trusted", "strategy = 'rightmost_trusted_range'", "10.0.0.0/8"),
+            ("CX1007", "trusted", "strategy = 'fly'\ntrusted = []", "10.0.0.0/8"),
+            *(
+                ("CX1006", "trusted", f"strategy = 'fly'\ntrusted = ['127.0.0.1', {one!r}]", "never all")
+                for one in (
+                    "*",
+                    "",
+                    "all",
+                    "PRIVATE",
+                    "10.0.0.1/8",
+                    "10.0.0.0/33",
+                    "10.0.0.0/7",
+                    "0.0.0.0/0",
+                    "::/0",
+                    "2000::/3",
+                    "::ffff:0:0/96",
+                    "::ffff:0:0/95",
+                    "fe80::%eth0/64",
+                    "proxy.example",
+                    "127.1",
+                    "10.0.0.0/8,::1",
+                )
+            ),
+            ("CX1011", "trusted", "trusted = ['10.0.0.0/8']", "a strategy that reads trusted"),
+            ("CX1011", "header", "strategy = 'fly'\nheader = 'X-Real-IP'\ntrusted = ['private']", "remove it"),
+            ("CX1011", "hops", "strategy = 'rightmost_trusted_range'\nhops = 2\ntrusted = ['private']", "remove it"),
+        ]
+    ),
 ]
 
 

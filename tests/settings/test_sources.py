@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -54,6 +55,19 @@ EVERY: list[tuple[str, str, str, object]] = [
     ("web.visitor_max_age_s", "86400", "86400", 86_400),
     ("web.consent_max_age_s", "3600", "3600", 3600),
     ("web.cookie_prefix", '"shop"', "shop", "shop"),
+    ("web.asked", '["analytics"]', "analytics", ("analytics",)),
+    ("web.mount", '"/experience"', "/experience", "/experience"),
+    ("web.origins", '["https://www.example.com"]', "https://www.example.com", ("https://www.example.com",)),
+    ("web.users", "false", "false", False),
+    ("web.id_cookies.NAME", '"segment_id"', "segment_id", "segment_id"),
+    ("web.id_headers.NAME", '"device_id"', "device_id", "device_id"),
+    ("web.routes", '["/", "/orders/{id}"]', "/,/orders/{id}", ("/", "/orders/{id}")),
+    ("web.beacon_touchpoints", '["survey.answered"]', "survey.answered", ("survey.answered",)),
+    ("web.beacon_per_minute", "60", "60", 60),
+    ("web.client_ip.strategy", '"rightmost_trusted_count"', "rightmost_trusted_count", "rightmost_trusted_count"),
+    ("web.client_ip.header", '"Forwarded"', "Forwarded", "Forwarded"),
+    ("web.client_ip.hops", "2", "2", 2),
+    ("web.client_ip.trusted", '["10.0.0.0/8", "unix"]', "10.0.0.0/8, unix", ("10.0.0.0/8", "unix")),
     ("redact.extra", '["nickname"]', "nickname", ("nickname",)),
     ("redact.keep", '["token_hint"]', "token_hint", ("token_hint",)),
     ("plugins.allow", '["cxkit-flask"]', "cxkit-flask", ("cxkit-flask",)),
@@ -87,17 +101,18 @@ EVERY: list[tuple[str, str, str, object]] = [
 
 
 # What a table must hold besides the setting that is tried.
-TOGETHER: dict[str, dict[str, str]] = {
+TOGETHER: dict[str, dict[str, Any]] = {
     "exporters": {"type": "http"},
-    "frequency_caps": {"most": "1", "window_s": "60"},
+    "frequency_caps": {"most": 1, "window_s": 60},
     "quiet_hours": {"start": "21:00", "end": "08:00", "zone": "Europe/Paris"},
+    "web.client_ip": {"strategy": "rightmost_trusted_count", "hops": 1, "trusted": ["private"]},
 }
 
 
-def together(name: str) -> dict[tuple[str, ...], str]:
-    """Where that stands, and how the environment says it."""
+def together(name: str) -> dict[tuple[str, ...], Any]:
+    """Where that stands, and what it is."""
     *tables, key = key_of(name)
-    rest = TOGETHER.get(tables[0], {}) if tables else {}
+    rest = TOGETHER.get(".".join(tables)) or TOGETHER.get(".".join(tables[:1]), {})
     return {(*tables, one): value for one, value in rest.items() if one != key}
 
 
@@ -126,7 +141,7 @@ def variable_of(name: str) -> str:
 
 def as_file(name: str, toml: str) -> str:
     *tables, key = key_of(name)
-    rest = {path[-1]: value if value.isdigit() else f'"{value}"' for path, value in together(name).items()}
+    rest = {path[-1]: json.dumps(value) for path, value in together(name).items()}
     lines = [f"{one} = {value}\n" for one, value in {**rest, key: toml}.items()]
     return (f"[{'.'.join(tables)}]\n" if tables else "") + "".join(lines)
 
@@ -155,7 +170,10 @@ def test_from_the_file(write: Any, name: str, toml: str, _: str, expected: objec
 
 @pytest.mark.parametrize(("name", "_", "text", "expected"), EVERY)
 def test_from_the_environment(name: str, _: str, text: str, expected: object) -> None:
-    rest = {"CXKIT_" + "__".join(path).upper(): value for path, value in together(name).items()}
+    rest = {
+        "CXKIT_" + "__".join(path).upper(): ",".join(value) if isinstance(value, list) else str(value)
+        for path, value in together(name).items()
+    }
     loaded = load(environ={**rest, variable_of(name): text})
     assert value_of(loaded, name) == expected
     assert loaded.origins[".".join(key_of(name))] == f"env {variable_of(name)}"
@@ -166,7 +184,7 @@ def test_from_code(name: str, _: str, __: str, expected: object) -> None:
     table = overrides = nested(name, expected)
     for key in key_of(name)[:-1]:
         table = table[key]
-    table |= {path[-1]: int(value) if value.isdigit() else value for path, value in together(name).items()}
+    table |= {path[-1]: value for path, value in together(name).items()}
     loaded = load(environ={}, overrides=overrides)
     assert value_of(loaded, name) == expected
     assert loaded.origins[".".join(key_of(name))] == "code"

@@ -31,9 +31,13 @@ HERO = Experience(ExperienceSpec(name="web.hero", variants=(Variant(name="known"
 
 
 class TestBareASGI(WebSuite):
+    websockets = background = True
+
     def serve(self, handlers: list[Handler], kit: Kit | None) -> AbstractContextManager[int]:
-        app = bare_app(handlers)
-        return served(app if kit is None else ASGIMiddleware(app, kit=kit, route=lambda scope: scope.get("bare.route")))
+        app: Any = bare_app(handlers)
+        for _ in range(0 if kit is None else self.times):
+            app = ASGIMiddleware(app, kit=kit, route=lambda scope: scope.get("bare.route"))
+        return served(app)
 
 
 def sending(*steps: Any) -> Any:

@@ -50,7 +50,11 @@ def test_cache_control(control: bytes, expected: str) -> None:
         ([(b"surrogate-control", b"max-age=60")], "shared"),
         ([(b"x-accel-expires", b"60")], "shared"),
         ([(b"x-accel-expires", b"0")], "unsaid"),
-        ([(b"last-modified", b"Thu, 01 Dec 1994 16:00:00 GMT"), (b"etag", b'"x"')], "unsaid"),
+        ([(b"last-modified", b"Thu, 01 Dec 1994 16:00:00 GMT"), (b"etag", b'"x"')], "shared"),
+        ([(b"last-modified", b"Thu, 01 Dec 1994 16:00:00 GMT"), (b"cache-control", b"no-cache")], "unsaid"),
+        ([(b"last-modified", b"Thu, 01 Dec 1994 16:00:00 GMT"), (b"cache-control", b"max-age=0")], "unsaid"),
+        ([(b"last-modified", b"Thu, 01 Dec 1994 16:00:00 GMT"), (b"cache-control", b"must-revalidate")], "shared"),
+        ([(b"last-modified", b"Thu, 01 Dec 1994 16:00:00 GMT"), (b"cache-control", b"no-store")], "one"),
     ],
 )
 def test_other_headers(headers: Pairs, expected: str) -> None:

@@ -95,9 +95,10 @@ def test_names_are_taken_literally() -> None:
 
 
 def test_a_cookie_is_hidden_from_scripts_and_from_other_sites() -> None:
-    plain = set_cookie("n", "v", max_age_s=9, secure=False)
+    plain = set_cookie("n", "v", max_age_s=9, secure=False, hidden=True)
     assert plain == "n=v; Max-Age=9; Path=/; HttpOnly; SameSite=Lax"
-    assert set_cookie("n", "v", max_age_s=9, secure=True) == plain + "; Secure"
+    assert set_cookie("n", "v", max_age_s=9, secure=True, hidden=True) == plain + "; Secure"
+    assert set_cookie("n", "v", max_age_s=9, secure=False, hidden=False) == "n=v; Max-Age=9; Path=/; SameSite=Lax"
 
 
 def test_visitors_are_drawn_by_chance() -> None:

@@ -42,7 +42,7 @@ def test_on_https_the_cookies_are_secure_and_this_hosts_own(shop: Any) -> None:
     assert [one.split("=")[0] for one in cookies] == ["__Host-cxkit_visitor", "__Host-cxkit_consent"]
     assert [one.split("; ")[1:] for one in cookies] == [
         ["Max-Age=34128000", "Path=/", "HttpOnly", "SameSite=Lax", "Secure"],
-        ["Max-Age=15552000", "Path=/", "HttpOnly", "SameSite=Lax", "Secure"],
+        ["Max-Age=15552000", "Path=/", "SameSite=Lax", "Secure"],
     ]
 
 
@@ -326,3 +326,15 @@ def test_a_grant_under_gpc_stands_and_one_before_it_does_not(shop: Any, kept: An
     visitor.in_(shop()).ask(headers=gpc)
     assert consent()["advertising"] is True, "made in spite of it"
     assert consent()["sale_share"] is False
+
+
+# --- what is no page ---
+
+
+@pytest.mark.parametrize(
+    ("dest", "count"), [(b"document", 1), (b"empty", 1), (b"iframe", 1), (b"image", 0), (b"script", 0)]
+)
+def test_what_a_browser_fetches_for_a_page_is_no_page_viewed(shop: Any, kept: Any, dest: bytes, count: int) -> None:
+    shop(lambda: cxkit.touchpoint("part.served").capture()).ask(headers=[(b"sec-fetch-dest", dest)])
+    assert len(kept.named("page.viewed")) == count
+    assert len(kept.named("part.served")) == 1, "it has a scope all the same"

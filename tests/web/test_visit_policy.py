@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 import cxkit
 from cxkit.settings import Consent, Web
 from cxkit.testing import FakeClock
-from cxkit.web.gpc import GPC_PATH, gpc_json
 from tests.flows.test_consent_policy import GEO
 from tests.theirs import installing
 
@@ -97,8 +94,3 @@ def test_a_grant_in_a_cookie_that_has_ended_is_none_and_may_be_asked_for(
     visitor.in_(shop(lambda: chosen.append(cxkit.current().profile.choices), kit=kept.kit)).ask()
     assert chosen == [{"advertising": "denied"}]
     assert list(visitor.cookies) == ["cxkit_consent"]
-
-
-def test_what_the_site_says_of_gpc() -> None:
-    assert GPC_PATH == "/.well-known/gpc.json"
-    assert msgspec.json.decode(gpc_json(updated=date(2026, 1, 2))) == {"gpc": True, "lastUpdate": "2026-01-02"}

@@ -19,11 +19,16 @@ import pytest
 from cxkit import Kit
 from cxkit.testing.web_shop import bare_app
 from cxkit.testing.web_suite import Handler, WebSuite, served
-from cxkit.web import asgi, caching, cookies, visit
+from cxkit.web import asgi, caching, cookies, site, visit
 
 SOURCE = "from __future__ import annotations\n" + "\n".join(
-    re.sub(r"^from (__future__|cxkit\.web\.\w+) import (\([^)]*\)|.*)$", "", inspect.getsource(room), flags=re.M)
-    for room in (caching, cookies, visit, asgi)
+    re.sub(
+        r"^from (__future__|cxkit\.web\.(caching|cookies|site|visit)) import (\([^)]*\)|.*)$",
+        "",
+        inspect.getsource(room),
+        flags=re.M,
+    )
+    for room in (caching, cookies, site, visit, asgi)
 )
 
 
@@ -43,11 +48,15 @@ ANSWER = "            return self._answer(headers)\n"
 SEND = "                await send(message)\n"
 APP = "            await self.app(scope, heard, said)\n"
 OPENED = "        self._choices = scope.choices\n"
-GUARD = """        except Exception as error:  # noqa: BLE001 - the guest's promise: the app is served all the same
-            site.failed(error)
-            return None
-"""
+GUARD = """    except Exception as error:  # noqa: BLE001 - the guest's promise: the app is served all the same
+        site.failed(error)
+        return None
+    marks["""
 COOKIES = "        cookies = [*self._visitor_cookie(), *self._consent_cookie()]\n"
+HEARD = "        async def heard() -> Message:\n            message = await receive()\n"
+SHARED = '        if kept_by == "shared":\n            return headers\n'
+REPLY = "            reply = read if isinstance(read, Reply) else await"
+ANSWERED = "await beside(answered, visit.site, endpoint, facts, read)"
 DRAWN = "    value = urlsafe_b64encode(secrets.token_bytes(16))"
 
 MUTANTS = [
@@ -68,7 +77,7 @@ MUTANTS = [
         {ONCE: ONCE.replace("self._captured:", "self._captured or self._status == 405:")},
     ),
     Mutant(
-        "excludes nothing", "excluded_paths_are_not_captured", {"            if site.excludes(": "            if not ("}
+        "excludes nothing", "excluded_paths_are_not_captured", {"site.excludes(": "not ("}
     ),
     Mutant("always private", "responses_are_as_they_were", {ANSWER: "            return for_one_visitor(headers)\n"}),
     Mutant("sorts the headers", "responses_are_as_they_were", {ANSWER: "            return sorted(headers)\n"}),
@@ -87,19 +96,19 @@ MUTANTS = [
     Mutant(
         "asks the store for everybody",
         "what_fails_in_us_changes_nothing",
-        {GUARD: "        finally:\n            pass\n", OPENED: OPENED + "        site.kit._open_store().scan('')\n"},
+        {GUARD: "    finally:\n        pass\n    marks[", OPENED: OPENED + "        site.kit._open_store().scan('')\n"},
     ),
     Mutant(
         "recognises before a choice",
         "nothing_is_kept_before_a_choice",
-        {"        if scope.allowed.recognise:\n": "        if True:\n",
+        {"            if scope.allowed.recognise:\n": "            if True:\n",
          "        if not scope.allowed.recognise:\n": "        if False:\n",
          "        if not self.scope.allowed.recognise:\n": "        if False:\n"},
     ),
     Mutant(
         "scripts may read the cookies",
         "a_visitor_is_recognised_once_that_is_allowed",
-        {'HttpOnly; SameSite=Lax" +': 'SameSite=Lax" +'},
+        {"{'; HttpOnly' if hidden else ''}": ""},
     ),
     Mutant(
         "a visitor for each visit",
@@ -148,7 +157,7 @@ MUTANTS = [
     Mutant(
         "a visitor for everybody",
         "what_shared_caches_keep_carries_no_cookie",
-        {'        if kept_by == "shared":\n            return headers\n': ""},
+        {SHARED: ""},
     ),
     Mutant("draws badly", "visitors_are_not_mixed_up", {DRAWN: '    value = urlsafe_b64encode(b"sixteen letters.")'}),
     Mutant(
@@ -160,6 +169,154 @@ MUTANTS = [
         vars(site)["before"] = scope
 """},
     ),
+    Mutant(
+        "numbers have no template",
+        "a_parameter_of_a_kind_is_one_like_any_other",
+        {ROUTE: ROUTE + '            route = None if facts.path[-1].isdigit() else route\n'},
+    ),
+    Mutant(
+        "languages have no template",
+        "a_language_is_a_parameter",
+        {ROUTE: ROUTE + '            route = None if route and route.startswith("/{") else route\n'},
+    ),
+    Mutant(
+        "forgets the mount",
+        "what_a_page_is_mounted_under_is_part_of_its_route",
+        {ROUTE: ROUTE + '            route = route and route.removeprefix("/within")\n'},
+    ),
+    Mutant("only 2xx is a success", "a_redirection_is_completed", {"status >= 500": "300 <= status != 404"}),
+    Mutant(
+        "every method is GET",
+        "what_a_framework_answers_by_itself_is_a_visit",
+        {"self._method = facts.method if facts.method in _METHODS else None": 'self._method = "GET"'},
+    ),
+    Mutant(
+        "nobody ever leaves",
+        "events_come_at_once_until_their_reader_leaves",
+        {"if self._gone or (error": "if (error", '"completed" if ended else "abandoned"': '"completed"'},
+    ),
+    Mutant(
+        "captures at the end alone",
+        "who_leaves_while_uploading_was_here_once",
+        {ONCE: ONCE.replace("self._captured:", "self._captured or not ended:")},
+    ),
+    Mutant(
+        "knows no websockets",
+        "a_websocket_is_a_scope_and_no_page",
+        {'scope["type"] not in ("http", "websocket")': 'scope["type"] != "http"'},
+    ),
+    Mutant("nothing to carry", "what_is_done_afterwards_is_the_visitors", {"        enter(scope)\n": ""}),
+    Mutant(
+        "ends lines its own way",
+        "files_are_sent_as_they_are",
+        {SEND: """                if message.get("body"):
+                    message = {**message, "body": message["body"].replace(b"\\n", b"\\r\\n")}
+""" + SEND},
+    ),
+    Mutant(
+        "waits for all of the body",
+        "an_upload_that_nobody_reads_is_not_waited_for",
+        {APP: '            while (await receive()).get("more_body"):\n                pass\n' + APP},
+    ),
+    Mutant(
+        "keeps the body",
+        "an_upload_takes_no_memory",
+        {HEARD: "        held = []\n\n" + HEARD + "            held.append(message)\n"},
+    ),
+    Mutant("needs a host", "the_bytes_on_the_wire_are_the_same", {OPENED: OPENED + "        assert facts.host\n"}),
+    Mutant(
+        "varies with a cookie",
+        "all_that_is_added_is_two_cookies",
+        {"[*headers, *cookies] if": '[*headers, *cookies, (b"vary", b"Cookie")] if'},
+    ),
+    Mutant("more each time", "installed_twice_it_is_there_once", {"outer is not None and not outer.closed": "False"}),
+    Mutant(
+        "stays in the logs",
+        "removed_it_leaves_no_trace",
+        {"        self.app = app\n": """        self.app = app
+        logging.getLogger().addHandler(logging.NullHandler())
+"""},
+    ),
+    Mutant(
+        "believes a front end",
+        "what_a_front_end_says_of_its_visitors_is_a_claim",
+        {'fitting, evidence="claim"': 'fitting, evidence="login"'},
+    ),
+    Mutant(
+        "the same browser, the same visitor",
+        "after_a_logout_it_is_somebody_new",
+        {'if visitor is None or visitor.evidence != "cookie":': "if visitor is None or held is not None:"},
+    ),
+    Mutant(
+        "takes robots for people",
+        "robots_and_prefetches_are_nobody",
+        {'_WEB if actor == "unknown" else attrs.evolve(_WEB, actor=actor)': "_WEB"},
+    ),
+    Mutant(
+        "a visitor for all who share a cache",
+        "no_shared_cache_gives_anything_of_one_to_another",
+        {SHARED: ""},
+    ),
+    Mutant(
+        "now and then who was here before",
+        "nobody_is_ever_another",
+        {OPENED: OPENED + """
+        vars(site)["count"] = vars(site).get("count", 0) + 1
+        if (before := vars(site).get("before")) and not vars(site)["count"] % 50:
+            scope.change(identity=before.identity)
+        vars(site)["before"] = scope
+"""},
+    ),
+    Mutant(
+        "captures the host",
+        "nothing_of_a_request_is_kept_but_its_route",
+        {STATUS: '{"status": status, "host": self.facts.host}'},
+    ),
+    Mutant(
+        "endpoints are pages",
+        "endpoints_of_channels_are_mounted",
+        {"self._captured = False, endpoint is not None": "self._captured = False, False"},
+    ),
+    Mutant(
+        "endpoints set no cookies",
+        "an_endpoint_is_in_the_visitors_scope",
+        {'"headers": visit.begin(reply.status, headers)': '"headers": headers'},
+    ),
+    Mutant(
+        "takes whatever comes",
+        "what_an_endpoint_does_not_take_is_refused",
+        {"        reply = refused(endpoint, facts)\n": "        reply = None\n"},
+    ),
+    Mutant(
+        "tells what went wrong",
+        "an_endpoint_that_fails_says_no_more_than_that",
+        {ANSWERED: "self._told(endpoint, facts, read)",
+         "    async def _answer(": """    def _told(self, endpoint, facts, body):
+        try:
+            return endpoint.handle(facts, body)
+        except RuntimeError as error:
+            return Reply(status=500, body=str(error).encode())
+
+    async def _answer("""},
+    ),
+    Mutant(
+        "waits for an endpoint",
+        "an_endpoint_that_is_slow_holds_up_nobody",
+        {ANSWERED: "answered(visit.site, endpoint, facts, read)"},
+    ),
+    Mutant(
+        "believes who asks",
+        "a_choice_is_taken_from_the_site_itself_alone",
+        {REPLY: """            facts = attrs.evolve(facts, headers={**facts.headers, "sec-fetch-site": "same-origin"})
+            reply = read if isinstance(read, Reply) else await"""},
+    ),
+    Mutant("says nothing of GPC", "the_site_says_that_it_knows_gpc", {'("", (gpc_endpoint(),)), ': ""}),
+    Mutant(
+        "takes all that is below",
+        "what_is_not_mounted_is_the_apps",
+        {"return found or next(": "return found or next(iter(exact.values()), None) or next("},
+    ),
+    Mutant("mounts in any case", "without_a_mount_nothing_is_served", {"if not mount or not path": "if not path"}),
     Mutant("a scope without an end", "after_the_response_nobody_is_known", {"        self.scope.close()\n": ""}),
 ]  # fmt: skip
 
@@ -182,10 +339,11 @@ def checks() -> dict[str, Callable[..., None]]:
 def passes(name: str, middleware: Any) -> bool:
     class Suite(WebSuite):
         patience_s = 2.0
+        websockets = background = True
 
         def serve(self, handlers: list[Handler], kit: Kit | None) -> AbstractContextManager[int]:
             app = bare_app(handlers)
-            if kit is not None:
+            for _ in range(0 if kit is None else self.times):
                 app = middleware(app, kit=kit, route=lambda scope: scope.get("bare.route"))
             return served(app)
 

@@ -10,7 +10,9 @@ __all__ = ["CONSENT", "HARMLESS", "Meaning", "meaning_of", "meaning_of_noted"]
 
 CONSENT = frozenset({"consent", "consent_refused", "consent_undecided"})
 """Reasons that are nobody's fault."""
-HARMLESS = frozenset({"decider_refused", "signal_unreadable", "token_refused"})
+HARMLESS = frozenset(
+    {"beacon_foreign", "beacon_repeated", "beacon_unreadable", "decider_refused", "signal_unreadable", "token_refused"}
+)
 """What goes wrong by itself, now and then, without anything here being broken."""
 
 
@@ -63,6 +65,18 @@ def meaning_of(reason: str) -> Meaning:
         "own_thread": Meaning(
             say("captured by an exporter, on a thread of cxkit"),
             say("capture nothing in an exporter"),
+        ),
+        "beacon_refused": Meaning(
+            say("a browser sent what the beacon does not send, or what no page may capture"),
+            say("nothing; but where your own pages call cx.capture: list the touchpoint in web.beacon_touchpoints"),
+        ),
+        "beacon_undeclared": Meaning(
+            say("web.beacon_touchpoints names a touchpoint that is declared nowhere"),
+            say("declare it with cxkit.touchpoint, in a module that your application imports"),
+        ),
+        "beacon_robot": Meaning(
+            say("the beacon ran in a robot, or in a page that was only fetched ahead"),
+            say("nothing: nobody looked at it"),
         ),
         "erased": Meaning(
             say("its customer has left"),
@@ -126,6 +140,22 @@ def meaning_of_noted(name: str) -> Meaning:
         "token_refused": Meaning(
             say("a cookie was out of date, or not one of ours"),
             say("nothing; but where it is all cookies: set the same keys.signing on all machines"),
+        ),
+        "beacon_foreign": Meaning(
+            say("a page of another site spoke to the beacon's endpoint"),
+            say("nothing; or, if that site is yours: list it in web.origins"),
+        ),
+        "beacon_limited": Meaning(
+            say("more calls of the beacon came from one address than web.beacon_per_minute"),
+            say("behind a proxy, set web.client_ip, or all visitors share one address; else raise the limit"),
+        ),
+        "beacon_repeated": Meaning(
+            say("a browser sent an event of the beacon twice, and it was kept once"),
+            say("nothing: browsers do when they cannot know whether it arrived"),
+        ),
+        "beacon_unreadable": Meaning(
+            say("somebody sent the beacon's endpoint what no beacon sends"),
+            say("nothing: it was refused unread"),
         ),
         "invalid": Meaning(
             say("a call was wrong, and what was wrong in it had no effect"),

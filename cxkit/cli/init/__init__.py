@@ -132,9 +132,10 @@ def _nothing(found: Found) -> SystemExit:
         where = flask.name if flask is not None else found.django
         click.echo(
             say(
-                "{where} is a {framework} application: the plugin for {framework} is not part of this version",
+                "{where} is a {framework} application: add its line by hand, as the README of {plugin} says",
                 where=visible(str(where)),
                 framework=framework,
+                plugin=f"cxkit-{framework.lower()}",
             ),
             err=True,
         )

@@ -29,6 +29,7 @@ from cxkit.rules.consent.packs import (
     strictest,
 )
 from cxkit.rules.consent.policy import (
+    OBJECTED_BY_GPC,
     STRICT,
     Allowed,
     BeforeChoice,
@@ -55,6 +56,7 @@ from cxkit.rules.consent.signals import MAX_SIGNAL_CHARS, said
 __all__ = [
     "CONSENT_MODE",
     "MAX_SIGNAL_CHARS",
+    "OBJECTED_BY_GPC",
     "PACKS",
     "POLICIES",
     "REGIONAL",

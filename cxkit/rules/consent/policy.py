@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final, Literal, TypeVar
 
 import attrs
@@ -13,6 +13,7 @@ from cxkit.model import PURPOSES, Choice
 from cxkit.model.consent import Mechanism
 
 __all__ = [
+    "OBJECTED_BY_GPC",
     "STRICT",
     "Allowed",
     "BeforeChoice",
@@ -132,7 +133,13 @@ def allowed(policy: Policy, choices: Mapping[str, Choice], *, gpc: bool = False,
     denied = refused(choices)
     if gpc:
         denied |= OBJECTED_BY_GPC - chosen if despite_gpc else OBJECTED_BY_GPC
-    return Allowed(granted=(policy.granted | chosen) - denied, denied=denied)
+    return _allowed((policy.granted | chosen) - denied, denied)
+
+
+@lru_cache(maxsize=1024)
+def _allowed(granted: frozenset[str], denied: frozenset[str]) -> Allowed:
+    """One object for each: there are few, and what follows from them is worked out once."""
+    return Allowed(granted=granted, denied=denied)
 
 
 def capture_mode(allowed: Allowed, purpose: str, *, before_choice: BeforeChoice) -> CaptureMode:

@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 
 import attrs
 
-from cxkit.rules.measure.events import EVER, Event, counted, place, runs
+from cxkit.rules.measure.events import CONTACTS, EVER, Event, counted, place, runs
 
 __all__ = ["DEFINITION", "DIMENSIONS", "NAME", "SQL", "Dimension", "Row", "reference", "verdict"]
 
@@ -17,17 +17,19 @@ NAME: Final = "bounce"
 DEFINITION: Final = (
     "A visit is a session with at least one contact: an interaction of the kind view, action, message, transaction, "
     "service or feedback. It is engaged if it has two views or more, ten seconds of measured engagement or more, or "
-    "one action, transaction, service, feedback or message from the customer. It bounced if it is not engaged although "
-    "engagement was measured. It is unknown if its only evidence is one view seen by the server: without the beacon a "
-    "one-view session is unknown. Bounce rate = bounced / (bounced + engaged). A visit counts on the day of its first "
-    "contact, and under the device, channel, country or entry of that one. Where only the company spoke, there is no "
-    "visit. Never counted: bots, whoever refuses analytics, contacts without a session."
+    "one action, transaction, service, feedback or message from the customer. It bounced if it is not engaged "
+    "although engagement was measured, by a contact or by an interaction of the kind measurement. It is unknown if "
+    "its only evidence is one view seen by the server: without the beacon a one-view session is unknown. Bounce rate "
+    "= bounced / (bounced + engaged). A visit counts on the day of its first contact, and under the device, channel, "
+    "country or entry of that one. Where only the company spoke, there is no visit. Never counted: bots, whoever "
+    "refuses analytics, contacts without a session."
 )
 
 Dimension = Literal["device", "channel", "country", "entry"]
 DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)
 
 _ENGAGED_MS: Final = 10_000
+_READ: Final = CONTACTS | {"measurement"}
 _ACTS: Final = frozenset({"action", "transaction", "service", "feedback"})
 
 SQL: Final = """
@@ -43,18 +45,19 @@ WITH seen AS (
       END, '') AS label
   FROM events
   WHERE is_bot = 0 AND consent_analytics = 1 AND session_id IS NOT NULL
-    AND kind IN ('view', 'action', 'message', 'transaction', 'service', 'feedback')
+    AND kind IN ('view', 'action', 'message', 'transaction', 'service', 'feedback', 'measurement')
 ),
 placed AS (
   SELECT session_id, local_day, kind, direction, engaged_ms, label,
     ROW_NUMBER() OVER (
-      PARTITION BY session_id ORDER BY ts_ms, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS place
+      PARTITION BY session_id, CASE WHEN kind = 'measurement' THEN 1 ELSE 0 END
+      ORDER BY ts_ms, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS place
   FROM seen
 ),
 sessions AS (
   SELECT session_id,
-    MAX(CASE WHEN place = 1 THEN label END) AS first_label,
-    MAX(CASE WHEN place = 1 THEN local_day END) AS first_day,
+    MAX(CASE WHEN place = 1 AND kind <> 'measurement' THEN label END) AS first_label,
+    MAX(CASE WHEN place = 1 AND kind <> 'measurement' THEN local_day END) AS first_day,
     COUNT(CASE WHEN kind = 'view' THEN 1 END) AS views,
     COUNT(CASE WHEN kind IN ('action', 'transaction', 'service', 'feedback') THEN 1
                WHEN kind = 'message' AND direction = 'inbound' THEN 1 END) AS acts,
@@ -122,9 +125,10 @@ def verdict(session: Sequence[Event]) -> Literal["bounced", "engaged", "unknown"
 def reference(events: Iterable[Event], *, by: Dimension, days: tuple[int, int] = EVER) -> list[Row]:
     """The same as `SQL`."""
     verdicts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for session in runs(counted(events), "session_id"):
-        if days[0] <= session[0].local_day <= days[1]:
-            verdicts[_label(session[0], by)][verdict(session)] += 1
+    for session in runs(counted(events, kinds=_READ), "session_id"):
+        first = next((one for one in session if one.kind in CONTACTS), None)
+        if first is not None and days[0] <= first.local_day <= days[1]:
+            verdicts[_label(first, by)][verdict(session)] += 1
     return [
         Row(label, tally["bounced"], tally["engaged"], tally["unknown"], tally["none"])
         for label, tally in sorted(verdicts.items())

@@ -46,15 +46,15 @@ COLUMNS: Final = tuple(one.name for one in attrs.fields(Event))
 """Those that metrics read."""
 
 CONTACTS: Final = frozenset({"view", "action", "message", "transaction", "service", "feedback"})
-"""Kinds in which customer and company meet; the others accompany that: an exposure, a choice, a login."""
+"""Kinds in which customer and company meet; the others accompany that: an exposure, a choice, a measurement."""
 
 EVER: Final = (0, 99_999_999)
 """The first and the last ``local_day`` where no days are asked for."""
 
 
-def counted(events: Iterable[Event]) -> list[Event]:
-    """Those that count, in order: contacts, not by bots, and not against the person's choice."""
-    found = [one for one in events if one.kind in CONTACTS and not one.is_bot and one.consent_analytics]
+def counted(events: Iterable[Event], *, kinds: frozenset[str] = CONTACTS) -> list[Event]:
+    """Those that count, in order: of these kinds, not by bots, and not against the person's choice."""
+    found = [one for one in events if one.kind in kinds and not one.is_bot and one.consent_analytics]
     return sorted(found, key=lambda one: (one.ts_ms, one.event_id))
 
 

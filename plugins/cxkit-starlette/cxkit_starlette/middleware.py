@@ -1,12 +1,13 @@
-"""The middleware: what is peculiar to Starlette is how a route's template is found."""
+"""The middleware: what is peculiar to Starlette is how a route's template is found, and who is signed in."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from starlette.authentication import BaseUser
 from starlette.types import ASGIApp
 
 from cxkit import Kit
@@ -26,6 +27,8 @@ class CXMiddleware(ASGIMiddleware):
     Args:
         app: The app, given by Starlette.
         kit: A kit of your own; by default the configured one.
+        user: Finds the id of who is signed in, in the ASGI scope when the response begins; by default that of the
+            user whom Starlette's ``AuthenticationMiddleware`` has put there.
 
     Example:
         >>> from starlette.applications import Starlette
@@ -33,8 +36,21 @@ class CXMiddleware(ASGIMiddleware):
         >>> app.add_middleware(CXMiddleware)
     """
 
-    def __init__(self, app: ASGIApp, *, kit: Kit | None = None) -> None:
-        super().__init__(app, kit=kit, route=_Templates())
+    def __init__(
+        self, app: ASGIApp, *, kit: Kit | None = None, user: Callable[[Mapping[str, Any]], str | None] | None = None
+    ) -> None:
+        super().__init__(app, kit=kit, route=_Templates(), user=user or _signed_in)
+
+
+def _signed_in(scope: Mapping[str, Any]) -> str | None:
+    """Whom the app knows by now. Only what says it is a user is asked, and nothing is done to find out."""
+    user: Any = scope.get("user")
+    if not issubclass(type(user), BaseUser) or not user.is_authenticated:
+        return None
+    try:
+        return str(user.identity) or None
+    except NotImplementedError:  # a class of the app's own need not have any
+        return None
 
 
 class _Route(NamedTuple):
@@ -89,7 +105,7 @@ class _Templates:
 def _routes(router: object, prefix: str, pattern: str) -> Iterator[_Route]:
     """All routes below a router; template and pattern begin with those of what they are mounted under."""
     for route in _unfolded(getattr(router, "routes", ())):
-        template = prefix + getattr(route, "path_format", "")
+        template = prefix + (getattr(route, "path_format", None) or "")  # a host has none
         path = pattern + _unnamed(getattr(route, "path_regex", None))
         endpoint = getattr(route, "endpoint", None)
         if endpoint is not None:

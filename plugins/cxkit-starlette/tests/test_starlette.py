@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import fastapi.routing  # noqa: F401 - where it is imported, it is what unfolds routes
 import pytest
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask

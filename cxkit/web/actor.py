@@ -1,0 +1,44 @@
+"""Who or what asks, as far as a request itself says so: a robot by its name, a browser that only fetches ahead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+from cxkit.model.context import Actor
+
+__all__ = ["actor_of"]
+
+_AHEAD: Final = ("sec-purpose", "purpose", "x-purpose", "x-moz")
+"""Headers with which browsers and mail programs say that nobody looks yet."""
+_FETCHED_AHEAD: Final = re.compile(r"\b(?:prefetch|prerender|preview)\b", re.IGNORECASE)
+_ROBOT: Final = re.compile(
+    r"(?<!cu)bot\b|bot[/;:_-]|crawl|spider|slurp|archiver|facebookexternalhit|mediapartners|feedfetcher|lighthouse"
+    r"|pingdom|uptime|monitoring|preview",
+    re.IGNORECASE,
+)
+_LONGEST: Final = 1024
+
+
+def actor_of(headers: Mapping[str, str]) -> Actor:
+    """``prefetch``, ``bot``, or ``unknown``: that somebody is human, no header proves.
+
+    Example:
+        >>> actor_of({"user-agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"})
+        'bot'
+        >>> actor_of({"user-agent": "Mozilla/5.0 (X11; Linux x86_64)", "sec-purpose": "prefetch;prerender"})
+        'prefetch'
+    """
+    for name in _AHEAD:
+        said = headers.get(name)
+        if said is not None and _FETCHED_AHEAD.search(said[:_LONGEST]):
+            return "prefetch"
+    agent = headers.get("user-agent")
+    return "bot" if agent is not None and _is_robot(agent[:_LONGEST]) else "unknown"
+
+
+@lru_cache(maxsize=1024)
+def _is_robot(agent: str) -> bool:
+    return _ROBOT.search(agent) is not None

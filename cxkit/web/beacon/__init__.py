@@ -1,0 +1,11 @@
+"""The beacon: ``cx.js``, the tag that loads it, and where it sends what it measured.
+
+``inlet`` takes what is sent, ``claims`` reads it strictly, ``limits`` bounds it.
+"""
+
+from __future__ import annotations
+
+from cxkit.web.beacon.inlet import MEASURED, beacon_endpoints
+from cxkit.web.beacon.tag import beacon_tag
+
+__all__ = ["MEASURED", "beacon_endpoints", "beacon_tag"]

@@ -1,0 +1,197 @@
+"""Where the beacon sends what it measured.
+
+What it sends is what anybody could send, so it is no evidence of anything: who it is from the server
+knows by its own cookies, what they allow likewise, and both are decided before the body is read. A
+body can only say less than that: it can object, never allow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
+
+from cxkit.api.touchpoints import touchpoints
+from cxkit.capture.scope import Scope, current_scope
+from cxkit.errors import CXError
+from cxkit.kit import Kit
+from cxkit.model import Facts, Page, TouchpointSpec
+from cxkit.roles import Endpoint, Reply
+from cxkit.web.beacon.claims import Claim, Envelope, read_claim, read_envelope
+from cxkit.web.limits import Rate, Recent
+from cxkit.web.beacon.tag import SCRIPT
+from cxkit.web.origin import same_origin
+
+if TYPE_CHECKING:
+    from cxkit.web.site import Site
+
+__all__ = ["MEASURED", "beacon_endpoints"]
+
+MEASURED: Final[Mapping[str, TouchpointSpec]] = {
+    one.name: one
+    for one in (
+        TouchpointSpec(name="page.viewed", kind="view", channel="web"),
+        TouchpointSpec(name="page.engaged", kind="measurement", channel="web"),
+        TouchpointSpec(name="page.vitals", kind="measurement", channel="web", priority="low"),
+        TouchpointSpec(name="element.clicked", channel="web"),
+        TouchpointSpec(name="link.left", channel="web"),
+    )
+}
+"""What cx.js captures by itself."""
+
+_MAX_EVENTS: Final = 500
+_AHEAD_MS: Final = 60_000
+_TYPES: Final = re.compile(r"(?:text/plain|application/json)\s*(?:;\s*charset=\"?utf-8\"?\s*)?", re.IGNORECASE)
+_HOLE: Final = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
+_NO_STORE: Final = ("Cache-Control", "no-store")
+
+
+def beacon_endpoints(site: Site) -> Sequence[Endpoint]:
+    """The script, and where it sends to."""
+    inlet = _Inlet(site.kit)
+    return (
+        Endpoint(path="/cx.js", methods=frozenset({"GET"}), handle=SCRIPT.serve, waits=False),
+        Endpoint(path="/i", methods=frozenset({"POST", "OPTIONS"}), handle=inlet.handle, waits=False),
+    )
+
+
+class _Inlet:
+    """Where the beacon sends to.
+
+    Args:
+        kit: Whose settings hold, and who captures.
+    """
+
+    def __init__(self, kit: Kit) -> None:
+        web = kit.settings.web
+        self._kit = kit
+        self._origins = frozenset(web.origins)
+        self._touchpoints = frozenset(web.beacon_touchpoints) - MEASURED.keys()
+        self._routes = [(_pattern(one), one) for one in web.routes]
+        self._rate = Rate(web.beacon_per_minute)
+        self._recent = Recent()
+        self._max_age_ms = int(kit.settings.spool.max_age_s * 1000)
+
+    def handle(self, facts: Facts, body: bytes) -> Reply:
+        """Refuse, or capture what may be captured and say nothing about it."""
+        if not same_origin(facts, allowed=self._origins):
+            return self._refused(403, "beacon_foreign")
+        headers = self._shared_with(facts)
+        if facts.method == "OPTIONS":
+            asked = (("Access-Control-Allow-Methods", "POST"), ("Access-Control-Allow-Headers", "content-type"))
+            return Reply(headers=(*headers, *asked, ("Access-Control-Max-Age", "3600")))
+        if not _TYPES.fullmatch(facts.headers.get("content-type", "").strip()):
+            return self._refused(415, "beacon_unreadable", headers)
+        if not self._rate.allows(facts.client_ip):
+            return self._refused(429, "beacon_limited", (*headers, ("Retry-After", "60")))
+        try:
+            envelope = read_envelope(body)
+        except ValueError:
+            return self._refused(400, "beacon_unreadable", headers)
+        if len(envelope.events) > _MAX_EVENTS:
+            return self._refused(413, "beacon_unreadable", headers)
+        scope = current_scope()
+        if scope is not None:
+            self._receive(scope, envelope)
+        return Reply(headers=headers)
+
+    def _refused(self, status: int, name: str, headers: tuple[tuple[str, str], ...] = (_NO_STORE,)) -> Reply:
+        self._kit.intake.count(name)
+        return Reply(status=status, headers=headers)
+
+    def _shared_with(self, facts: Facts) -> tuple[tuple[str, str], ...]:
+        """Where the origin is one of those allowed: that its page may see the answer; it brings no cookies."""
+        if not self._origins:
+            return (_NO_STORE,)
+        origin = facts.headers.get("origin")
+        allow = (("Access-Control-Allow-Origin", origin),) if origin in self._origins and origin is not None else ()
+        return (_NO_STORE, *allow, ("Vary", "Origin"))
+
+    # --- what is in it ---
+
+    def _receive(self, scope: Scope, envelope: Envelope) -> None:
+        if envelope.gpc and not scope.gpc:
+            scope.gpc = True
+            self._kit.desk.govern(scope)
+        scope.enrich()
+        if scope.context.actor in ("bot", "prefetch"):
+            self._drop("beacon_robot", len(envelope.events))
+            return
+        now_us = self._kit.intake.stamper.time_ns() // 1000
+        for event in envelope.events:
+            claim = read_claim(event)
+            if claim is None:
+                self._drop("beacon_refused")
+            else:
+                self._capture(scope, envelope, claim, now_us)
+
+    def _capture(self, scope: Scope, envelope: Envelope, claim: Claim, now_us: int) -> None:
+        spec, properties = self._declared(claim)
+        if spec is None:
+            return
+        tail = self._kit.desk.keyring.identifier_key("beacon", claim.id)[:8]
+        if self._recent.again(tail):
+            self._kit.intake.count("beacon_repeated")
+            return
+        known = scope.context
+        child = scope.child(
+            context={
+                "page": Page(route=self._route(claim), engaged_ms=claim.engaged_ms),
+                "locale": known.locale or envelope.locale,
+                "timezone": known.timezone or envelope.zone,
+            }
+        )
+        try:
+            stamp = self._stamp(envelope, claim, now_us, tail)
+            self._kit.intake.capture(child, spec, properties, stamp=stamp)
+        except CXError:  # in strict mode: a stranger's mistake is not the app's
+            self._drop("beacon_refused")
+        finally:
+            child.close()
+
+    def _declared(self, claim: Claim) -> tuple[TouchpointSpec | None, object]:
+        """The touchpoint and its properties; none, and a count, where there is none or they do not fit."""
+        spec = MEASURED.get(claim.name)
+        if spec is not None:
+            return spec, claim.properties
+        if claim.name not in self._touchpoints:
+            self._drop("beacon_refused")
+            return None, None
+        touchpoint = touchpoints.get(claim.name)
+        if touchpoint is None:
+            self._drop("beacon_undeclared")
+            return None, None
+        try:
+            shape: Any = touchpoint.shape or dict
+            return touchpoint.spec, shape(**claim.properties)
+        except Exception:  # noqa: BLE001 - the app's own shape may raise anything
+            self._drop("beacon_refused")
+            return None, None
+
+    def _route(self, claim: Claim) -> str | None:
+        """The template: as the tag had it, else the first that fits the path, which itself is not kept."""
+        if claim.route is not None or claim.path is None:
+            return claim.route
+        path = unquote(claim.path)
+        return next((template for pattern, template in self._routes if pattern.fullmatch(path)), None)
+
+    def _stamp(self, envelope: Envelope, claim: Claim, now_us: int, tail: bytes) -> tuple[str, int]:
+        """When it happened by this server's clock, and an id that is the same each time it is sent.
+
+        How long ago is the difference between two times of one clock, so it does not matter how wrong that is.
+        """
+        age_ms = min(max(0, int(envelope.sent - claim.at)), self._max_age_ms)
+        us = now_us - age_ms * 1000
+        said_us = int(claim.at) * 1000
+        believable = now_us - self._max_age_ms * 1000 <= said_us <= now_us + _AHEAD_MS * 1000
+        id, _ = self._kit.intake.stamper.stamp_past(said_us if believable else us, tail)
+        return id, us
+
+    def _drop(self, reason: str, count: int = 1) -> None:
+        self._kit.intake.dropped[reason] += count
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """What paths a template stands for: each hole is one segment."""
+    return re.compile("[^/]+".join(map(re.escape, _HOLE.split(template))))

@@ -1,0 +1,98 @@
+"""What cxkit itself answers at its endpoints, whatever server and framework asked it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from cxkit.model import Facts
+from cxkit.roles import Endpoint, Reply
+from cxkit.web.site import Site
+
+if TYPE_CHECKING:
+    from cxkit.web.visit import Visit
+
+__all__ = ["PATIENCE_S", "TOO_LONG", "TOO_SLOW", "answer", "answered", "as_sent", "refused"]
+
+PATIENCE_S: Final = 10.0
+"""How long to wait for a body that is announced."""
+TOO_SLOW: Final = Reply(status=408)
+TOO_LONG: Final = Reply(status=413)
+
+
+def answer(
+    visit: Visit, endpoint: Endpoint, read: Callable[[int], bytes] | None
+) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """The whole of what is answered, where the body can be read at once; the visit is over then.
+
+    How long to wait for the body is the server's to say: reading cannot be broken off here.
+
+    Args:
+        visit: Of the request.
+        endpoint: What is mounted there.
+        read: Reads so many bytes of the body at most; None where its end could not be known.
+
+    Returns:
+        The status, the headers and the body.
+    """
+    try:
+        reply = refused(endpoint, visit.facts)
+        if reply is None:
+            body = _body(visit.facts, read, at_most=endpoint.max_body_bytes)
+            reply = body if isinstance(body, Reply) else answered(visit.site, endpoint, visit.facts, body)
+        headers, sent = as_sent(reply, visit.facts)
+        return reply.status, list(visit.begin(reply.status, headers)), sent
+    finally:
+        visit.close()
+
+
+def _body(facts: Facts, read: Callable[[int], bytes] | None, *, at_most: int) -> bytes | Reply:
+    """The request's body; what to answer if it is too long, breaks off or does not come."""
+    if read is None:
+        return Reply(status=411)
+    announced = facts.headers.get("content-length")
+    wanted = int(announced) if announced else at_most + 1
+    body = b""
+    try:
+        while len(body) < wanted and (piece := read(wanted - len(body))):
+            body += piece
+    except TimeoutError:
+        return TOO_SLOW
+    except Exception:  # noqa: BLE001 - each server has errors of its own for what is not whole
+        return Reply(status=400)
+    if announced and len(body) < wanted:  # gone before the end of it
+        return Reply(status=400)
+    return TOO_LONG if len(body) > at_most else body
+
+
+def refused(endpoint: Endpoint, facts: Facts) -> Reply | None:
+    """What to answer before the body is read; None: read it.
+
+    An encoded body is refused, so that no few bytes can become many.
+    """
+    methods = {*endpoint.methods, "HEAD"} if "GET" in endpoint.methods else endpoint.methods
+    if facts.method not in methods:
+        return Reply(status=405, headers=(("Allow", ", ".join(sorted(methods))),))
+    if facts.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        return Reply(status=415, headers=(("Accept-Encoding", "identity"),))
+    announced = facts.headers.get("content-length", "0").strip()
+    if not (announced.isascii() and announced.isdigit()):
+        return Reply(status=400)
+    return TOO_LONG if len(announced) > 12 or int(announced) > endpoint.max_body_bytes else None
+
+
+def answered(site: Site, endpoint: Endpoint, facts: Facts, body: bytes) -> Reply:
+    """What the endpoint answers; where it fails, that and no more is told."""
+    try:
+        return endpoint.handle(facts, body)
+    except Exception as error:  # noqa: BLE001 - a channel is a stranger's code, and nobody is to read of its insides
+        site.failed(error)
+        return Reply(status=500)
+
+
+def as_sent(reply: Reply, facts: Facts) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Its headers and its body, as they go over the wire."""
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
+    if reply.status >= 200 and reply.status not in (204, 304):
+        headers.append((b"content-length", b"%d" % len(reply.body)))
+    return headers, b"" if facts.method == "HEAD" else reply.body

@@ -1,0 +1,52 @@
+"""Where our own pages are, and where a visitor may be sent back to."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import quote
+
+from cxkit.kit import Kit
+from cxkit.model import Facts
+
+__all__ = ["here", "mounted", "safe_back"]
+
+_MARKS: Final = "-._~!$&'()*+,;=:@/"
+_BACK: Final = re.compile(rf"/(?!/)(?:[A-Za-z0-9{re.escape(_MARKS)}?]|%[0-9A-Fa-f]{{2}}){{0,2000}}")
+
+
+def mounted(kit: Kit, facts: Facts | None, path: str) -> str:
+    """The path of one of our endpoints, as a browser must ask for it.
+
+    Some servers let a header say where an app is mounted, so that is believed only if it makes a path of this site.
+
+    Args:
+        path: Below the mount point; starts with a slash.
+    """
+    below = kit.settings.web.mount + path
+    root = quote(facts.root, safe=_MARKS) if facts is not None else ""
+    return safe_back(root + below) or below
+
+
+def here(facts: Facts, *, query: bool) -> str | None:
+    """The page that was asked for, as a path to come back to; None where it is none that `safe_back` takes.
+
+    Args:
+        query: With what follows the question mark, if that is safe too. Never put it into a link: links are logged.
+    """
+    path = quote(facts.path, safe=_MARKS)
+    whole = safe_back(f"{path}?{facts.query}") if query and facts.query else None
+    return whole or safe_back(path)
+
+
+def safe_back(text: str | None) -> str | None:
+    """The path, if it is one on this site that no browser takes for anything else; None otherwise.
+
+    One slash first, never two together, and only characters that a path and a query may have (RFC 3986): no
+    backslash, no control character, nothing that is not ASCII. What is encoded (``%2F``) stays so in a browser.
+
+    Example:
+        >>> safe_back("/cart?step=2"), safe_back("//evil.example"), safe_back("https://evil.example")
+        ('/cart?step=2', None, None)
+    """
+    return text if text is not None and "//" not in text and _BACK.fullmatch(text) else None

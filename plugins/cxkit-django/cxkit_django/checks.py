@@ -1,0 +1,37 @@
+"""What ``manage.py check`` says about where the middleware stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django import conf  # type: ignore[import-untyped]
+from django.core.checks import Warning  # type: ignore[import-untyped]
+from django.utils.module_loading import import_string  # type: ignore[import-untyped]
+
+from cxkit_django.middleware import CXMiddleware
+
+__all__ = ["check_middleware"]
+
+_PATH = "cxkit_django.CXMiddleware"
+
+
+def check_middleware(**ignored: Any) -> list[Warning]:
+    """``cxkit.W001``: it is missing; ``cxkit.W002``: it is not the first."""
+    ours = list(_ours())
+    if not any(ours):
+        hint = f'Put "{_PATH}" first in MIDDLEWARE.'
+        return [Warning("CXMiddleware is not in MIDDLEWARE: no visit is captured.", hint=hint, id="cxkit.W001")]
+    if not ours[0]:
+        text = "CXMiddleware is not the first in MIDDLEWARE: what those before it do belongs to no visit."
+        return [Warning(text, hint=f'Move "{_PATH}" to the top.', id="cxkit.W002")]
+    return []
+
+
+def _ours() -> Iterator[bool]:
+    for path in conf.settings.MIDDLEWARE:
+        try:
+            found = import_string(path)
+        except ImportError:  # which Django itself says better
+            found = None
+        yield isinstance(found, type) and issubclass(found, CXMiddleware)

@@ -1,0 +1,7 @@
+"""cxkit for Flask: one line."""
+
+from __future__ import annotations
+
+from cxkit_flask.extension import CXFlask
+
+__all__ = ["CXFlask"]

@@ -1,0 +1,125 @@
+"""The extension: what is peculiar to Flask is how a route's template is found, and whom the app knows."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
+from typing import Any, Final
+
+from flask import Flask, g, has_app_context, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from cxkit import Kit
+from cxkit.web import WSGIMiddleware, template_globals
+from cxkit.web.wsgi import ROUTE
+
+__all__ = ["CXFlask"]
+
+_NAME: Final = "cxkit"
+_ERROR: Final = "cxkit.error"
+_PARAMETER: Final = re.compile(r"<(?:[a-zA-Z_]\w*(?:\(.*?\))?:)?([a-zA-Z_]\w*)>")
+
+
+class CXFlask:
+    """Captures each request as ``page.viewed`` and gives it a scope.
+
+    Args:
+        app: The app; without it, call `init_app` later, for as many as you like.
+        kit: A kit of your own; by default the configured one.
+
+    Example:
+        >>> from flask import Flask
+        >>> app = Flask("shop")
+        >>> _ = CXFlask(app)
+    """
+
+    def __init__(self, app: Flask | None = None, *, kit: Kit | None = None) -> None:
+        self._kit = kit
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Put the middleware around an app, once: a second call changes nothing.
+
+        Raises:
+            AssertionError: The app has answered a request already; Flask allows no more setting up then.
+        """
+        if _NAME in app.extensions:
+            return
+        templates = _Templates(app)
+
+        def torn_down(error: BaseException | None) -> None:
+            """Keep what Flask forgets right after: what it made a 500 of, or is about to raise."""
+            if error is not None and "cxkit.scope" in request.environ:
+                environ = request.environ
+                environ[_ERROR] = error
+                with contextlib.suppress(Exception):
+                    environ[ROUTE] = environ.get(ROUTE) or templates(environ)
+
+        app.teardown_request(torn_down)
+        app.context_processor(template_globals)  # `app.jinja_env` would end what the app may still say of its templates
+        app.extensions[_NAME] = self
+        app.wsgi_app = WSGIMiddleware(  # type: ignore[method-assign]
+            app.wsgi_app, kit=self._kit, route=templates, user=_user, error=_error
+        )
+
+
+class _Templates:
+    """The templates of routes, from the request that Flask leaves in the environ.
+
+    Args:
+        app: Whose routes are asked where the request's method was refused.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+
+    def __call__(self, environ: Mapping[str, Any]) -> str | None:
+        """The template of the route that was found; None if none was."""
+        request = environ.get("werkzeug.request")
+        rule = getattr(request, "url_rule", None)
+        mount = _mount(environ)
+        if rule is None and not mount and isinstance(getattr(request, "routing_exception", None), MethodNotAllowed):
+            rule = self._for_another_method(request)
+        return None if rule is None else mount + _template(rule.rule)
+
+    def _for_another_method(self, request: Any) -> Any:
+        """The rule that the path has for other methods than that of the request."""
+        adapter = self._app.create_url_adapter(request)
+        methods = request.routing_exception.valid_methods
+        if adapter is None or not methods:
+            return None
+        try:
+            return adapter.match(method=next(iter(methods)), return_rule=True)[0]
+        except HTTPException:
+            return None
+
+
+def _mount(environ: Mapping[str, Any]) -> str:
+    """What the app that answers is mounted under, within the one that the visit began in."""
+    root: str = environ["cxkit.scope"].facts.root
+    now = environ.get("SCRIPT_NAME", "").rstrip("/")
+    return now.removeprefix(root) if now.startswith(root) else ""
+
+
+@lru_cache(maxsize=1024)
+def _template(rule: str) -> str:
+    return _PARAMETER.sub(r"{\1}", rule)
+
+
+def _error(environ: MutableMapping[str, Any]) -> BaseException | None:
+    """Taken out, for its traceback has the environ in it."""
+    error: BaseException | None = environ.pop(_ERROR, None)
+    return error
+
+
+def _user(environ: Mapping[str, Any]) -> str | None:
+    """The id of whom Flask-Login has loaded in this request; it is not asked to load anybody."""
+    user = g.get("_login_user") if has_app_context() else None
+    # One whose row would have to be read again is nobody: no query is made that the app did not make.
+    if user is None or getattr(getattr(user, "_sa_instance_state", None), "expired_attributes", None):
+        return None
+    found = user.get_id()
+    return None if found is None else str(found)

@@ -1,0 +1,246 @@
+"""What cxkit itself answers: endpoints of its own and of plugins' channels, on ASGI and on WSGI."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from cxkit.kit import Kit
+from cxkit.settings import Settings, Web
+from cxkit.web import ASGIMiddleware, WSGIMiddleware
+from tests.theirs import installing
+
+HOOKS = """
+    import attrs, cxkit
+    from cxkit.hookspecs import hookimpl
+    from cxkit.roles import Endpoint, Factory, Reply
+
+    @attrs.frozen
+    class Options:
+        pass
+
+    def told(facts, body):
+        if body == b"allow":
+            cxkit.grant("analytics")
+        if body == b"fail":
+            raise RuntimeError("canary")
+        cxkit.touchpoint("hook.called", purpose="necessary").capture()
+        return Reply(status=200, headers=(("X-Path", facts.path),), body=body or facts.query.encode())
+
+    class Hooks:
+        def endpoints(self):
+            yield Endpoint(path="/hook", methods=frozenset({"GET", "POST"}), handle=told, max_body_bytes=8)
+            yield Endpoint(path="/o/{token}", methods=frozenset({"GET"}), handle=told)
+
+    class Broken:
+        def endpoints(self):
+            raise RuntimeError("canary")
+
+    @hookimpl
+    def cxkit_channels():
+        return [
+            Factory(name="broken", settings=Options, build=lambda options: Broken()),
+            Factory(name="hooks", settings=Options, build=lambda options: Hooks()),
+        ]
+"""
+
+
+@attrs.frozen
+class Told:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+Ask = Callable[..., Told]
+
+
+@pytest.fixture
+def opened(tmp_path: Path, make: Any) -> Iterator[Callable[..., Any]]:
+    site = tmp_path / "site"
+    site.mkdir()
+    with installing(site) as install:
+        install("cxkit_hooks", HOOKS)
+        yield lambda **web: make({"strict": False, "web": Web(**web)})
+
+
+@pytest.fixture(params=["asgi", "wsgi"])
+def ask_of(request: pytest.FixtureRequest, client: Any, answering: Any) -> Callable[[Kit], Ask]:
+    def over_asgi(kit: Kit) -> Ask:
+        app = client(ASGIMiddleware(answering(), kit=kit))
+
+        def ask(path: str, *, headers: Mapping[str, str] = {}, body: bytes | None = None, **fields: Any) -> Told:
+            raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+            received = [{"type": "http.request", "body": body}] if body is not None else [{"type": "http.request"}]
+            fields["query_string"] = fields.pop("query", "").encode()
+            sent = app.ask(path, headers=raw, received=received, **fields)
+            assert sent.error is None
+            found = {name.decode().lower(): value.decode() for name, value in sent.headers}
+            return Told(sent.messages[0]["status"], found, b"".join(one["body"] for one in sent.messages[1:]))
+
+        return ask
+
+    def over_wsgi(kit: Kit) -> Ask:
+        def app(environ: Any, start_response: Any) -> list[bytes]:
+            start_response("200 OK", [])
+            return [b"ok"]
+
+        wrapped = WSGIMiddleware(app, kit=kit)
+
+        def ask(
+            path: str,
+            *,
+            method: str = "GET",
+            headers: Mapping[str, str] = {},
+            body: bytes | None = None,
+            query: str = "",
+            root_path: str = "",
+        ) -> Told:
+            started: list[Any] = []
+            environ = {
+                "REQUEST_METHOD": method,
+                "PATH_INFO": path.removeprefix(root_path),
+                "SCRIPT_NAME": root_path,
+                "QUERY_STRING": query,
+                "HTTP_HOST": "shop.example",
+                "wsgi.url_scheme": "http",
+                "wsgi.input": io.BytesIO(body or b""),
+                **({"CONTENT_LENGTH": str(len(body))} if body is not None else {}),
+                **{_variable(name): value for name, value in headers.items()},
+            }
+            pieces = wrapped(environ, lambda *said: started.append(said))
+            status, found = started[0]
+            return Told(int(status[:3]), {name.lower(): value for name, value in found}, b"".join(pieces))
+
+        return ask
+
+    return {"asgi": over_asgi, "wsgi": over_wsgi}[request.param]
+
+
+def _variable(name: str) -> str:
+    name = name.upper().replace("-", "_")
+    return name if name in ("CONTENT_LENGTH", "CONTENT_TYPE") else f"HTTP_{name}"
+
+
+@pytest.fixture
+def ask(opened: Any, ask_of: Callable[[Kit], Ask]) -> Ask:
+    return ask_of(opened().kit)
+
+
+def test_a_channel_answers_in_the_visitors_scope_and_no_page_is_viewed(opened: Any, ask_of: Any) -> None:
+    kept = opened()
+    told = ask_of(kept.kit)("/cx/hook", query="a=1")
+    assert (told.status, told.headers["x-path"], told.body) == (200, "/cx/hook", b"a=1")
+    assert [one.name for one in kept.interactions] == ["hook.called"]
+    assert kept.interactions[0].channel == "web"
+
+
+def test_what_is_chosen_there_is_remembered_in_the_browser(ask: Ask) -> None:
+    assert "cxkit_visitor" not in ask("/cx/hook").headers.get("set-cookie", "")
+    told = ask("/cx/hook", method="POST", body=b"allow")
+    assert "cxkit_consent" in told.headers["set-cookie"]
+
+
+def test_a_path_may_hold_a_value(ask: Ask) -> None:
+    assert ask("/cx/o/abc").headers["x-path"] == "/cx/o/abc"
+    assert ask("/cx/o/abc/def").body == ask("/cx/o/").body == b"ok", "that is the app's"
+
+
+def test_below_where_the_app_is_mounted(ask: Ask) -> None:
+    assert ask("/shop/cx/hook", root_path="/shop").headers["x-path"] == "/shop/cx/hook"
+
+
+def test_the_mount_can_be_moved_and_left_out(opened: Any, ask_of: Any) -> None:
+    moved = ask_of(opened(mount="/experience/of").kit)
+    assert moved("/experience/of/hook").status == 200
+    assert moved("/cx/hook").body == b"ok"
+    none = ask_of(opened(mount="").kit)
+    assert [none(path).body for path in ("/cx/hook", "/hook", "/.well-known/gpc.json")] == [b"ok"] * 3
+
+
+def test_the_site_says_that_it_honours_gpc(ask: Ask) -> None:
+    told = ask("/.well-known/gpc.json")
+    assert (told.headers["content-type"], told.body) == ("application/json", b'{"gpc":true}')
+    assert told.headers["content-length"] == "12"
+    head = ask("/.well-known/gpc.json", method="HEAD")
+    assert (head.status, head.headers["content-length"], head.body) == (200, "12", b"")
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ({"method": "DELETE"}, 405),
+        ({"method": "POST", "body": b"123456789"}, 413),
+        ({"method": "POST", "body": b"12345678"}, 200),
+        ({"method": "POST", "headers": {"content-length": "9" * 4000}}, 413),
+        ({"method": "POST", "headers": {"content-length": "-1"}}, 400),
+        ({"method": "POST", "headers": {"content-length": "\u0661"}}, 400),
+        ({"method": "POST", "body": b"12", "headers": {"content-encoding": "gzip"}}, 415),
+        ({"method": "POST", "body": b"12", "headers": {"content-encoding": "gzip, gzip"}}, 415),
+        ({"method": "POST", "body": b"12", "headers": {"content-encoding": "identity"}}, 200),
+    ],
+)
+def test_what_cannot_be_taken_is_refused_before_it_is_read(ask: Ask, asked: Any, status: int) -> None:
+    if not str(asked.get("headers", {})).isascii():
+        asked["headers"] = {name: value.encode().decode("latin-1") for name, value in asked["headers"].items()}
+    assert ask("/cx/hook", **asked).status == status
+
+
+def test_which_methods_there_are_is_said(ask: Ask) -> None:
+    assert ask("/cx/hook", method="PUT").headers["allow"] == "GET, HEAD, POST"
+
+
+def test_nothing_is_told_of_a_failure(opened: Any, ask_of: Any) -> None:
+    kept = opened()
+    told = ask_of(kept.kit)("/cx/hook", method="POST", body=b"fail")
+    assert (told.status, told.body) == (500, b"")
+    assert "canary" not in str(told.headers)
+
+
+def test_a_body_that_breaks_off_is_none(opened: Any, client: Any, answering: Any) -> None:
+    app = client(ASGIMiddleware(answering(), kit=opened().kit))
+    part = {"type": "http.request", "body": b"allow", "more_body": True}
+    assert app.ask("/cx/hook", method="POST", received=[part]).messages[0]["status"] == 400
+    assert not app.cookies
+
+
+def test_a_body_that_does_not_say_how_long_it_is_ends_at_the_limit(opened: Any, client: Any, answering: Any) -> None:
+    app = client(ASGIMiddleware(answering(), kit=opened().kit))
+    endless = ({"type": "http.request", "body": b"123", "more_body": True} for _ in range(1_000_000))
+    assert app.ask("/cx/hook", method="POST", received=endless).messages[0]["status"] == 413
+
+
+def test_a_body_that_is_slow_is_not_waited_for(
+    opened: Any, client: Any, answering: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import asyncio
+
+    from cxkit.web import asgi
+
+    monkeypatch.setattr(asgi, "PATIENCE_S", 0.05)
+    sent: list[Any] = []
+
+    async def run() -> None:
+        async def receive() -> dict[str, Any]:
+            await asyncio.sleep(0.02)
+            return {"type": "http.request", "body": b"", "more_body": True}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        app = ASGIMiddleware(answering(), kit=opened().kit)
+        await app(client(None).scope("/cx/hook", method="POST"), receive, send)
+
+    asyncio.run(run())
+    assert sent[0]["status"] == 408
+
+
+def test_settings_of_the_mount() -> None:
+    for wrong in ("cx", "/cx/", "/", "/c x", "/cx\n"):
+        with pytest.raises(Exception, match="CX1006"):
+            Settings(web=Web(mount=wrong))
