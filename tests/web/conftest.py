@@ -19,6 +19,7 @@ from cxkit.kit import install
 from cxkit.settings import Settings
 from cxkit.testing import FakeClock, RecordingExporter
 from cxkit.web import ASGIMiddleware
+from tests.web.beacon import SAME, TEXT
 
 Pairs = Iterable[tuple[bytes, bytes]]
 
@@ -212,3 +213,20 @@ def visitor(shop: Callable[..., Client]) -> Client:
     visitor.ask()
     assert list(visitor.cookies) == ["cxkit_visitor", "cxkit_consent"]
     return visitor
+
+
+@pytest.fixture
+def post(shop: Any) -> Callable[..., Any]:
+    """Sends a body as a page of the site does, unless told otherwise."""
+    usual: list[Any] = []
+
+    def post(
+        body: bytes, *, by: Any = None, kit: Any = None, type: bytes = TEXT, more: Any = (SAME,), **fields: Any
+    ) -> Any:
+        if not usual:
+            usual.append(shop(kit=kit))
+        headers = [*([(b"content-type", type)] if type else []), *more]
+        received = [{"type": "http.request", "body": body}]
+        return (by or usual[0]).ask("/cx/i", method="POST", headers=headers, received=received, **fields)
+
+    return post
