@@ -384,11 +384,21 @@ def test_what_is_held_waits_for_the_choice(site: Any, page: Any, choice: str | N
     if kept:
         (clicked,) = shop.awaited("element.clicked")
         (changed,) = shop.awaited("consent.changed")
-        assert clicked.identity
+        assert not clicked.identity, "whoever allows it now has not allowed it then"
         assert timedelta(milliseconds=300) < changed.occurred_at - clicked.occurred_at
     leave(page)
     page.wait_for_timeout(500)
     assert bool(shop.sent) is kept
+
+
+def test_what_follows_a_choice_is_measured_apart_from_what_was_before_it(site: Any, page: Any) -> None:
+    shop = site()
+    page.goto(f"{shop.url}/")
+    page.evaluate("choose('/welcome')")
+    (before,) = shop.awaited("page.engaged")
+    leave(page)
+    first, after = shop.awaited("page.engaged", count=2)
+    assert (first, bool(first.identity), bool(after.identity)) == (before, False, True)
 
 
 def test_where_nothing_is_kept_before_a_choice_nothing_is_remembered(site: Any, page: Any) -> None:

@@ -8,8 +8,12 @@ import pytest
 
 import cxkit
 from cxkit.model import PURPOSES
-from cxkit.settings import Consent
-from tests.web.beacon import SAME, dropped, event, said, status
+from cxkit.settings import Consent, Web
+from cxkit.testing import FakeClock
+from tests.web.beacon import NOW_MS, SAME, dropped, event, said, status
+
+
+NEEDED = cxkit.touchpoint("beacon_test.needed", purpose="necessary")
 
 
 @pytest.mark.parametrize("agent", [b"Googlebot/2.1", b"Mozilla/5.0 (compatible; bingbot/2.0)"])
@@ -79,3 +83,70 @@ def test_after_a_refusal_nothing_is_kept(shop: Any, kept: Any, post: Any) -> Non
     assert (status(sent), sent.cookies) == (204, {})
     assert not kept.named("element.clicked")
     assert dropped(kept)["consent_refused:analytics"] >= 1
+
+
+@pytest.fixture
+def decided(make: Any, shop: Any, clock: FakeClock) -> Any:
+    """Makes a visitor who chose an hour into the test, and the kit they chose with."""
+
+    def decided(choose: Any, **consent: Any) -> Any:
+        kept = make({"consent": Consent(**consent)})
+        clock.advance(3600)
+        client = shop(choose, kit=kept.kit)
+        client.ask()
+        return kept, client
+
+    return decided
+
+
+@pytest.mark.parametrize("before", ["anonymise", "hold"])
+def test_what_was_done_before_the_choice_is_nobodys(decided: Any, post: Any, before: Any) -> None:
+    kept, client = decided(lambda: cxkit.grant("analytics", "advertising"), before_choice=before)
+    at, then = NOW_MS + 3_600_000, NOW_MS + 3_600_000 - 1
+    assert status(post(said(event(number=1, at=then), event(number=2, at=at), sent=at), by=client)) == 204
+    earlier, later = kept.named("element.clicked")
+    assert (earlier.identity.identifiers, dict(earlier.consent)) == ((), {"necessary": True})
+    assert [one.type for one in later.identity.identifiers] == ["visitor"]
+    assert later.consent["advertising"]
+    assert not dropped(kept)
+
+
+def test_what_was_done_before_the_choice_is_for_no_more_than_it_was_then(make: Any, shop: Any, post: Any) -> None:
+    kept = make()
+    kept.exporter.purposes = frozenset({"advertising"})
+    client = shop(lambda: cxkit.grant("analytics", "advertising"), kit=kept.kit)
+    client.ask()
+    post(said(event(number=1, at=NOW_MS - 1), event(number=2)), by=client)
+    assert len(kept.named("element.clicked")) == 1
+
+
+def test_where_nothing_is_kept_before_a_choice_nothing_of_then_is_kept_after_it(decided: Any, post: Any) -> None:
+    kept, client = decided(lambda: cxkit.grant("analytics"), before_choice="drop")
+    at = NOW_MS + 3_600_000
+    post(said(event(at=at - 1), sent=at), by=client)
+    assert not kept.named("element.clicked")
+    assert dropped(kept) == {"consent_undecided:analytics": 1}
+
+
+def test_a_refusal_counts_for_what_was_done_before_it(decided: Any, post: Any) -> None:
+    kept, client = decided(lambda: cxkit.choose("advertising"))
+    at = NOW_MS + 3_600_000
+    post(said(event(at=at - 1), sent=at), by=client)
+    assert not kept.named("element.clicked")
+    assert dropped(kept) == {"consent_refused:analytics": 2}, "the visit, and the event"
+
+
+def test_what_needs_no_choice_is_nobodys_before_they_may_be_recognised(make: Any, shop: Any, post: Any) -> None:
+    kept = make({"web": Web(beacon_touchpoints=(NEEDED.spec.name,))})
+    client = shop(lambda: cxkit.grant("analytics"), kit=kept.kit)
+    client.ask()
+    post(said(event(NEEDED.spec.name, number=1, at=NOW_MS - 1), event(NEEDED.spec.name, number=2)), by=client)
+    assert [bool(one.identity) for one in kept.named(NEEDED.spec.name)] == [False, True]
+
+
+def test_where_nobody_has_to_choose_what_was_done_before_is_theirs(decided: Any, post: Any) -> None:
+    kept, client = decided(lambda: cxkit.grant("analytics"), policy="us")
+    at = NOW_MS + 3_600_000
+    post(said(event(at=at - 1), sent=at), by=client)
+    (clicked,) = kept.named("element.clicked")
+    assert clicked.identity

@@ -222,6 +222,7 @@
     if (event.persisted) view();
   });
   on('cx:consent', () => {
+    leave(); // what was before the choice is apart from what follows
     show();
     send();
   });

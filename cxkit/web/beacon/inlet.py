@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from cxkit.api.touchpoints import touchpoints
+from cxkit.capture.gate import prepare
 from cxkit.capture.scope import Scope, current_scope
+from cxkit.capture.stamp import moment
 from cxkit.errors import CXError
 from cxkit.kit import Kit
-from cxkit.model import Facts, Page, TouchpointSpec
+from cxkit.model import Facts, Identity, Page, TouchpointSpec
 from cxkit.roles import Endpoint, Reply
+from cxkit.rules.consent import BeforeChoice, later
 from cxkit.web.beacon.claims import Claim, Envelope, read_claim, read_envelope
 from cxkit.web.limits import Rate, Recent
 from cxkit.web.beacon.tag import SCRIPT
@@ -144,11 +148,29 @@ class _Inlet:
         )
         try:
             stamp = self._stamp(envelope, claim, now_us, tail)
+            self._as_of(child, moment(stamp[1]), spec)
             self._kit.intake.capture(child, spec, properties, stamp=stamp)
         except CXError:  # in strict mode: a stranger's mistake is not the app's
             self._drop("beacon_refused")
         finally:
             child.close()
+
+    def _as_of(self, child: Scope, at: datetime, spec: TouchpointSpec) -> None:
+        """Leave out what was granted since: what a page held in its memory is not theirs who allowed it only later.
+
+        It has waited for a choice as long as it had to, so now it is kept, without an identifier; not if the policy
+        keeps nothing of before a choice.
+        """
+        chosen, desk = later(child.choices, child.recalled), self._kit.desk
+        then = {purpose: one for purpose, one in chosen.items() if one[0] == "denied" or one[1] <= at}
+        if len(then) == len(chosen):
+            return
+        child.choices, child.recalled = then, {}
+        desk.govern(child)
+        if not child.allowed.recognise:
+            child.change(identity=Identity())
+        before: BeforeChoice = "drop" if self._kit.settings.consent.before_choice == "drop" else "anonymise"
+        child.prepared[spec.name] = prepare(spec, child, source=desk.source, before_choice=before, subject=desk.subject)
 
     def _declared(self, claim: Claim) -> tuple[TouchpointSpec | None, object]:
         """The touchpoint and its properties; none, and a count, where there is none or they do not fit."""
