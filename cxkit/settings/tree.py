@@ -227,8 +227,8 @@ class Web:
     """Pages that change in the browser without the server being asked, as templates: the path itself is not kept."""
     beacon_touchpoints: tuple[str, ...] = attrs.field(default=(), validator=_touchpoint_names)
     """Declared touchpoints that pages may capture with ``cx.capture``: anybody may."""
-    beacon_per_minute: int = attrs.field(default=600, validator=_between(1, 1_000_000))
-    """How many calls of the beacon are taken from one address in a minute."""
+    beacon_per_minute: int = attrs.field(default=6000, validator=_between(1, 1_000_000))
+    """How many events of the beacon are taken from one address in a minute."""
 
 
 @attrs.frozen(kw_only=True)

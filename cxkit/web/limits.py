@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import math
 import os
 import threading
 import time
@@ -70,14 +71,28 @@ class Rate:
             >>> rate.allows("192.0.2.8")
             True
         """
+        return self._take(address, 1, least=1) >= 1
+
+    def charge(self, address: str | None, count: int) -> None:
+        """So many more came along with one that was allowed: those that follow wait for them, too.
+
+        Example:
+            >>> rate = Rate(10, clock=lambda: 0.0)
+            >>> rate.allows("192.0.2.7"), rate.charge("192.0.2.7", 9), rate.allows("192.0.2.7")
+            (True, None, False)
+        """
+        self._take(address, count, least=-math.inf)
+
+    def _take(self, address: str | None, count: int, *, least: float) -> float:
+        """What was left before so many were taken, if it was at least that; there may be debts."""
         key, now = self._key(address), self._clock()
         with self._guard:
             left, since = self._left.pop(key, (self._most, now))
             left = min(self._most, left + (now - since) * self._per_s)
-            self._left[key] = (max(0.0, left - 1), now)
+            self._left[key] = (left - count if left >= least else left, now)
             if len(self._left) > _MOST:
                 self._left.popitem(last=False)
-            return left >= 1
+            return left
 
     def _key(self, address: str | None) -> bytes:
         text = address or ""

@@ -12,7 +12,6 @@ from cxkit.settings import Consent, Web
 from cxkit.testing import FakeClock
 from tests.web.beacon import NOW_MS, SAME, dropped, event, said, status
 
-
 NEEDED = cxkit.touchpoint("beacon_test.needed", purpose="necessary")
 
 

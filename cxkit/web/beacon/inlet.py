@@ -23,8 +23,8 @@ from cxkit.model import Facts, Identity, Page, TouchpointSpec
 from cxkit.roles import Endpoint, Reply
 from cxkit.rules.consent import BeforeChoice, later
 from cxkit.web.beacon.claims import Claim, Envelope, read_claim, read_envelope
-from cxkit.web.limits import Rate, Recent
 from cxkit.web.beacon.tag import SCRIPT
+from cxkit.web.limits import Rate, Recent
 from cxkit.web.origin import same_origin
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ MEASURED: Final[Mapping[str, TouchpointSpec]] = {
 }
 """What cx.js captures by itself."""
 
-_MAX_EVENTS: Final = 500
+_MAX_EVENTS: Final = 100
 _AHEAD_MS: Final = 60_000
 _TYPES: Final = re.compile(r"(?:text/plain|application/json)\s*(?:;\s*charset=\"?utf-8\"?\s*)?", re.IGNORECASE)
 _HOLE: Final = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
@@ -93,6 +93,7 @@ class _Inlet:
             envelope = read_envelope(body)
         except ValueError:
             return self._refused(400, "beacon_unreadable", headers)
+        self._rate.charge(facts.client_ip, max(1, len(envelope.events)) - 1)
         if len(envelope.events) > _MAX_EVENTS:
             return self._refused(413, "beacon_unreadable", headers)
         scope = current_scope()
