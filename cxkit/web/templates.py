@@ -13,8 +13,8 @@ __all__ = ["template_globals"]
 def template_globals() -> dict[str, Callable[..., str]]:
     """Name to function, for an environment of Jinja: ``templates.env.globals.update(template_globals())``.
 
-    ``cx_banner(back=None, language=None)`` asks for the visitor's choices, ``cx_consent_url(language=None)`` is where
-    they change them, and ``cx_beacon()`` loads the beacon; see `banner`, `consent_url` and `beacon_tag`.
+    ``cx_banner(back=None, language=None)`` asks for the visitor's choices, ``cx_consent_url(language=None, back=None)``
+    is where they change them, and ``cx_beacon()`` loads the beacon; see `banner`, `consent_url` and `beacon_tag`.
 
     Example:
         >>> sorted(template_globals())

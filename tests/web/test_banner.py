@@ -18,7 +18,7 @@ from cxkit.web import ASGIMiddleware, banner, consent_url, template_globals
 from cxkit.web.consent.asking import SELLING
 from cxkit.web.consent.texts import TEXTS, language_of, notice_of, spoken
 from cxkit.web.markup import Html
-from tests.web.surface import ASKED, FRENCH, GPC, HTML, SAME, Read, get, json_of, post
+from tests.web.surface import ASKED, FRENCH, GPC, HTML, SAME, Read, get, json_of, page_of, post
 
 Seen = Callable[..., tuple[Any, Read]]
 
@@ -271,15 +271,26 @@ def test_template_engines_do_not_escape_it_and_what_is_joined_to_it_is(site: Cal
     asked, beacon, *others = shown[0].split("|")
     assert asked == client.shown
     assert beacon.startswith('<script src="/cx/cx.js" ')
-    assert others == ["/cx/consent", "&lt;b&gt;"]
+    assert others == ["/cx/consent?back=/", "&lt;b&gt;"]
     assert Engine().from_string("{{ it }}").render(Context({"it": client.shown})) == str(client.shown)
     assert conditional_escape(Html("<p>") + "<script>") == "&lt;p&gt;&lt;script&gt;"
 
 
 def test_its_place_can_be_linked_to(site: Callable[..., Any]) -> None:
     shown: list[str] = []
-    look(site(act=lambda: shown.extend([consent_url(), consent_url("fr"), consent_url("&x=")])))
-    assert shown == ["/cx/consent", "/cx/consent?lang=fr", "/cx/consent?lang=%26x%3D"]
+    urls = [{}, {"language": "fr"}, {"language": "&x="}, {"back": "/cart"}, {"back": "//evil.example"}]
+    client = site(act=lambda: shown.extend(consent_url(**one) for one in urls))
+    get(client, "/sweets/dragée", HTML, query="token=secret")
+    here = "/sweets/drag%25C3%25A9e"
+    assert shown == [
+        f"/cx/consent?back={here}",
+        f"/cx/consent?lang=fr&back={here}",
+        f"/cx/consent?lang=%26x%3D&back={here}",
+        "/cx/consent?back=/cart",
+        f"/cx/consent?back={here}",
+    ]
+    page = page_of(get(client, "/cx/consent", HTML, query=shown[0].partition("?")[2]))
+    assert page.one("a", href="/sweets/drag%C3%A9e").text == "Back"
 
 
 # --- texts ---------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from cxkit.api.customer import _in_scope
 from cxkit.capture.scope import Scope
 from cxkit.kit import Kit
+from cxkit.model import Facts
 from cxkit.web.consent.asking import SELLING, Asking, asking, shown_in_banner, shown_in_sale
 from cxkit.web.consent.page import stylesheet_link
 from cxkit.web.consent.posted import language_for
@@ -43,16 +44,23 @@ def banner(back: str | None = None, language: str | None = None) -> Html:
     return Html("".join(shown))
 
 
-def consent_url(language: str | None = None) -> str:
+def consent_url(language: str | None = None, back: str | None = None) -> str:
     """The path of the page of choices, for a link of your own.
 
     Args:
         language: As for `banner`; by default what the visitor's browser asks for when they are there.
+        back: Where that page leads back to; by default to the path of the page they are on. A path on this site.
     """
     found: list[str] = []
-    _in_scope(lambda kit, scope: found.append(mounted(kit, scope.facts, "/consent")))
-    query = f"?lang={quote(language, safe='')}" if language else ""
-    return "".join(one + query for one in found)
+    _in_scope(lambda kit, scope: found.append(_link(kit, scope.facts, language=language, back=back)))
+    return "".join(found)
+
+
+def _link(kit: Kit, facts: Facts | None, *, language: str | None, back: str | None) -> str:
+    """Without the query of the page they are on: links are logged."""
+    path = safe_back(back) or (here(facts, query=False) if facts is not None else None)
+    parts = [f"{name}={quote(value, safe='/')}" for name, value in (("lang", language), ("back", path)) if value]
+    return mounted(kit, facts, "/consent") + ("?" + "&".join(parts) if parts else "")
 
 
 def _shown(kit: Kit, scope: Scope, *, back: str | None, language: str | None) -> str:
@@ -60,8 +68,7 @@ def _shown(kit: Kit, scope: Scope, *, back: str | None, language: str | None) ->
         return ""  # nothing would take the answer
     facts = scope.facts
     spoken = "en" if facts is None and language is None else _language(scope, language)
-    path = safe_back(back) or (here(facts, query=False) if facts is not None else None)
-    link = f"{mounted(kit, facts, '/consent')}?lang={spoken}" + (f"&back={quote(path, safe='/')}" if path else "")
+    link = _link(kit, facts, language=spoken, back=back)
     if _others_may_get_it(scope):
         return stylesheet_link(kit, facts) + _line(link, language=spoken)
     scope.vary()

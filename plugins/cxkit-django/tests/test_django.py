@@ -547,7 +547,7 @@ def test_the_banner_and_the_beacon_in_a_template(configured: Configured, cx: Rec
         assert beacon.startswith("<script ")
         assert 'data-route="/sweets/{sku}/"' in beacon
         assert 'nonce="abc&amp;"' in beacon
-        assert url == "/cx/consent"
+        assert url == "/cx/consent?back=/sweets/canary/"
         assert '<button class="cx-button"' in banner
         assert "Tout refuser" in banner
         assert (shown.headers["Cache-Control"], shown.headers["Vary"]) == ("private", "Cookie")
