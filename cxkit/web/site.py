@@ -21,9 +21,11 @@ from cxkit.web.consent import consent_endpoints
 from cxkit.web.cookies import CookieNames, cookie_names
 from cxkit.web.facts import FactsReader
 from cxkit.web.gpc import gpc_endpoint
+from cxkit.web.limits import Rate
 
 __all__ = ["Site", "Sites", "is_secure"]
 
+_GRANTS_PER_MINUTE: Final = 600
 _RENEW_AFTER_S: Final = 30 * 86_400
 _KIOSK_IDLE_S: Final = 120
 """At a device that everybody uses, whoever comes after so long is somebody else."""
@@ -47,6 +49,9 @@ class Site:
 
     Args:
         kit: Whose visits they are.
+
+    Attributes:
+        grants: How often something may be allowed from one address, at our own endpoints.
     """
 
     def __init__(self, kit: Kit) -> None:
@@ -57,6 +62,7 @@ class Site:
         self.kiosk = kit.desk.identifying.kiosk
         self.visitor_max_age_s = _KIOSK_IDLE_S if self.kiosk else self.settings.visitor_max_age_s
         self.renew_after_s = 0 if self.kiosk else _RENEW_AFTER_S
+        self.grants = Rate(_GRANTS_PER_MINUTE)
         self._names = [cookie_names(self.settings.cookie_prefix, secure=secure) for secure in (False, True)]
         self.facts = FactsReader(
             cookie_names=self.cookie_names,

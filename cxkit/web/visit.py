@@ -293,6 +293,8 @@ class Visit:
 
     def _consent_cookie(self) -> list[tuple[bytes, bytes]]:
         """Nothing, the choices as they are now, or the same under the newest key: that is no new choice."""
+        if self._here is not _WEB:
+            return []  # what is no person has chosen nothing
         scope, held = self.scope, self._consent
         text = choices_to_text(scope.choices, despite_gpc=scope.despite_gpc) if scope.choices else held
         kiosk = self.site.kiosk

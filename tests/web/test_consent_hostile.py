@@ -49,6 +49,7 @@ def chosen(client: Any) -> dict[str, str]:
 # --- from where --------------------------------------------------------------------------------------
 
 ACCEPT = [("choice", "accept"), *(("asked", one) for one in ASKED), ("notice", next(iter(notices(ASKED, "en"))))]
+ONE = [("asked", "analytics"), ("notice", next(iter(notices(("analytics",), "en"))))]
 
 
 @pytest.mark.parametrize(
@@ -77,6 +78,7 @@ def test_what_another_site_posts_is_no_choice(kept: Any, browser: Any, headers: 
     for body in (ACCEPT, {"choices": {"analytics": "granted"}}):
         sent = post(browser, body, *headers)
         assert error_of(sent) == (403, "CX3170")
+        assert "pass Host on" in json_of(sent)["error"]["fix"]
         assert not sent.cookies
     page = page_of(post(browser, ACCEPT, HTML, *headers))
     assert "CX3170" in page.one("", role="alert").text
@@ -127,6 +129,11 @@ def test_who_claims_to_be_somebody_is_not_given_their_choices(make: Any, shop: C
         pytest.param([*ACCEPT[:-1], ("notice", "0" * 16)], "CX3174", id="another text"),
         pytest.param([*ACCEPT[:2], ACCEPT[-1]], "CX3174", id="text about something else"),
         pytest.param([("choice", "save"), *ACCEPT[1:], ("purpose", "functional")], "CX3172", id="not shown"),
+        pytest.param(
+            [("choice", "save"), *ONE, *(("purpose", one) for one in ("analytics", "advertising"))],
+            "CX3174",
+            id="ticked, and not shown",
+        ),
     ],
 )
 def test_a_form_that_is_wrong_changes_nothing(kept: Any, browser: Any, body: Any, code: str) -> None:
@@ -177,6 +184,9 @@ def test_json_that_is_wrong_changes_nothing(kept: Any, browser: Any, body: bytes
 def test_nothing_else_is_read(browser: Any, kind: bytes) -> None:
     sent = post(browser, b'{"choices":{"analytics":"granted"}}', SAME, (b"content-type", kind))
     assert error_of(sent) == (400, "CX3171")
+    error = json_of(sent)["error"]
+    assert "neither application/x-www-form-urlencoded nor application/json" in error["what"]
+    assert "new URLSearchParams(new FormData(form))" in error["fix"]
 
 
 @pytest.mark.parametrize(

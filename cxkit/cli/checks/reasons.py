@@ -146,8 +146,12 @@ def meaning_of_noted(name: str) -> Meaning:
             say("nothing; or, if that site is yours: list it in web.origins"),
         ),
         "beacon_limited": Meaning(
-            say("more calls of the beacon came from one address than web.beacon_per_minute"),
+            say("more events of the beacon came from one address than web.beacon_per_minute"),
             say("behind a proxy, set web.client_ip, or all visitors share one address; else raise the limit"),
+        ),
+        "consent_limited": Meaning(
+            say("more was allowed from one address in a minute than the pages of consent take"),
+            say("behind a proxy, set web.client_ip, or all visitors share one address"),
         ),
         "beacon_repeated": Meaning(
             say("a browser sent an event of the beacon twice, and it was kept once"),

@@ -16,15 +16,17 @@ from cxkit.errors import CXError, InvalidInteractionError
 from cxkit.flows import consent as consenting
 from cxkit.model import PURPOSES, Choice, Facts, Notice
 from cxkit.roles import Endpoint, Reply
+from cxkit.rules.consent import denials
 from cxkit.web.consent.asking import SELLING, Asking, asking, notices, shown_on_page
 from cxkit.web.consent.page import PRIVATE, STYLESHEET, page
 from cxkit.web.consent.posted import (
     as_json,
-    check_origin,
+    check_sender,
     fields_of,
     is_form,
     json_of,
     language_for,
+    limited,
     query_of,
     scope_here,
     status_of,
@@ -75,6 +77,7 @@ def consent_endpoints(site: Site) -> Sequence[Endpoint]:
 class _Consent:
     def __init__(self, site: Site) -> None:
         self._kit = site.kit
+        self._grants = site.grants
 
     def handle(self, facts: Facts, body: bytes) -> Reply:
         scope = scope_here()
@@ -82,7 +85,7 @@ class _Consent:
             return self._shown(facts, scope)
         answer: Callable[[Facts, Scope, bytes], Reply] = self._form if is_form(facts) else self._script
         try:
-            check_origin(facts)
+            check_sender(facts, scope)
             return answer(facts, scope, body)
         except InvalidInteractionError as error:
             return self._page(facts, scope, wrong=error) if wants_html(facts) else as_json(error)
@@ -131,7 +134,7 @@ class _Consent:
             for purpose in dict.fromkeys(asked)
             if purpose in granted or act != "accept"
         }
-        self._choose(scope, choices, method=_METHODS[act], notice=notice)
+        self._choose(facts, scope, choices, method=_METHODS[act], notice=notice)
         back = safe_back(fields.one("back")) or f"{mounted(self._kit, facts, '/consent')}?lang={language}&saved=1"
         return Reply(status=303, headers=(*PRIVATE, ("Location", back)))
 
@@ -144,13 +147,22 @@ class _Consent:
         _check_asked(granted, asking(self._kit, scope).purposes)
         shown = chosen.notice
         notice = Notice(id=shown.id, version=shown.version, language=shown.language) if shown else None
-        self._choose(scope, chosen.choices, method="save", notice=notice)
+        self._choose(facts, scope, chosen.choices, method="save", notice=notice)
         return as_json(self._state(facts, scope))
 
-    def _choose(self, scope: Scope, choices: dict[str, Choice], *, method: str, notice: Notice | None) -> None:
-        """One act is one record: between two, a visitor could be nobody for a moment, and come out as another."""
-        if choices:
-            consenting.choose(self._kit.desk, scope, choices, method=method, notice=notice)
+    def _choose(
+        self, facts: Facts, scope: Scope, choices: dict[str, Choice], *, method: str, notice: Notice | None
+    ) -> None:
+        """One act is one record: between two, a visitor could be nobody for a moment, and come out as another.
+
+        There is a limit to what is allowed from one address, and none to what is refused.
+        """
+        denied = denials(choices)
+        taken = choices if len(denied) == len(choices) or self._grants.allows(facts.client_ip) else denied
+        if taken:
+            consenting.choose(self._kit.desk, scope, taken, method=method, notice=notice)
+        if len(taken) < len(choices):
+            raise limited(self._kit)
 
     # --- the page ---
 

@@ -13,7 +13,7 @@ from cxkit.web.markup import element
 from cxkit.web.paths import mounted
 from cxkit.web.static import Static
 
-__all__ = ["PRIVATE", "STYLESHEET", "page", "stylesheet_link"]
+__all__ = ["PRIVATE", "STYLESHEET", "page", "stylesheet_link", "waits"]
 
 PRIVATE: Final = (("Cache-Control", "private, no-store"), ("X-Content-Type-Options", "nosniff"))
 _PAGE: Final = (
@@ -34,6 +34,11 @@ STYLESHEET: Final = Static(package="cxkit.web.consent", name="cx.css", type="tex
 def stylesheet_link(kit: Kit, facts: Facts | None) -> str:
     """What fetches the stylesheet: anew as soon as it is another one."""
     return element("link", rel="stylesheet", href=f"{mounted(kit, facts, '/cx.css')}?v={STYLESHEET.version}")
+
+
+def waits(status: int) -> tuple[tuple[str, str], ...]:
+    """What says when to try again, where there were too many."""
+    return (("Retry-After", "60"),) if status == 429 else ()
 
 
 def page(
@@ -64,4 +69,4 @@ def page(
     html = "<!doctype html>" + element(
         "html", element("head", head) + element("body", main, class_="cx-page"), lang=language
     )
-    return Reply(status=status, headers=(*_PAGE, ("Content-Language", language)), body=html.encode())
+    return Reply(status=status, headers=(*_PAGE, *waits(status), ("Content-Language", language)), body=html.encode())

@@ -11,20 +11,22 @@ import msgspec
 
 from cxkit.capture.scope import Scope, current_scope
 from cxkit.errors import CXError, InvalidInteractionError, StateError
+from cxkit.kit import Kit
 from cxkit.model import Facts
 from cxkit.roles import Reply
-from cxkit.web.consent.page import PRIVATE
+from cxkit.web.consent.page import PRIVATE, waits
 from cxkit.web.consent.texts import language_of, spoken
 from cxkit.web.origin import same_origin
 
 __all__ = [
     "Fields",
     "as_json",
-    "check_origin",
+    "check_sender",
     "fields_of",
     "is_form",
     "json_of",
     "language_for",
+    "limited",
     "query_of",
     "scope_here",
     "status_of",
@@ -36,7 +38,9 @@ T = TypeVar("T")
 _FORM: Final = "application/x-www-form-urlencoded"
 _JSON: Final = "application/json"
 _MOST_FIELDS: Final = 1_000
-_STATUS: Final = {"CX3170": 403, "CX3174": 409, "CX3175": 403, "CX3177": 503, "CX3178": 403}
+_STATUS: Final = {
+    "CX3170": 403, "CX3174": 409, "CX3175": 403, "CX3177": 503, "CX3178": 403, "CX3179": 429, "CX3180": 403,
+}  # fmt: skip
 """Code to status; the others are 400."""
 _QUALITY: Final = re.compile(r"q=([01](?:\.[0-9]{0,3})?)")
 _MOST_CHARS: Final = 1_000
@@ -68,18 +72,30 @@ class Fields:
         return tuple(self._values.get(name, ()))
 
 
-def check_origin(facts: Facts) -> None:
-    """That a page of this very site asks for it.
+def check_sender(facts: Facts, scope: Scope) -> None:
+    """That somebody asks for it, on a page of this very site.
 
     Raises:
-        InvalidInteractionError: It is another's page, or it is not known whose.
+        InvalidInteractionError: It is another's page, or it is not known whose; or it is a machine that asks.
     """
     if not same_origin(facts):
         raise InvalidInteractionError(
             "the request does not come from a page of this site",
-            fix="send it from a page of this site, whose browser says so in Sec-Fetch-Site or Origin",
+            fix="send it from a page of this site, whose browser says so in Sec-Fetch-Site or Origin; "
+            "behind a proxy, let that pass Host on",
             code="CX3170",
         )
+    scope.enrich()
+    if scope.context.actor in ("bot", "prefetch"):
+        fix = "let a person choose, in a browser that says so"
+        raise InvalidInteractionError("a machine has nothing to choose", fix=fix, code="CX3180")
+
+
+def limited(kit: Kit) -> InvalidInteractionError:
+    """What is said, and counted, where too much is allowed from one address."""
+    kit.intake.count("consent_limited")
+    fix = "try again in a minute; behind a proxy, set web.client_ip"
+    return InvalidInteractionError("too many choices come from one address", fix=fix, code="CX3179")
 
 
 def scope_here() -> Scope:
@@ -143,7 +159,7 @@ def _type_of(facts: Facts) -> str:
 
 
 def _unreadable(what: str) -> InvalidInteractionError:
-    fix = "send it as the page on consent endpoints says"
+    fix = f"send {_FORM}, in a script new URLSearchParams(new FormData(form)), or {_JSON}; multipart is not read"
     return InvalidInteractionError(f"what was posted cannot be read: {what}", fix=fix, code="CX3171")
 
 
@@ -159,7 +175,9 @@ def as_json(value: object, *, status: int = 200) -> Reply:
     """An answer for a script; an error says its code, what happened and what to do."""
     if isinstance(value, CXError):
         status, value = status_of(value), {"error": {"code": value.code, "what": value.what, "fix": value.fix}}
-    return Reply(status=status, headers=(*PRIVATE, ("Content-Type", _JSON)), body=msgspec.json.encode(value))
+    return Reply(
+        status=status, headers=(*PRIVATE, *waits(status), ("Content-Type", _JSON)), body=msgspec.json.encode(value)
+    )
 
 
 def wants_html(facts: Facts) -> bool:

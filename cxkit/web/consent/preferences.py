@@ -22,11 +22,12 @@ from cxkit.rules.preferences import Act, answer, wanted
 from cxkit.web.consent.page import PRIVATE, page
 from cxkit.web.consent.posted import (
     as_json,
-    check_origin,
+    check_sender,
     fields_of,
     is_form,
     json_of,
     language_for,
+    limited,
     query_of,
     scope_here,
     status_of,
@@ -74,13 +75,14 @@ def preference_endpoint(site: Site) -> Endpoint:
 class _Preferences:
     def __init__(self, site: Site) -> None:
         self._kit: Kit = site.kit
+        self._grants = site.grants
 
     def handle(self, facts: Facts, body: bytes) -> Reply:
         scope = scope_here()
         html = wants_html(facts)
         try:
             if facts.method == "POST":
-                check_origin(facts)
+                check_sender(facts, scope)
                 return self._form(facts, scope, body) if is_form(facts) else self._script(facts, scope, body)
             offer = self._offer(scope)
             return self._page(facts, offer) if html else as_json(_state(offer))
@@ -96,8 +98,7 @@ class _Preferences:
             InvalidInteractionError: Nobody is known, or it cannot be known now.
         """
         desk = self._kit.desk
-        if not scope.identity:
-            raise InvalidInteractionError("nobody is known here", fix="let them sign in first", code="CX3175")
+        _check_known(scope)
         patience_s = self._kit.patience_s()
         known = desk.known(scope, patience_s=patience_s)
         held = None if known is None else preferring.opened(desk, known, known.keys, patience_s=patience_s)
@@ -117,15 +118,16 @@ class _Preferences:
     # --- choosing ---
 
     def _form(self, facts: Facts, scope: Scope, body: bytes) -> Reply:
-        fields, offer = fields_of(body), self._offer(scope)
+        fields = fields_of(body)
         act, language = fields.one("choice"), language_for(facts, fields.one("lang"))
         ticked = fields.all("cell")
         if act not in ("save", "stop", "lift"):
             raise InvalidInteractionError("a form chooses nothing", fix="press one of its buttons", code="CX3171")
         if act == "save":
-            self._prefer(scope, offer, {_cell(one): _cell(one) in map(_cell, ticked) for one in fields.all("offered")})
+            cells = {_cell(one): _cell(one) in map(_cell, ticked) for one in fields.all("offered")}
+            self._take(facts, scope, cells)
         else:
-            self._stop(scope, lifted=act == "lift")
+            self._take(facts, scope, {}, stop=act == "stop")
         here = f"{mounted(self._kit, facts, '/preferences')}?lang={language}&saved=1"
         location = safe_back(fields.one("back")) or here
         return Reply(status=303, headers=(*PRIVATE, ("Location", location)))
@@ -139,16 +141,34 @@ class _Preferences:
             for topic, channels in chosen.preferences.items()
             for channel, choice in channels.items()
         }
-        offer = self._offer(scope)
-        _check_offered(cells, offer)
-        if chosen.stop_marketing is not None:
-            self._stop(scope, lifted=not chosen.stop_marketing)
-        self._prefer(scope, self._offer(scope), cells)
-        return as_json(_state(self._offer(scope)))
+        self._take(facts, scope, cells, stop=chosen.stop_marketing)
+        try:
+            return as_json(_state(self._offer(scope)))
+        except InvalidInteractionError:
+            if not chosen.stop_marketing:
+                raise
+            return as_json({"known": True, "stopped": True})
+
+    def _take(self, facts: Facts, scope: Scope, cells: Mapping[Cell, bool], *, stop: bool | None = None) -> None:
+        """Do what was chosen. There is a limit to what is allowed from one address, and none to what is refused.
+
+        To stop everything, nobody asks what there is: it works while the store does not.
+        """
+        _check_known(scope)
+        over = (stop is False or any(cells.values())) and not self._grants.allows(facts.client_ip)
+        if over:
+            cells, stop = {cell: False for cell, receives in cells.items() if not receives}, stop or None
+        if cells:
+            _check_offered(cells, self._offer(scope))
+        if stop is not None:
+            self._stop(scope, lifted=not stop)
+        if cells:
+            self._prefer(scope, self._offer(scope), cells)
+        if over:
+            raise limited(self._kit)
 
     def _prefer(self, scope: Scope, offer: _Offer, cells: Mapping[Cell, bool]) -> None:
         """What differs from what they receive; refusals first, for they need no proof."""
-        _check_offered(cells, offer)
         changed = [(cell, receives) for cell, receives in cells.items() if offer.cells[cell] is not receives]
         for (topic, channel), receives in sorted(changed, key=lambda one: one[1]):
             choice: Choice = "granted" if receives else "denied"
@@ -174,6 +194,7 @@ class _Preferences:
             said = element("p", text["preferences.nobody" if wrong.code == "CX3175" else "preferences.later"])
             said += element("p", element("a", text["title"], href=mounted(self._kit, facts, "/consent")))
             status = 200 if wrong.code == "CX3175" else status_of(wrong)
+            said += self._asked(facts, "", ["stop"], language=language, back=back) if wrong.code == "CX3177" else ""
         elif wrong is not None:
             why = f"{element('strong', text['wrong'])} {text[wrong.code]} ({wrong.code})"
             said, status = element("p", why, class_="cx-said", role="alert"), status_of(wrong)
@@ -196,14 +217,15 @@ class _Preferences:
         acts += ["lift" if offer.stopped else "stop"]
         said = element("p", text["preferences.stopped"]) if offer.stopped else ""
         said += element("p", text["preferences.lead" if rows else "preferences.none"])
+        return self._asked(facts, said + rows, acts, language=language, back=back)
+
+    def _asked(self, facts: Facts, body: str, acts: list[str], *, language: str, back: str | None) -> str:
+        text = TEXTS[language]
         actions = "".join(element("button", text[act], class_="cx-button", name="choice", value=act) for act in acts)
+        sent = hidden("lang", language) + hidden("back", back)
         return element(
             "form",
-            said
-            + hidden("lang", language)
-            + hidden("back", back)
-            + rows
-            + element("div", actions, class_="cx-actions"),
+            body + sent + element("div", actions, class_="cx-actions"),
             method="post",
             action=mounted(self._kit, facts, "/preferences"),
         )
@@ -226,6 +248,11 @@ def _state(offer: _Offer | None) -> dict[str, object]:
 def _cell(text: str) -> Cell:
     topic, _, channel = text.partition(":")
     return topic, channel
+
+
+def _check_known(scope: Scope) -> None:
+    if not scope.identity:
+        raise InvalidInteractionError("nobody is known here", fix="let them sign in first", code="CX3175")
 
 
 def _check_offered(cells: Mapping[Cell, bool], offer: _Offer) -> None:

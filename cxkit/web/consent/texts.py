@@ -84,6 +84,8 @@ _EN: Final[Mapping[str, str]] = {
     "CX3176": "Something was chosen that is not offered here. Make your choice on this page.",
     "CX3177": "Your choice could not be taken at this moment. Try again a little later.",
     "CX3178": "To receive this, first confirm that the address is yours: sign in, then come back to this page.",
+    "CX3179": "Too many choices came from your network just now. Try again in a minute. What you refused is refused.",
+    "CX3180": "This looks like a program, not a person, so it does not count. Make your choice in your browser.",
 }
 
 _FR: Final[Mapping[str, str]] = {
@@ -159,6 +161,10 @@ _FR: Final[Mapping[str, str]] = {
     "CX3177": "Votre choix n'a pas pu être pris en compte pour l'instant. Réessayez un peu plus tard.",
     "CX3178": "Pour le recevoir, confirmez d'abord que l'adresse est la vôtre\u00a0: connectez-vous, puis revenez sur "
     "cette page.",
+    "CX3179": "Trop de choix viennent d'arriver de votre réseau. Réessayez dans une minute. Ce que vous avez refusé "
+    "l'est.",
+    "CX3180": "Cela semble venir d'un programme et non d'une personne, et ne compte donc pas. Faites votre choix dans "
+    "votre navigateur.",
 }
 
 TEXTS: Final[Mapping[str, Mapping[str, str]]] = {"en": _EN, "fr": _FR}
