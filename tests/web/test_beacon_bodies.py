@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import cProfile
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,16 +21,6 @@ GOOD = {"sent": 1000, "events": [EVENT]}
 
 def body(**changes: Any) -> bytes:
     return json.dumps({**GOOD, **changes}).encode()
-
-
-def fastest_s(work: Callable[[], object]) -> float:
-    """The processor's time of the fastest of five."""
-    times = []
-    for _ in range(5):
-        began = time.thread_time()
-        work()
-        times.append(time.thread_time() - began)
-    return min(times)
 
 
 UNREADABLE = {
@@ -67,18 +58,34 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("raw", UNREADABLE.values(), ids=UNREADABLE)
-def test_what_is_no_envelope_is_refused_within_50_ms(raw: bytes) -> None:
-    def refuse() -> None:
-        with pytest.raises(ValueError, match=r"."):
-            read_envelope(raw)
-
-    assert fastest_s(refuse) < 0.05
+def test_what_is_no_envelope_is_refused(raw: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        read_envelope(raw)
 
 
-def test_the_widest_body_there_may_be_is_read_within_50_ms() -> None:
-    raw = b'{"sent":1,"events":[' + b"[]," * 21_000 + b"[]]}"
-    assert len(read_envelope(raw).events) == 21_001
-    assert fastest_s(lambda: read_envelope(raw)) < 0.05
+def calls(raw: bytes) -> int:
+    """How many functions it takes to read a body or to refuse it: what it costs, on any machine."""
+    profile = cProfile.Profile()
+    with profile, contextlib.suppress(ValueError):
+        read_envelope(raw)
+    return sum(one.callcount for one in profile.getstats())
+
+
+SHAPES = {
+    "lists": lambda size: b'{"sent":1,"events":[' + b"[]," * (size // 3) + b"[]]}",
+    "objects": lambda size: b'{"sent":1,"events":[' + b"{}," * (size // 3) + b"{}]}",
+    "numbers": lambda size: b'{"sent":1,"events":[' + b"1," * (size // 2) + b"1]}",
+    "digits": lambda size: b'{"sent":1,"events":[], "x":' + b"9" * size + b"}",
+    "keys": lambda size: b'{"sent":1,"events":[{' + b",".join(b'"%d":1' % one for one in range(size // 8)) + b"}]}",
+    "one key": lambda size: b'{"sent":1,"events":[{' + b",".join([b'"a":1'] * (size // 6)) + b"}]}",
+    "depth": lambda size: b'{"sent":1,"events":[], "x":' + b"[" * (size // 2) + b"]" * (size // 2) + b"}",
+    "text": lambda size: b'{"sent":1,"events":["' + b"\\u0041" * (size // 6) + b'"]}',
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_work_grows_no_faster_than_a_body(shape: Callable[[int], bytes]) -> None:
+    assert calls(shape(64_000)) <= 8.1 * calls(shape(8_000))
 
 
 def test_depth_16_is_read() -> None:

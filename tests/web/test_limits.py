@@ -21,6 +21,15 @@ def test_a_rate_fills_up_again_and_forgets_the_oldest() -> None:
     assert rate.allows(None)
 
 
+def test_what_is_charged_beyond_what_is_left_is_waited_for() -> None:
+    now = [0.0]
+    rate = Rate(60, clock=lambda: now[0])
+    assert rate.allows("192.0.2.7")
+    rate.charge("192.0.2.7", 99)
+    for now[0], allowed in ((40.0, False), (40.9, False), (41.0, True), (41.0, False)):  # a refusal costs nothing
+        assert rate.allows("192.0.2.7") is allowed
+
+
 def test_what_is_remembered_to_have_come_is_bounded() -> None:
     recent = Recent()
     assert not any(recent.again(number.to_bytes(8)) for number in range(20_000))
