@@ -16,6 +16,7 @@ import uvicorn
 
 import cxkit
 from cxkit import Interaction, Kit
+from cxkit.capture.stamp import Stamper
 from cxkit.settings import ExporterTable, Settings
 from cxkit.testing import RecordingExporter
 from cxkit.web import ASGIMiddleware
@@ -75,6 +76,8 @@ class Site:
     exporter: RecordingExporter
     sent: list[dict[str, Any]]
     """The bodies that the beacon sent."""
+    ahead_ns: list[int]
+    """How far its clock is ahead of the machine's."""
 
     @property
     def interactions(self) -> list[Interaction]:
@@ -114,11 +117,12 @@ def _noting(app: Any, sent: list[dict[str, Any]]) -> Any:
 @contextlib.contextmanager
 def serving(directory: Path, **settings: Any) -> Iterator[Site]:
     """The site, for the time of a block."""
-    exporter, sent = RecordingExporter(), list[dict[str, Any]]()
+    exporter, sent, ahead_ns = RecordingExporter(), list[dict[str, Any]](), [0]
     local = ExporterTable(type="local", purposes=frozenset({"analytics"}))
     kit = Kit(
         Settings(**{"directory": directory / ".cxkit", "strict": True, "exporters": {"here": local}, **settings}),
         exporters={"recorder": exporter},
+        stamper=Stamper(time_ns=lambda: time.time_ns() + ahead_ns[0]),
     )
     routed = ASGIMiddleware(_app, kit=kit, route=lambda scope: f"{scope['path']}")
     config = uvicorn.Config(_noting(routed, sent), log_level="warning", lifespan="on")
@@ -127,7 +131,7 @@ def serving(directory: Path, **settings: Any) -> Iterator[Site]:
     thread.start()
     try:
         until(lambda: server.started, "uvicorn listens")
-        yield Site(f"http://127.0.0.1:{listener.getsockname()[1]}", kit, exporter, sent)
+        yield Site(f"http://127.0.0.1:{listener.getsockname()[1]}", kit, exporter, sent, ahead_ns)
     finally:
         server.should_exit = True
         thread.join(_PATIENCE_S)
