@@ -204,14 +204,15 @@ class Visit:
             self.scope.claimed = tuple(found)
 
     def _sign_in(self) -> None:
-        """Know whom the app knows, if it has asked its framework for that."""
-        if not self.site.settings.users or self.scope.identity.signed_in or self._here is not _WEB:
+        """Know whom the app knows, if it has asked its framework for that; unless that person has just left."""
+        scope = self.scope
+        if not self.site.settings.users or scope.identity.signed_in or scope.forsaken or self._here is not _WEB:
             return
         try:
             user = self._user()
             if user:
                 kit = self.site.kit
-                identify(kit.desk, self.scope, identifiers={"user_id": user}, traits={}, patience_s=kit.patience_s())
+                identify(kit.desk, scope, identifiers={"user_id": user}, traits={}, patience_s=kit.patience_s())
         except Exception as error:  # noqa: BLE001 - the guest's promise
             self.site.failed(error)
 
