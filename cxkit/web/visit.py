@@ -133,7 +133,8 @@ class Visit:
         self._secure = is_secure(facts.scheme)
         self._names = site.cookie_names(facts.scheme)
         self._status: int | None = None
-        self._gone, self._captured = False, endpoint is not None
+        self._part = facts.headers.get("sec-fetch-dest") in _PARTS
+        self._gone, self._captured = False, self._part or endpoint is not None
         actor = actor_of(facts.headers)
         self._here = _WEB if actor == "unknown" else attrs.evolve(_WEB, actor=actor)
         # No parent: where a server starts one request from within another, theirs is another visitor.
@@ -148,7 +149,7 @@ class Visit:
             if answers:
                 scope.issue_visitor = new_visitor
             if scope.allowed.recognise:
-                self._recognise(answers)
+                self._recognise(anew=answers and not self._captured)
             self._claims(facts)
         self._choices = scope.choices
         enter(scope)
@@ -171,12 +172,12 @@ class Visit:
             desk.govern(scope)
         return text
 
-    def _recognise(self, answers: bool) -> None:
-        """Know the visitor by the cookie, or by a new one that can be set; obey what they chose elsewhere."""
+    def _recognise(self, *, anew: bool) -> None:
+        """Know the visitor by the cookie, or by a new one that a page can set; obey what they chose elsewhere."""
         scope, max_age_s = self.scope, self.site.visitor_max_age_s
         self._visitor = self.site.verified(_VISITOR, self._visitor_held, max_age_s=max_age_s)
         if self._visitor is None:
-            if answers:
+            if anew:
                 scope.change(identity=Identity(identifiers=(new_visitor(),)))
             return
         visitor = Identifier(type="visitor", value=str(self._visitor), evidence="cookie")
@@ -249,7 +250,7 @@ class Visit:
         Cookies are added at the end. Besides, only a response that is for this visitor alone is
         changed (`cxkit.web.caching.for_one_visitor`): because it shows something personal, or
         because they chose something just now and it invites shared caches. A response that invites
-        them otherwise gets no cookie, lest they give it to everybody.
+        them otherwise gets no cookie, lest they give it to everybody; nor does a part of a page.
         """
         try:
             self._status = int(status)
@@ -268,6 +269,8 @@ class Visit:
         self._sign_in()
         scope.issue_visitor = None
         kept_by, chosen = audience(headers), scope.choices is not self._choices
+        if kept_by == "unsaid" and self._part:
+            kept_by = "shared"  # by their names alone: many are set up so for images, styles and scripts
         if self.personal or (chosen and kept_by == "shared"):
             headers, kept_by = for_one_visitor(headers), "one"
         if kept_by != "one":
@@ -349,7 +352,7 @@ class Visit:
             enter(self._outer)
 
     def _capture(self, error: BaseException | None, *, ended: bool) -> None:
-        if self._captured or self.facts.headers.get("sec-fetch-dest") in _PARTS:
+        if self._captured:
             return
         self._captured = True
         try:
