@@ -86,9 +86,9 @@ class Scope:
 
     __slots__ = (
         "_enrich", "_origin", "allowed", "aside", "ceiling", "choices", "circumstances", "claimed", "closed", "context",
-        "depth_shown", "despite_gpc", "facts", "forsaken", "gpc", "heard", "held", "home", "identity", "intake", "issue_visitor",
-        "jurisdiction", "kit", "muted", "parent", "pending", "policy", "prepared", "recalled", "refused", "returning",
-        "shown", "signals", "varies", "version",
+        "depth_shown", "despite_gpc", "facts", "forsaken", "gpc", "heard", "held", "home", "identity", "intake",
+        "issue_visitor", "jurisdiction", "kit", "muted", "parent", "pending", "policy", "prepared", "recalled",
+        "refused", "returning", "shown", "signals", "varies", "version",
     )  # fmt: skip
 
     def __init__(
