@@ -1,4 +1,7 @@
-"""Who or what asks, as far as a request itself says so: a robot by its name, a browser that only fetches ahead."""
+"""Who or what asks, as far as a request itself says so: a robot by its name, a browser that only fetches ahead.
+
+And for what: for a page, or for a part of one.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Final
 
 from cxkit.model.context import Actor
 
-__all__ = ["actor_of"]
+__all__ = ["actor_of", "is_part"]
 
 _AHEAD: Final = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 """Headers with which browsers and mail programs say that nobody looks yet."""
@@ -20,6 +23,9 @@ _ROBOT: Final = re.compile(
     re.IGNORECASE,
 )
 _LONGEST: Final = 1024
+_PARTS: Final = frozenset(
+    "audio font image manifest script serviceworker sharedworker style track video worker".split()
+)
 
 
 def actor_of(headers: Mapping[str, str]) -> Actor:
@@ -42,3 +48,11 @@ def actor_of(headers: Mapping[str, str]) -> Actor:
 @lru_cache(maxsize=1024)
 def _is_robot(agent: str) -> bool:
     return _ROBOT.search(agent) is not None
+
+
+def is_part(headers: Mapping[str, str]) -> bool:
+    """Whether a browser says that it fetches this for a page: that is no page viewed.
+
+    Source: Fetch Metadata Request Headers (W3C), ``Sec-Fetch-Dest``.
+    """
+    return headers.get("sec-fetch-dest") in _PARTS

@@ -8,7 +8,7 @@ Nothing is read from the body, the session or the user.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -19,18 +19,19 @@ import attrs
 from cxkit.capture.scope import current_scope, enter
 from cxkit.codec.wire import occurrence
 from cxkit.flows.identify import identify, usable
+from cxkit.flows.link import logout
 from cxkit.keyring import Signed
 from cxkit.model import Context, Facts, Identifier, Identity, Page, TouchpointSpec
 from cxkit.model.context import Actor
 from cxkit.model.interaction import Outcome
 from cxkit.roles import Endpoint
 from cxkit.rules.consent import unexpired
-from cxkit.web.actor import actor_of
+from cxkit.web.actor import actor_of, is_part
 from cxkit.web.caching import Headers, audience, for_one_visitor
 from cxkit.web.cookies import choices_from_text, choices_to_text, new_visitor, set_cookie
 from cxkit.web.site import Site, Sites, is_secure
 
-__all__ = ["PAGE_VIEWED", "Visit", "open_visit"]
+__all__ = ["PAGE_VIEWED", "Visit", "open_visit", "signed_out"]
 
 PAGE_VIEWED: Final = TouchpointSpec(name="page.viewed", kind="view", channel="web")
 
@@ -38,22 +39,6 @@ _WEB: Final = Context(channel="web")
 _KEY: Final = "cxkit.scope"
 _MAX_CLAIM_CHARS: Final = 200
 _METHODS: Final = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"])
-_PARTS: Final = frozenset(
-    [
-        "audio",
-        "font",
-        "image",
-        "manifest",
-        "script",
-        "serviceworker",
-        "sharedworker",
-        "style",
-        "track",
-        "video",
-        "worker",
-    ]
-)
-"""What a browser says it fetches for a page (W3C Fetch Metadata, ``Sec-Fetch-Dest``): that is no page viewed."""
 _VISITOR: Final = "visitor cookie"
 _CONSENT: Final = "consent cookie"
 
@@ -98,6 +83,21 @@ def open_visit(
     return visit
 
 
+def signed_out(marks: Mapping[str, Any]) -> None:
+    """The framework has ended a login: nothing of that person stays in the visit, as after `cxkit.logout`.
+
+    Args:
+        marks: Those that `open_visit` was given. There may be no visit: tests and commands end logins, too.
+    """
+    scope = marks.get(_KEY)
+    if scope is None or scope.closed or not scope.kit.settings.web.users:
+        return
+    try:
+        logout(scope.kit.desk, scope)
+    except Exception as error:  # noqa: BLE001 - the guest's promise
+        scope.intake.note(error)
+
+
 class Visit:
     """One request, from the moment its facts are known.
 
@@ -133,7 +133,7 @@ class Visit:
         self._secure = is_secure(facts.scheme)
         self._names = site.cookie_names(facts.scheme)
         self._status: int | None = None
-        self._part = facts.headers.get("sec-fetch-dest") in _PARTS
+        self._part = is_part(facts.headers)
         self._gone, self._captured = False, self._part or endpoint is not None
         actor = actor_of(facts.headers)
         self._here = _WEB if actor == "unknown" else attrs.evolve(_WEB, actor=actor)
