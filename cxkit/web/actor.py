@@ -18,10 +18,12 @@ _AHEAD: Final = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 """Headers with which browsers and mail programs say that nobody looks yet."""
 _FETCHED_AHEAD: Final = re.compile(r"\b(?:prefetch|prerender|preview)\b", re.IGNORECASE)
 _ROBOT: Final = re.compile(
-    r"(?<!cu)bot\b|bot[/;:_-]|crawl|spider|slurp|archiver|facebookexternalhit|mediapartners|feedfetcher|lighthouse"
-    r"|pingdom|uptime|monitoring|preview",
+    r"(?<!cu)bots?(?:\b|_)|crawl|spider|slurp|archiver|facebookexternalhit|facebookcatalog|meta-external|^whatsapp/"
+    r"|\bgoogle-|googleother|mediapartners|feedfetcher|lighthouse|pingdom|uptime|monitoring|synthetics|site24x7|preview"
+    r"|^(?:curl|wget|python|go-http-client|axios|scrapy|libwww-perl)[-/](?!httpx)",
     re.IGNORECASE,
 )
+"""Not Cubot's telephones; not okhttp, by which a company's own app calls for somebody; nor httpx, which drives tests."""
 _LONGEST: Final = 1024
 _PARTS: Final = frozenset(
     "audio font image manifest script serviceworker sharedworker style track video worker".split()
