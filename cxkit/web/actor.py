@@ -23,7 +23,7 @@ _ROBOT: Final = re.compile(
     r"|^(?:curl|wget|python|go-http-client|axios|scrapy|libwww-perl)[-/](?!httpx)",
     re.IGNORECASE,
 )
-"""Not Cubot's telephones; not okhttp, by which a company's own app calls for somebody; nor httpx, which drives tests."""
+"""Not Cubot's telephones; not okhttp, by which apps of one's own call for somebody; nor httpx, which drives tests."""
 _LONGEST: Final = 1024
 _PARTS: Final = frozenset(
     "audio font image manifest script serviceworker sharedworker style track video worker".split()

@@ -41,7 +41,7 @@ HOOKS = """
     class Hooks:
         def endpoints(self):
             yield Endpoint(path="/hook", methods=frozenset({"GET", "POST"}), handle=told, max_body_bytes=8)
-            yield Endpoint(path="/o/{token}", methods=frozenset({"GET"}), handle=told)
+            yield Endpoint(path="/o/{messageId2}", methods=frozenset({"GET"}), handle=told)
 
     class Broken:
         def endpoints(self):

@@ -328,6 +328,16 @@ def test_a_grant_under_gpc_stands_and_one_before_it_does_not(shop: Any, kept: An
     assert consent()["sale_share"] is False
 
 
+@pytest.mark.parametrize(("scheme", "known"), [("wss", True), ("ws", False)])
+def test_a_websocket_has_the_cookies_of_its_pages(shop: Any, kept: Any, scheme: str, known: bool) -> None:
+    pages = shop(lambda: cxkit.grant("analytics"), scheme="https")
+    pages.ask()
+    talk = shop(lambda: cxkit.touchpoint("talk.begun").capture(), scheme=scheme)
+    pages.in_(talk).ask(type="websocket")
+    (begun,) = kept.named("talk.begun")
+    assert bool(begun.identity.get("visitor")) is known
+
+
 # --- what is no page ---
 
 
