@@ -18,9 +18,10 @@ import cxkit
 from cxkit.api.declared import RESERVED
 from cxkit.capture.scope import current_scope
 from cxkit.model import PURPOSES
+from cxkit.rules.measure.pages import MEASURED
 from cxkit.settings import Consent, Keys, Secret, Web
 from cxkit.testing import FakeClock
-from cxkit.web.beacon import MEASURED, beacon_tag
+from cxkit.web.beacon import beacon_tag
 from cxkit.web.limits import Rate, Recent
 from tests.web.minified import minified
 
