@@ -77,7 +77,7 @@ class Scope:
         refused: Likewise what somebody refused who was erased so as not to be recognised again.
         shown: Experience, variant and subject of each exposure.
         varies: Whether what was shown, here or in a scope within, follows who it was shown to.
-        circumstances: What is encoded of it where its person is known, for this version of the scope; None: nothing yet.
+        circumstances: What is encoded of it where its person is known, for this version; None: nothing yet.
         heard: The version of what is known of people that ``recalled`` is of.
         muted: Whether nothing captured here is kept: an exporter must not observe itself.
         prepared: Touchpoint name to what capture needs of it, likewise.

@@ -19,8 +19,8 @@ from cxkit.kit import Kit
 from cxkit.model import Facts, Page, TouchpointSpec
 from cxkit.roles import Endpoint, Reply
 from cxkit.web.beacon.claims import Claim, Envelope, read_claim, read_envelope
-from cxkit.web.limits import Rate, Recent
 from cxkit.web.beacon.tag import SCRIPT
+from cxkit.web.limits import Rate, Recent
 from cxkit.web.origin import same_origin
 
 if TYPE_CHECKING:
