@@ -137,6 +137,32 @@ def test_logging_in_and_out(configured: Configured, cx: Recorder, nancy: Any) ->
     assert [one and one.value for one in found[:3]] == [None, str(nancy.pk), None], "who has left is not brought back"
 
 
+@pytest.mark.parametrize(("users", "same"), [(True, False), (False, True)])
+def test_who_logs_out_leaves_the_device_to_a_new_visitor(
+    configured: Configured, nancy: Any, users: bool, same: bool
+) -> None:
+    def leave(request: HttpRequest) -> HttpResponse:
+        logout(request)
+        return HttpResponse("out")
+
+    exporter = RecordingExporter()
+    kit = Kit(Settings(strict=True, web=Web(users=users)), exporters={"x": exporter}, in_memory=True)
+    with configured([path("allow/", allow), path("leave/", leave)], kit=kit):
+        client = Client()
+        client.get("/allow/")
+        client.get("/leave/")
+        client.force_login(nancy)
+        visitors = [client.cookies["cxkit_visitor"].value]
+        client.get("/leave/")
+        visitors.append(client.cookies["cxkit_visitor"].value)
+        client.logout()  # there is no request, so no visit
+    kit.close()
+    assert (visitors[0] == visitors[1]) is same
+    found = [one.identity.get("visitor") for one in exporter.interactions if one.name == "page.viewed"]
+    assert [one == found[0] for one in found] == [True, True, same], "where nobody was signed in nobody leaves"
+    assert len([one for one in exporter.interactions if one.name == "identity.logged_out"]) == int(users)
+
+
 @pytest.mark.skipif(django.VERSION < (5,), reason="request.auser came with Django 5.0")
 @pytest.mark.anyio
 async def test_users_of_asynchronous_views(configured: Configured, cx: Recorder, database: None) -> None:
