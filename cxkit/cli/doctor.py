@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 import attrs
 import click
 
+from cxkit.cli.checks.code import check_code
 from cxkit.cli.checks.configuration import Examined, check_configuration, check_exporters, check_plugins, examined
 from cxkit.cli.checks.consent import Withheld, check_consent, print_withheld, withheld
 from cxkit.cli.checks.delivery import check_account, check_dead_letters, check_dropped, check_noted
@@ -29,6 +30,7 @@ __all__ = ["doctor"]
 
 _CHECKS: tuple[Callable[[Examined], Iterable[Finding]], ...] = (
     check_configuration,
+    check_code,
     check_plugins,
     check_exporters,
     check_keys,

@@ -98,6 +98,8 @@ def check_exporters(examined: Examined) -> Iterator[Finding]:
         yield Finding(
             severity="note",
             about="exporter",
-            what=say("no exporter is configured: nothing leaves this machine"),
+            what=say(
+                "no exporter is configured: nothing leaves this machine, unless the code of the application names one"
+            ),
             fix=say("add a table [exporters.NAME] to cxkit.toml"),
         )
