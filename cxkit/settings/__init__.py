@@ -23,8 +23,8 @@ CX1011  a setting means nothing beside another
 Messages name settings and where they came from, never what they hold.
 
 ``sealed``  values that are not shown          ``typed``    a table becomes a value of a class
-``tree``    the settings and their ranges      ``sources``  the code, the environment, the file
-``ranges``  what a value may be                 ``client_ip``  those of the client's address
+``tree``    the settings                       ``sources``  the code, the environment, the file
+``ranges``  what a value may be                ``client_ip``  those of the client's address
 """
 
 from __future__ import annotations
