@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from cxkit.cli.checks.configuration import Examined
 from cxkit.cli.checks.finding import Finding
 from cxkit.cli.checks.reasons import Meaning
 from cxkit.cli.init.apps import find
 from cxkit.cli.language import say
+from cxkit.kit.examination import Examined
 
 __all__ = ["check_code", "in_code", "unread"]
 
