@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, entry_points
@@ -31,6 +33,23 @@ def installed(tmp_path: Path) -> Iterator[Install]:
     site.mkdir()
     with installing(site) as install:
         yield install
+
+
+@pytest.mark.parametrize("name", sorted(point.name for point in entry_points(group="cxkit")))
+def test_one_of_ours_is_found_without_its_framework(name: str) -> None:
+    """An app that is patched after its kit is made has no sockets opened, and no TLS imported, behind its back."""
+    script = """
+import json, sys
+from importlib.metadata import entry_points
+import cxkit.hookspecs, cxkit.registry
+before = set(sys.modules)
+entry_points(group="cxkit")[sys.argv[1]].load()
+print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - before})))
+"""
+    done = subprocess.run([sys.executable, "-c", script, name], capture_output=True, text=True, check=True)
+    brought = set(json.loads(done.stdout))
+    assert any(one.startswith("cxkit_") for one in brought)
+    assert not brought & {"celery", "django", "flask", "nats", "opentelemetry", "psycopg", "redis", "ssl", "starlette"}
 
 
 # --- a plugin that fails costs itself alone ---

@@ -78,7 +78,7 @@ class Scope:
         refused: Likewise what somebody refused who was erased so as not to be recognised again.
         shown: Experience, variant and subject of each exposure.
         varies: Whether what was shown, here or in a scope within, follows who it was shown to.
-        circumstances: Mode of capture to what is encoded of it, for this version of the scope.
+        circumstances: What is encoded of it where its person is known, for this version; None: nothing yet.
         heard: The version of what is known of people that ``recalled`` is of.
         muted: Whether nothing captured here is kept: an exporter must not observe itself.
         prepared: Touchpoint name to what capture needs of it, likewise.
@@ -120,7 +120,7 @@ class Scope:
         self.closed = self.forsaken = self.pending = self.returning = self.varies = False
         self.version = self.depth_shown = self.heard = 0
         self.prepared: dict[str, Prepared] = {}
-        self.circumstances: dict[str, Circumstances] = {}
+        self.circumstances: Circumstances | None = None
         self.shown: set[tuple[str, str, bytes]] = set()
         self.recalled: dict[str, tuple[Choice, datetime]] = {}
         self.refused: dict[str, tuple[Choice, datetime]] = {}
@@ -149,7 +149,7 @@ class Scope:
             self.allowed = allowed
         self.version += 1
         self.prepared = {}
-        self.circumstances = {}
+        self.circumstances = None
 
     def child(self, *, identity: Identity | None = None, context: Mapping[str, Any] | None = None) -> Scope:
         """A scope of its own that starts from this one."""

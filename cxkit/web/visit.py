@@ -21,19 +21,18 @@ from cxkit.codec.wire import occurrence
 from cxkit.flows.identify import identify, usable
 from cxkit.flows.link import logout
 from cxkit.keyring import Signed
-from cxkit.model import Context, Facts, Identifier, Identity, Page, TouchpointSpec
+from cxkit.model import Context, Facts, Identifier, Identity, Page
 from cxkit.model.context import Actor
 from cxkit.model.interaction import Outcome
 from cxkit.roles import Endpoint
 from cxkit.rules.consent import unexpired
+from cxkit.rules.measure.pages import PAGE_VIEWED
 from cxkit.web.actor import actor_of, is_part
 from cxkit.web.caching import Headers, audience, for_one_visitor
 from cxkit.web.cookies import choices_from_text, choices_to_text, new_visitor, set_cookie
 from cxkit.web.site import Site, Sites, is_secure
 
-__all__ = ["PAGE_VIEWED", "Visit", "open_visit", "signed_out"]
-
-PAGE_VIEWED: Final = TouchpointSpec(name="page.viewed", kind="view", channel="web")
+__all__ = ["Visit", "open_visit", "signed_out"]
 
 _WEB: Final = Context(channel="web")
 _KEY: Final = "cxkit.scope"

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from cxkit.cli import cli
 from cxkit.settings import Consent, Web
 from tests.browser.conftest import ARGUMENTS, NO_ROBOT, chromium
-from tests.browser.site import until
+from tests.hosts.servers import until
 
 pytestmark = pytest.mark.services
 

@@ -18,9 +18,10 @@ import cxkit
 from cxkit.api.declared import RESERVED
 from cxkit.capture.scope import current_scope
 from cxkit.model import PURPOSES
+from cxkit.rules.measure.pages import MEASURED
 from cxkit.settings import Consent, Keys, Secret, Web
 from cxkit.testing import FakeClock
-from cxkit.web.beacon import MEASURED, beacon_tag
+from cxkit.web.beacon import beacon_tag
 from cxkit.web.limits import Rate, Recent
 from tests.web.minified import minified
 
@@ -87,7 +88,8 @@ def noted(kept: Any) -> dict[str, int]:
 @pytest.mark.parametrize(
     "type", [b"text/plain", b"text/plain;charset=UTF-8", b"application/json", b'Application/JSON; charset="utf-8"']
 )
-def test_b73_text_and_json_are_taken(kept: Any, post: Any, type: bytes) -> None:
+def test_text_and_json_are_taken(kept: Any, post: Any, type: bytes) -> None:
+    """B73."""
     assert status(post(said(event()), type=type)) == 204
     assert len(kept.named("element.clicked")) == 1
 
@@ -102,7 +104,8 @@ def test_b73_text_and_json_are_taken(kept: Any, post: Any, type: bytes) -> None:
         b"text/html",
     ],
 )
-def test_b73_nothing_else_is_taken(kept: Any, post: Any, type: bytes) -> None:
+def test_nothing_else_is_taken(kept: Any, post: Any, type: bytes) -> None:
+    """B73."""
     assert status(post(said(event()), type=type)) == 415
     assert not kept.interactions
     assert noted(kept) == {"beacon_unreadable": 1}
@@ -125,7 +128,8 @@ def test_b73_nothing_else_is_taken(kept: Any, post: Any, type: bytes) -> None:
     ],
     ids=str,
 )
-def test_s16_only_the_site_itself_may_send(kept: Any, post: Any, headers: Any, taken: bool) -> None:
+def test_only_the_site_itself_may_send(kept: Any, post: Any, headers: Any, taken: bool) -> None:
+    """S16."""
     sent = post(said(event()), more=headers)
     assert status(sent) == (204 if taken else 403)
     assert len(kept.interactions) == taken
@@ -144,9 +148,10 @@ def test_s16_only_the_site_itself_may_send(kept: Any, post: Any, headers: Any, t
         (b"null", False),
     ],
 )
-def test_s16_other_origins_by_name_and_never_with_cookies(
+def test_other_origins_by_name_and_never_with_cookies(
     make: Any, post: Any, shop: Any, origin: bytes, taken: bool, method: str
 ) -> None:
+    """S16."""
     kept = make({"web": Web(origins=("https://cdn.example",))})
     headers = [(b"origin", origin), (b"sec-fetch-site", b"cross-site")]
     if method == "POST":
@@ -164,16 +169,21 @@ def test_only_posts_are_heard(shop: Any, kept: Any) -> None:
     assert not kept.interactions
 
 
-def test_s15_so_many_a_minute_from_one_address(make: Any, post: Any) -> None:
+def test_so_many_a_minute_from_one_address(make: Any, post: Any) -> None:
+    """S8, S15."""
     kept = make({"web": Web(beacon_per_minute=2)})
     by = {"kit": kept.kit}
-    first = [status(post(said(event(number=number)), **by)) for number in range(3)]
+    first = [
+        status(post(said(event(number=number)), **by, more=[SAME, (b"x-forwarded-for", b"198.51.100.%d" % number)]))
+        for number in range(3)
+    ]
     other = status(post(said(event(number=9)), **by, client=("192.0.2.8", 4711)))
     assert (first, other) == ([204, 204, 429], 204)
     assert noted(kept) == {"beacon_limited": 1}
 
 
 def test_a_rate_fills_up_again_and_forgets_the_oldest() -> None:
+    """S15."""
     now = [0.0]
     rate = Rate(60, clock=lambda: now[0])
     assert [rate.allows("::1") for _ in range(61)] == [True] * 60 + [False]
@@ -190,6 +200,7 @@ def test_a_rate_fills_up_again_and_forgets_the_oldest() -> None:
 
 
 def test_what_is_remembered_to_have_come_is_bounded() -> None:
+    """S15."""
     recent = Recent()
     assert not any(recent.again(number.to_bytes(8)) for number in range(20_000))
     assert len(recent._seen) == 10_000
@@ -211,18 +222,32 @@ def test_what_is_remembered_to_have_come_is_bounded() -> None:
     ids=["B64", "B65", "B66 depth", "B66 depth, and too long", "B74 501 events", "B74 500 events", "none"],
 )
 def test_what_is_no_envelope_is_told_so(kept: Any, post: Any, body: bytes, expected: int) -> None:
+    """B64, B65, B74."""
     assert status(post(body)) == expected
     assert not kept.interactions
 
 
-def test_b74_100_000_tiny_events_are_too_long(kept: Any, post: Any) -> None:
+def test_100_000_tiny_events_are_too_long(kept: Any, post: Any) -> None:
+    """B74, S15."""
     assert status(post(b'{"sent":1,"events":[' + b"1," * 100_000 + b"1]}")) == 413
 
 
-@pytest.mark.parametrize("encoding", [b"gzip", b"gzip, gzip", b"br"])
-def test_b67_to_b69_nothing_is_unpacked(kept: Any, post: Any, encoding: bytes) -> None:
-    sent = post(gzip.compress(said(event())), more=[SAME, (b"content-encoding", encoding)])
-    assert status(sent) == 415
+PACKED: dict[str, Callable[[], bytes]] = {
+    "B67 100 MB": lambda: gzip.compress(bytes(100_000_000)),
+    "B68 twice": lambda: gzip.compress(gzip.compress(bytes(100_000_000))),
+    "B69 cut off": lambda: gzip.compress(said(event()))[:-9],
+    "B69 goes on": lambda: gzip.compress(said(event())) * 2,
+    "an event": lambda: gzip.compress(said(event())),
+}
+
+
+@pytest.mark.parametrize("packed", PACKED.values(), ids=PACKED)
+def test_nothing_is_unpacked(kept: Any, post: Any, packed: Callable[[], bytes]) -> None:
+    """B67, B68, B69: whatever it says of itself."""
+    body = packed()
+    for encoding in (b"gzip", b"gzip, gzip", b"br"):
+        assert status(post(body, more=[SAME, (b"content-encoding", encoding)])) == 415
+    assert status(post(body)) == (413 if len(body) > 65_536 else 400)
     assert not kept.interactions
 
 
@@ -379,6 +404,7 @@ def test_a_route_that_is_no_template_is_a_path(
 
 
 def test_the_address_is_kept_nowhere(kept: Any, post: Any, tmp_path: Path, caplog: Any) -> None:
+    """S9."""
     post(said(event()), client=("198.51.100.77", 4711))
     kept.kit.close()
     assert not [one for one in tmp_path.rglob("*") if one.is_file() and b"198.51.100" in one.read_bytes()]
@@ -456,7 +482,8 @@ FORGED = {
 }
 
 
-def test_b75_s17_what_is_forged_is_dropped(kept: Any, post: Any) -> None:
+def test_what_is_forged_is_dropped(kept: Any, post: Any) -> None:
+    """B75, S17."""
     post(said(event(**FORGED), **FORGED))
     (one,) = kept.interactions
     assert not one.identity
@@ -465,7 +492,8 @@ def test_b75_s17_what_is_forged_is_dropped(kept: Any, post: Any) -> None:
     assert one.context.session is None
 
 
-def test_s17_what_is_forged_changes_nothing_of_a_visitor(visitor: Any, kept: Any, post: Any) -> None:
+def test_what_is_forged_changes_nothing_of_a_visitor(visitor: Any, kept: Any, post: Any) -> None:
+    """S17."""
     held = dict(visitor.cookies)
     sent = post(said(event(**FORGED), **FORGED), by=visitor)
     assert (sent.cookies, visitor.cookies) == ({}, held)
@@ -474,6 +502,7 @@ def test_s17_what_is_forged_changes_nothing_of_a_visitor(visitor: Any, kept: Any
 
 
 def test_an_objection_in_the_body_can_only_deny(visitor: Any, kept: Any, post: Any) -> None:
+    """S17."""
     post(said(event(number=1), gpc=True), by=visitor)
     post(said(event(number=2), gpc=False), by=visitor, more=[SAME, (b"sec-gpc", b"1")])
     post(said(event(number=3), gpc=False), by=visitor)

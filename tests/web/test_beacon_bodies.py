@@ -68,6 +68,8 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("raw", UNREADABLE.values(), ids=UNREADABLE)
 def test_what_is_no_envelope_is_refused_within_50_ms(raw: bytes) -> None:
+    """B64, B65, B66."""
+
     def refuse() -> None:
         with pytest.raises(ValueError, match=r"."):
             read_envelope(raw)
@@ -76,12 +78,14 @@ def test_what_is_no_envelope_is_refused_within_50_ms(raw: bytes) -> None:
 
 
 def test_the_widest_body_there_may_be_is_read_within_50_ms() -> None:
+    """B66."""
     raw = b'{"sent":1,"events":[' + b"[]," * 21_000 + b"[]]}"
     assert len(read_envelope(raw).events) == 21_001
     assert fastest_s(lambda: read_envelope(raw)) < 0.05
 
 
 def test_depth_16_is_read() -> None:
+    """B66, S15."""
     raw = b'{"sent": 1, "events": [], "x": ' + b"[" * 15 + b"]" * 15 + b"}"
     assert read_envelope(raw) == Envelope(sent=1.0, events=[])
 
@@ -152,6 +156,7 @@ def test_what_is_no_event_is_none(event: Any) -> None:
 
 
 def test_keys_that_are_not_known_are_left_out() -> None:
+    """B75."""
     forged = {"user_id": "nancy", "identity": {"user_id": "nancy"}, "consent": {"analytics": True}, "tenant": "other"}
     (event,) = read_envelope(body(**forged, events=[{**EVENT, **forged, "context": forged}])).events
     claim = read_claim(event)
@@ -188,6 +193,7 @@ _events = st.dictionaries(st.sampled_from([*EVENT, "route", "path", "engaged_ms"
 @example(b"")
 @given(st.binary(max_size=50) | _cuts.map(_cut) | _events)
 def test_no_body_does_more_than_be_refused(raw: bytes) -> None:
+    """B66."""
     try:
         envelope = read_envelope(raw)
     except ValueError:

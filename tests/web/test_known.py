@@ -96,6 +96,7 @@ def _visitor(one: Any) -> dict[str, tuple[str, str]]:
 
 
 def test_a_claim_never_stands_above_a_login(visited: Any) -> None:
+    """S17."""
     web = {"id_headers": {"x-user": "user_id"}}
     one = visited(user=lambda scope: "nancy", headers=[(b"x-user", b"mallory")], **web)
     assert known(one)["user_id"] == ("nancy", "login")

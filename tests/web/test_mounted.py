@@ -14,9 +14,10 @@ import pytest
 from cxkit.capture.scope import current_scope
 from cxkit.kit import Kit
 from cxkit.settings import Settings, Web
-from cxkit.web import ASGIMiddleware, WSGIMiddleware
+from cxkit.web import ASGIMiddleware, Site, WSGIMiddleware
 from tests.theirs import installing
 
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "endpoints.md"
 HOOKS = """
     import attrs, cxkit
     from urllib.parse import unquote
@@ -169,6 +170,15 @@ def test_the_mount_can_be_moved_and_left_out(opened: Any, ask_of: Any) -> None:
     assert [none(path).body for path in ("/cx/hook", "/hook", "/.well-known/gpc.json")] == [b"ok"] * 3
 
 
+def test_nothing_is_mounted_for_who_debugs(kept: Any) -> None:
+    """S31: without a plugin's channels there is what the reference tells of, and nothing else."""
+    exact, patterned = Site(kept.kit)._mounted
+    paths = {"/cx/consent", "/cx/preferences", "/cx/cx.css", "/cx/cx.js", "/cx/i", "/.well-known/gpc.json"}
+    assert (exact.keys(), patterned) == (paths, [])
+    page = REFERENCE.read_text("utf-8")
+    assert [path for path in sorted(paths) if f"`{path}`" not in page] == []
+
+
 def test_the_site_says_that_it_honours_gpc(ask: Ask) -> None:
     told = ask("/.well-known/gpc.json")
     assert (told.headers["content-type"], told.body) == ("application/json", b'{"gpc":true}')
@@ -192,6 +202,7 @@ def test_the_site_says_that_it_honours_gpc(ask: Ask) -> None:
     ],
 )
 def test_what_cannot_be_taken_is_refused_before_it_is_read(ask: Ask, asked: Any, status: int) -> None:
+    """B67, B69."""
     if not str(asked.get("headers", {})).isascii():
         asked["headers"] = {name: value.encode().decode("latin-1") for name, value in asked["headers"].items()}
     assert ask("/cx/hook", **asked).status == status
@@ -245,6 +256,7 @@ def test_where_no_body_comes_the_scope_ends_all_the_same(opened: Any, client: An
 
 
 def test_a_body_that_breaks_off_is_none(opened: Any, client: Any, answering: Any) -> None:
+    """B70."""
     app = client(ASGIMiddleware(answering(), kit=opened().kit))
     part = {"type": "http.request", "body": b"allow", "more_body": True}
     assert app.ask("/cx/hook", method="POST", received=[part]).messages[0]["status"] == 400
@@ -252,6 +264,7 @@ def test_a_body_that_breaks_off_is_none(opened: Any, client: Any, answering: Any
 
 
 def test_a_body_that_does_not_say_how_long_it_is_ends_at_the_limit(opened: Any, client: Any, answering: Any) -> None:
+    """B70."""
     app = client(ASGIMiddleware(answering(), kit=opened().kit))
     endless = ({"type": "http.request", "body": b"123", "more_body": True} for _ in range(1_000_000))
     assert app.ask("/cx/hook", method="POST", received=endless).messages[0]["status"] == 413
@@ -260,6 +273,7 @@ def test_a_body_that_does_not_say_how_long_it_is_ends_at_the_limit(opened: Any, 
 def test_a_body_that_is_slow_is_not_waited_for(
     opened: Any, client: Any, answering: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """B70."""
     from cxkit.web import asgi
 
     monkeypatch.setattr(asgi, "PATIENCE_S", 0.05)

@@ -116,6 +116,8 @@ def test_head_has_the_headers_and_no_body(app: Any) -> None:
     ids=repr,
 )
 def test_what_is_refused_is_not_read(app: Any, fields: dict[str, str], status: int) -> None:
+    """B67, B70."""
+
     class Unread(io.BytesIO):
         def read(self, size: Any = -1) -> bytes:
             raise AssertionError("somebody read the body")
@@ -155,6 +157,7 @@ class Sent:
     ],
 )
 def test_how_a_body_comes(app: Any, steps: list[Any], fields: dict[str, Any], status: int) -> None:
+    """B70."""
     sent = Sent(*steps)
     got = post(app, **{**fields, "wsgi.input": sent})
     assert (got.error, got.status) == (None, status)

@@ -25,6 +25,7 @@ class ApartChecks(Bench):
     # --- shared caches ---
 
     def test_personal_pages_are_kept_from_shared_caches(self, shop: Shop) -> None:
+        """S18."""
         browser = shop.browser()
         browser.ask("/allow", method="POST")
         assert browser.ask("/hero").body == b"Welcome back"
@@ -41,6 +42,7 @@ class ApartChecks(Bench):
         assert browser.ask("/").all("set-cookie")
 
     def test_no_shared_cache_gives_anything_of_one_to_another(self, shop: Shop) -> None:
+        """S18."""
         nancy, stranger, hits = shop.browser(), shop.browser(), 0
         nancy.ask("/allow", method="POST")
         visitor = nancy.cookies["cxkit_visitor"]

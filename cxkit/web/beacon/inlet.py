@@ -8,7 +8,7 @@ body can only say less than that: it can object, never allow.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
@@ -18,6 +18,7 @@ from cxkit.errors import CXError
 from cxkit.kit import Kit
 from cxkit.model import Facts, Page, TouchpointSpec
 from cxkit.roles import Endpoint, Reply
+from cxkit.rules.measure.pages import MEASURED
 from cxkit.web.beacon.claims import Claim, Envelope, read_claim, read_envelope
 from cxkit.web.beacon.tag import SCRIPT
 from cxkit.web.limits import Rate, Recent
@@ -27,19 +28,7 @@ from cxkit.web.paths import is_template, pattern_of
 if TYPE_CHECKING:
     from cxkit.web.site import Site
 
-__all__ = ["MEASURED", "beacon_endpoints"]
-
-MEASURED: Final[Mapping[str, TouchpointSpec]] = {
-    one.name: one
-    for one in (
-        TouchpointSpec(name="page.viewed", kind="view", channel="web"),
-        TouchpointSpec(name="page.engaged", kind="measurement", channel="web"),
-        TouchpointSpec(name="page.vitals", kind="measurement", channel="web", priority="low"),
-        TouchpointSpec(name="element.clicked", channel="web"),
-        TouchpointSpec(name="link.left", channel="web"),
-    )
-}
-"""What cx.js captures by itself."""
+__all__ = ["beacon_endpoints"]
 
 _MAX_EVENTS: Final = 500
 _AHEAD_MS: Final = 60_000

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
-from cxkit_django.middleware import CXMiddleware
+import typing
+
+if typing.TYPE_CHECKING:
+    from cxkit_django.middleware import CXMiddleware
 
 __all__ = ["CXMiddleware"]
+
+
+def __getattr__(name: str) -> object:
+    """Import Django when the class is used: cxkit, which looks for its plugins, may be there without it."""
+    if name == "CXMiddleware":
+        from cxkit_django.middleware import CXMiddleware
+
+        return CXMiddleware
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

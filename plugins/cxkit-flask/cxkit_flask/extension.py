@@ -44,8 +44,11 @@ class CXFlask:
         """Put the middleware around an app, once: a second call changes nothing.
 
         Raises:
+            TypeError: It is no app of Flask.
             AssertionError: The app has answered a request already; Flask allows no more setting up then.
         """
+        if not isinstance(app, Flask):
+            raise TypeError(f"{type(app).__name__} is no app of Flask. Fix: CXFlask(app), of app = Flask(__name__)")
         if _NAME in app.extensions:
             return
         templates = _Templates(app)

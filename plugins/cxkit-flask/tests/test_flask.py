@@ -202,6 +202,13 @@ def test_behind_a_proxy(cx: Any, app: Flask) -> None:
 # --- installed ---
 
 
+@pytest.mark.parametrize("given", ["shop", 3, Flask])
+def test_what_is_no_app_is_refused_with_what_is_wanted(given: Any) -> None:
+    wanted = rf"^{type(given).__name__} is no app of Flask\. Fix: CXFlask\(app\), of app = Flask\(__name__\)$"
+    with pytest.raises(TypeError, match=wanted):
+        CXFlask(given)
+
+
 def test_one_extension_for_many_apps_each_once(cx: Any) -> None:
     apps = [Flask(f"shop {number}", static_folder=None) for number in range(2)]
     extension = CXFlask()
