@@ -8,7 +8,7 @@ from cxkit.web.beacon import beacon_tag
 from cxkit.web.consent import banner, consent_url
 from cxkit.web.site import Site, Sites
 from cxkit.web.templates import template_globals
-from cxkit.web.visit import Visit, open_visit
+from cxkit.web.visit import Visit, open_visit, signed_out
 from cxkit.web.wsgi import WSGIMiddleware
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "beacon_tag",
     "consent_url",
     "open_visit",
+    "signed_out",
     "template_globals",
 ]

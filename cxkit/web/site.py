@@ -21,13 +21,13 @@ from cxkit.web.consent import consent_endpoints
 from cxkit.web.cookies import CookieNames, cookie_names
 from cxkit.web.facts import FactsReader
 from cxkit.web.gpc import gpc_endpoint
+from cxkit.web.paths import pattern_of
 
 __all__ = ["Site", "Sites", "is_secure"]
 
 _RENEW_AFTER_S: Final = 30 * 86_400
 _KIOSK_IDLE_S: Final = 120
 """At a device that everybody uses, whoever comes after so long is somebody else."""
-_SEGMENT: Final = re.compile(r"\{[a-z_]+\}")
 
 logger = logging.getLogger("cxkit")
 
@@ -117,9 +117,8 @@ class Site:
         for at, endpoints in ((mount, self._own), ("", (gpc_endpoint(),)), *self._channels()):
             for endpoint in endpoints:
                 path = at + endpoint.path
-                if _SEGMENT.search(path):
-                    parts = map(re.escape, _SEGMENT.split(path))
-                    patterned.append(_Mounted(re.compile("[^/]+".join(parts)), endpoint))
+                if "{" in path:
+                    patterned.append(_Mounted(pattern_of(path), endpoint))
                 else:
                     exact.setdefault(path, endpoint)
         return exact, patterned

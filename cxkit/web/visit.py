@@ -8,7 +8,7 @@ Nothing is read from the body, the session or the user.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -19,6 +19,7 @@ import attrs
 from cxkit.capture.scope import current_scope, enter
 from cxkit.codec.wire import occurrence
 from cxkit.flows.identify import identify, usable
+from cxkit.flows.link import logout
 from cxkit.keyring import Signed
 from cxkit.model import Context, Facts, Identifier, Identity, Page
 from cxkit.model.context import Actor
@@ -26,33 +27,17 @@ from cxkit.model.interaction import Outcome
 from cxkit.roles import Endpoint
 from cxkit.rules.consent import unexpired
 from cxkit.rules.measure.pages import PAGE_VIEWED
-from cxkit.web.actor import actor_of
+from cxkit.web.actor import actor_of, is_part
 from cxkit.web.caching import Headers, audience, for_one_visitor
 from cxkit.web.cookies import choices_from_text, choices_to_text, new_visitor, set_cookie
 from cxkit.web.site import Site, Sites, is_secure
 
-__all__ = ["Visit", "open_visit"]
+__all__ = ["Visit", "open_visit", "signed_out"]
 
 _WEB: Final = Context(channel="web")
 _KEY: Final = "cxkit.scope"
 _MAX_CLAIM_CHARS: Final = 200
 _METHODS: Final = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"])
-_PARTS: Final = frozenset(
-    [
-        "audio",
-        "font",
-        "image",
-        "manifest",
-        "script",
-        "serviceworker",
-        "sharedworker",
-        "style",
-        "track",
-        "video",
-        "worker",
-    ]
-)
-"""What a browser says it fetches for a page (W3C Fetch Metadata, ``Sec-Fetch-Dest``): that is no page viewed."""
 _VISITOR: Final = "visitor cookie"
 _CONSENT: Final = "consent cookie"
 
@@ -97,6 +82,21 @@ def open_visit(
     return visit
 
 
+def signed_out(marks: Mapping[str, Any]) -> None:
+    """The framework has ended a login: nothing of that person stays in the visit, as after `cxkit.logout`.
+
+    Args:
+        marks: Those that `open_visit` was given. There may be no visit: tests and commands end logins, too.
+    """
+    scope = marks.get(_KEY)
+    if scope is None or scope.closed or not scope.kit.settings.web.users:
+        return
+    try:
+        logout(scope.kit.desk, scope)
+    except Exception as error:  # noqa: BLE001 - the guest's promise
+        scope.intake.note(error)
+
+
 class Visit:
     """One request, from the moment its facts are known.
 
@@ -132,7 +132,8 @@ class Visit:
         self._secure = is_secure(facts.scheme)
         self._names = site.cookie_names(facts.scheme)
         self._status: int | None = None
-        self._gone, self._captured = False, endpoint is not None
+        self._part = is_part(facts.headers)
+        self._gone, self._captured = False, self._part or endpoint is not None
         actor = actor_of(facts.headers)
         self._here = _WEB if actor == "unknown" else attrs.evolve(_WEB, actor=actor)
         # No parent: where a server starts one request from within another, theirs is another visitor.
@@ -147,7 +148,7 @@ class Visit:
             if answers:
                 scope.issue_visitor = new_visitor
             if scope.allowed.recognise:
-                self._recognise(answers)
+                self._recognise(anew=answers and not self._captured)
             self._claims(facts)
         self._choices = scope.choices
         enter(scope)
@@ -170,12 +171,12 @@ class Visit:
             desk.govern(scope)
         return text
 
-    def _recognise(self, answers: bool) -> None:
-        """Know the visitor by the cookie, or by a new one that can be set; obey what they chose elsewhere."""
+    def _recognise(self, *, anew: bool) -> None:
+        """Know the visitor by the cookie, or by a new one that a page can set; obey what they chose elsewhere."""
         scope, max_age_s = self.scope, self.site.visitor_max_age_s
         self._visitor = self.site.verified(_VISITOR, self._visitor_held, max_age_s=max_age_s)
         if self._visitor is None:
-            if answers:
+            if anew:
                 scope.change(identity=Identity(identifiers=(new_visitor(),)))
             return
         visitor = Identifier(type="visitor", value=str(self._visitor), evidence="cookie")
@@ -203,14 +204,15 @@ class Visit:
             self.scope.claimed = tuple(found)
 
     def _sign_in(self) -> None:
-        """Know whom the app knows, if it has asked its framework for that."""
-        if not self.site.settings.users or self.scope.identity.signed_in or self._here is not _WEB:
+        """Know whom the app knows, if it has asked its framework for that; unless that person has just left."""
+        scope = self.scope
+        if not self.site.settings.users or scope.identity.signed_in or scope.forsaken or self._here is not _WEB:
             return
         try:
             user = self._user()
             if user:
                 kit = self.site.kit
-                identify(kit.desk, self.scope, identifiers={"user_id": user}, traits={}, patience_s=kit.patience_s())
+                identify(kit.desk, scope, identifiers={"user_id": user}, traits={}, patience_s=kit.patience_s())
         except Exception as error:  # noqa: BLE001 - the guest's promise
             self.site.failed(error)
 
@@ -247,7 +249,7 @@ class Visit:
         Cookies are added at the end. Besides, only a response that is for this visitor alone is
         changed (`cxkit.web.caching.for_one_visitor`): because it shows something personal, or
         because they chose something just now and it invites shared caches. A response that invites
-        them otherwise gets no cookie, lest they give it to everybody.
+        them otherwise gets no cookie, lest they give it to everybody; nor does a part of a page.
         """
         try:
             self._status = int(status)
@@ -266,6 +268,8 @@ class Visit:
         self._sign_in()
         scope.issue_visitor = None
         kept_by, chosen = audience(headers), scope.choices is not self._choices
+        if kept_by == "unsaid" and self._part:
+            kept_by = "shared"  # by their names alone: many are set up so for images, styles and scripts
         if self.personal or (chosen and kept_by == "shared"):
             headers, kept_by = for_one_visitor(headers), "one"
         if kept_by != "one":
@@ -347,7 +351,7 @@ class Visit:
             enter(self._outer)
 
     def _capture(self, error: BaseException | None, *, ended: bool) -> None:
-        if self._captured or self.facts.headers.get("sec-fetch-dest") in _PARTS:
+        if self._captured:
             return
         self._captured = True
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
+from cxkit.capture.scope import current_scope
 from cxkit.kit import Kit
 from cxkit.settings import Settings, Web
 from cxkit.web import ASGIMiddleware, Site, WSGIMiddleware
@@ -18,6 +20,7 @@ from tests.theirs import installing
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "endpoints.md"
 HOOKS = """
     import attrs, cxkit
+    from urllib.parse import unquote
     from cxkit.hookspecs import hookimpl
     from cxkit.roles import Endpoint, Factory, Reply
 
@@ -30,13 +33,16 @@ HOOKS = """
             cxkit.grant("analytics")
         if body == b"fail":
             raise RuntimeError("canary")
+        if body == b"header":
+            name, _, value = facts.query.partition(":")
+            return Reply(status=200, headers=((name, unquote(value)),), body=b"canary")
         cxkit.touchpoint("hook.called", purpose="necessary").capture()
         return Reply(status=200, headers=(("X-Path", facts.path),), body=body or facts.query.encode())
 
     class Hooks:
         def endpoints(self):
             yield Endpoint(path="/hook", methods=frozenset({"GET", "POST"}), handle=told, max_body_bytes=8)
-            yield Endpoint(path="/o/{token}", methods=frozenset({"GET"}), handle=told)
+            yield Endpoint(path="/o/{messageId2}", methods=frozenset({"GET"}), handle=told)
 
     class Broken:
         def endpoints(self):
@@ -81,7 +87,7 @@ def ask_of(request: pytest.FixtureRequest, client: Any, answering: Any) -> Calla
             fields["query_string"] = fields.pop("query", "").encode()
             sent = app.ask(path, headers=raw, received=received, **fields)
             assert sent.error is None
-            found = {name.decode().lower(): value.decode() for name, value in sent.headers}
+            found = {name.decode().lower(): value.decode("latin-1") for name, value in sent.headers}
             return Told(sent.messages[0]["status"], found, b"".join(one["body"] for one in sent.messages[1:]))
 
         return ask
@@ -213,6 +219,42 @@ def test_nothing_is_told_of_a_failure(opened: Any, ask_of: Any) -> None:
     assert "canary" not in str(told.headers)
 
 
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        ("X-A:caf%C3%A9\t, b", 200),
+        ("X-A:", 200),
+        ("X-A:%E2%82%AC", 500),
+        ("X-A:a%0D%0ASet-Cookie: canary=1", 500),
+        ("X-A:a%0A", 500),
+        ("X-A:a%00", 500),
+        ("X-A: a", 500),
+        ("X A:a", 500),
+        (":a", 500),
+    ],
+)
+def test_what_is_no_header_is_a_failure(opened: Any, ask_of: Any, header: str, status: int) -> None:
+    kept = opened()
+    told = ask_of(kept.kit)("/cx/hook", method="POST", body=b"header", query=header)
+    assert told.status == status
+    assert ("canary" in f"{told.headers}{told.body!r}") is (status == 200)
+    assert sum(kept.kit.desk.intake.noted.values()) == (2 if status == 500 else 1), "the broken channel is the other"
+
+
+def test_where_no_body_comes_the_scope_ends_all_the_same(opened: Any, client: Any, answering: Any) -> None:
+    async def run() -> None:
+        async def receive() -> dict[str, Any]:
+            raise OSError("canary")
+
+        scope = client(None).scope("/cx/hook", method="POST")
+        with pytest.raises(OSError, match="canary"):
+            await ASGIMiddleware(answering(), kit=opened().kit)(scope, receive, receive)
+        assert scope["cxkit.scope"].closed
+        assert current_scope() is None
+
+    asyncio.run(run())
+
+
 def test_a_body_that_breaks_off_is_none(opened: Any, client: Any, answering: Any) -> None:
     """B70."""
     app = client(ASGIMiddleware(answering(), kit=opened().kit))
@@ -232,8 +274,6 @@ def test_a_body_that_is_slow_is_not_waited_for(
     opened: Any, client: Any, answering: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """B70."""
-    import asyncio
-
     from cxkit.web import asgi
 
     monkeypatch.setattr(asgi, "PATIENCE_S", 0.05)

@@ -55,7 +55,7 @@ GUARD = """    except Exception as error:  # noqa: BLE001 - the guest's promise:
 COOKIES = "        cookies = [*self._visitor_cookie(), *self._consent_cookie()]\n"
 HEARD = "        async def heard() -> Message:\n            message = await receive()\n"
 SHARED = '        if kept_by == "shared":\n            return headers\n'
-REPLY = "            reply = read if isinstance(read, Reply) else await"
+READ = "                read = await _body(receive, at_most=endpoint.max_body_bytes)\n"
 ANSWERED = "await beside(answered, visit.site, endpoint, facts, read)"
 DRAWN = "    value = urlsafe_b64encode(secrets.token_bytes(16))"
 
@@ -275,17 +275,17 @@ MUTANTS = [
     Mutant(
         "endpoints are pages",
         "endpoints_of_channels_are_mounted",
-        {"self._captured = False, endpoint is not None": "self._captured = False, False"},
+        {"self._part or endpoint is not None": "self._part"},
     ),
     Mutant(
         "endpoints set no cookies",
         "an_endpoint_is_in_the_visitors_scope",
-        {'"headers": visit.begin(reply.status, headers)': '"headers": headers'},
+        {"headers = visit.begin(status, raw)": "headers = raw"},
     ),
     Mutant(
         "takes whatever comes",
         "what_an_endpoint_does_not_take_is_refused",
-        {"        reply = refused(endpoint, facts)\n": "        reply = None\n"},
+        {"            reply = refused(endpoint, facts)\n": "            reply = None\n"},
     ),
     Mutant(
         "tells what went wrong",
@@ -307,8 +307,9 @@ MUTANTS = [
     Mutant(
         "believes who asks",
         "a_choice_is_taken_from_the_site_itself_alone",
-        {REPLY: """            facts = attrs.evolve(facts, headers={**facts.headers, "sec-fetch-site": "same-origin"})
-            reply = read if isinstance(read, Reply) else await"""},
+        {READ: READ + """
+                facts = attrs.evolve(facts, headers={**facts.headers, "sec-fetch-site": "same-origin"})
+"""},
     ),
     Mutant("says nothing of GPC", "the_site_says_that_it_knows_gpc", {'("", (gpc_endpoint(),)), ': ""}),
     Mutant(

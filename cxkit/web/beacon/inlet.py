@@ -23,6 +23,7 @@ from cxkit.web.beacon.claims import Claim, Envelope, read_claim, read_envelope
 from cxkit.web.beacon.tag import SCRIPT
 from cxkit.web.limits import Rate, Recent
 from cxkit.web.origin import same_origin
+from cxkit.web.paths import is_template, pattern_of
 
 if TYPE_CHECKING:
     from cxkit.web.site import Site
@@ -32,7 +33,6 @@ __all__ = ["beacon_endpoints"]
 _MAX_EVENTS: Final = 500
 _AHEAD_MS: Final = 60_000
 _TYPES: Final = re.compile(r"(?:text/plain|application/json)\s*(?:;\s*charset=\"?utf-8\"?\s*)?", re.IGNORECASE)
-_HOLE: Final = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
 _NO_STORE: Final = ("Cache-Control", "no-store")
 
 
@@ -57,7 +57,7 @@ class _Inlet:
         self._kit = kit
         self._origins = frozenset(web.origins)
         self._touchpoints = frozenset(web.beacon_touchpoints) - MEASURED.keys()
-        self._routes = [(_pattern(one), one) for one in web.routes]
+        self._routes = [(pattern_of(one), one) for one in web.routes]
         self._rate = Rate(web.beacon_per_minute)
         self._recent = Recent()
         self._max_age_ms = int(kit.settings.spool.max_age_s * 1000)
@@ -160,9 +160,9 @@ class _Inlet:
 
     def _route(self, claim: Claim) -> str | None:
         """The template: as the tag had it, else the first that fits the path, which itself is not kept."""
-        if claim.route is not None or claim.path is None:
+        if claim.route is not None and is_template(claim.route):
             return claim.route
-        path = unquote(claim.path)
+        path = unquote(claim.path or claim.route or "")
         return next((template for pattern, template in self._routes if pattern.fullmatch(path)), None)
 
     def _stamp(self, envelope: Envelope, claim: Claim, now_us: int, tail: bytes) -> tuple[str, int]:
@@ -179,8 +179,3 @@ class _Inlet:
 
     def _drop(self, reason: str, count: int = 1) -> None:
         self._kit.intake.dropped[reason] += count
-
-
-def _pattern(template: str) -> re.Pattern[str]:
-    """What paths a template stands for: each hole is one segment."""
-    return re.compile("[^/]+".join(map(re.escape, _HOLE.split(template))))

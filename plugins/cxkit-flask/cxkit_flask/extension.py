@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
+import sys
 from collections.abc import Mapping, MutableMapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
-from flask import Flask, g, has_app_context, request
+from flask import Flask, g, has_app_context, request, request_started
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from cxkit import Kit
-from cxkit.web import WSGIMiddleware, template_globals
+from cxkit.web import WSGIMiddleware, signed_out, template_globals
 from cxkit.web.wsgi import ROUTE
 
 __all__ = ["CXFlask"]
@@ -44,8 +44,11 @@ class CXFlask:
         """Put the middleware around an app, once: a second call changes nothing.
 
         Raises:
+            TypeError: It is no app of Flask.
             AssertionError: The app has answered a request already; Flask allows no more setting up then.
         """
+        if not isinstance(app, Flask):
+            raise TypeError(f"{type(app).__name__} is no app of Flask. Fix: CXFlask(app), of app = Flask(__name__)")
         if _NAME in app.extensions:
             return
         templates = _Templates(app)
@@ -55,10 +58,13 @@ class CXFlask:
             if error is not None and "cxkit.scope" in request.environ:
                 environ = request.environ
                 environ[_ERROR] = error
-                with contextlib.suppress(Exception):
+                try:
                     environ[ROUTE] = environ.get(ROUTE) or templates(environ)
+                except Exception:  # noqa: BLE001 - not even in strict mode does our error take the place of theirs
+                    environ["cxkit.scope"].intake.count("internal_error")
 
         app.teardown_request(torn_down)
+        request_started.connect(_heed_logouts, app)
         app.context_processor(template_globals)  # `app.jinja_env` would end what the app may still say of its templates
         app.extensions[_NAME] = self
         app.wsgi_app = WSGIMiddleware(  # type: ignore[method-assign]
@@ -119,7 +125,28 @@ def _user(environ: Mapping[str, Any]) -> str | None:
     """The id of whom Flask-Login has loaded in this request; it is not asked to load anybody."""
     user = g.get("_login_user") if has_app_context() else None
     # One whose row would have to be read again is nobody: no query is made that the app did not make.
-    if user is None or getattr(getattr(user, "_sa_instance_state", None), "expired_attributes", None):
+    if user is None or _expired(user):
         return None
     found = user.get_id()
     return None if found is None else str(found)
+
+
+def _expired(user: object) -> bool:
+    return bool(getattr(getattr(user, "_sa_instance_state", None), "expired_attributes", None))
+
+
+def _heed_logouts(app: Flask, **_: object) -> None:
+    """Let who logs out be nobody at once. An app may come to Flask-Login later than to us, and to others never."""
+    login = sys.modules.get("flask_login")
+    if login is not None:
+        _connected(login)
+
+
+@cache
+def _connected(login: Any) -> None:
+    login.user_logged_out.connect(_logged_out)
+
+
+def _logged_out(app: Flask, user: Any = None, **_: object) -> None:
+    if user is not None and (_expired(user) or user.get_id() is not None):
+        signed_out(request.environ)
