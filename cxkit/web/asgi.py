@@ -10,7 +10,7 @@ from cxkit.kit import Kit
 from cxkit.kit.beside import beside
 from cxkit.roles import Endpoint, Reply
 from cxkit.web.mounted import PATIENCE_S, TOO_LONG, TOO_SLOW, answered, as_sent, refused
-from cxkit.web.site import Sites
+from cxkit.web.sites import Sites
 from cxkit.web.visit import Visit, open_visit
 
 __all__ = ["ASGIMiddleware"]

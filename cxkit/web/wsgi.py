@@ -11,7 +11,7 @@ from cxkit.capture.scope import current_scope, enter
 from cxkit.kit import Kit
 from cxkit.roles import Endpoint
 from cxkit.web.mounted import answer
-from cxkit.web.site import Sites
+from cxkit.web.sites import Sites
 from cxkit.web.visit import Visit, open_visit
 
 __all__ = ["ROUTE", "Body", "WSGIMiddleware"]

@@ -14,7 +14,7 @@ import pytest
 from cxkit.capture.scope import current_scope
 from cxkit.kit import Kit
 from cxkit.settings import Settings, Web
-from cxkit.web import ASGIMiddleware, Site, WSGIMiddleware
+from cxkit.web import ASGIMiddleware, Sites, WSGIMiddleware
 from tests.theirs import installing
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "endpoints.md"
@@ -172,7 +172,7 @@ def test_the_mount_can_be_moved_and_left_out(opened: Any, ask_of: Any) -> None:
 
 def test_nothing_is_mounted_for_who_debugs(kept: Any) -> None:
     """S31: without a plugin's channels there is what the reference tells of, and nothing else."""
-    exact, patterned = Site(kept.kit)._mounted
+    exact, patterned = Sites(kept.kit)()._mounted
     paths = {"/cx/consent", "/cx/preferences", "/cx/cx.css", "/cx/cx.js", "/cx/i", "/.well-known/gpc.json"}
     assert (exact.keys(), patterned) == (paths, [])
     page = REFERENCE.read_text("utf-8")
