@@ -1,19 +1,19 @@
-"""The extension: what is peculiar to Flask is how a route's template is found, and whom the app knows."""
+"""The extension: what is peculiar to Flask is how a route's template is found, and what it forgets."""
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping, MutableMapping
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Final
 
-from flask import Flask, g, has_app_context, request, request_started
+from flask import Flask, request, request_started
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from cxkit import Kit
-from cxkit.web import WSGIMiddleware, signed_out, template_globals
+from cxkit.web import WSGIMiddleware, template_globals
 from cxkit.web.wsgi import ROUTE
+from cxkit_flask.users import heed_logouts, user_of
 
 __all__ = ["CXFlask"]
 
@@ -64,11 +64,11 @@ class CXFlask:
                     environ["cxkit.scope"].intake.count("internal_error")
 
         app.teardown_request(torn_down)
-        request_started.connect(_heed_logouts, app)
+        request_started.connect(heed_logouts, app)
         app.context_processor(template_globals)  # `app.jinja_env` would end what the app may still say of its templates
         app.extensions[_NAME] = self
         app.wsgi_app = WSGIMiddleware(  # type: ignore[method-assign]
-            app.wsgi_app, kit=self._kit, route=templates, user=_user, error=_error
+            app.wsgi_app, kit=self._kit, route=templates, user=user_of, error=_error
         )
 
 
@@ -119,34 +119,3 @@ def _error(environ: MutableMapping[str, Any]) -> BaseException | None:
     """Taken out, for its traceback has the environ in it."""
     error: BaseException | None = environ.pop(_ERROR, None)
     return error
-
-
-def _user(environ: Mapping[str, Any]) -> str | None:
-    """The id of whom Flask-Login has loaded in this request; it is not asked to load anybody."""
-    user = g.get("_login_user") if has_app_context() else None
-    # One whose row would have to be read again is nobody: no query is made that the app did not make.
-    if user is None or _expired(user):
-        return None
-    found = user.get_id()
-    return None if found is None else str(found)
-
-
-def _expired(user: object) -> bool:
-    return bool(getattr(getattr(user, "_sa_instance_state", None), "expired_attributes", None))
-
-
-def _heed_logouts(app: Flask, **_: object) -> None:
-    """Let who logs out be nobody at once. An app may come to Flask-Login later than to us, and to others never."""
-    login = sys.modules.get("flask_login")
-    if login is not None:
-        _connected(login)
-
-
-@cache
-def _connected(login: Any) -> None:
-    login.user_logged_out.connect(_logged_out)
-
-
-def _logged_out(app: Flask, user: Any = None, **_: object) -> None:
-    if user is not None and (_expired(user) or user.get_id() is not None):
-        signed_out(request.environ)
