@@ -65,13 +65,16 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """Run the fault list whole (a million interactions, a soak) and print the figures: half an hour."""
+    """Run the fault list whole (a million interactions, 2 GB uploads, a soak) and print the figures: half an hour."""
     install_checkout(session, "services")
     figures = Path(session.create_tmp()).absolute() / "figures.jsonl"
     figures.unlink(missing_ok=True)
     env = {"CXKIT_FAULTS": "full", "CXKIT_FIGURES": str(figures)}
     soak = "tests/faults/test_soak.py"
-    rest = ("--timeout=1800", f"--ignore={soak}", "tests/faults", "tests/delivery", "tests/transport", "tests/hosts")
+    plugins = [f"plugins/cxkit-{name}/tests/test_conformance.py" for name in ("django", "flask", "starlette")]
+    web = ("tests/web/test_asgi.py", "tests/web/test_bare_wsgi.py", *plugins)
+    places = ("tests/faults", "tests/delivery", "tests/transport", "tests/hosts", *web)
+    rest = ("--timeout=1800", f"--ignore={soak}", *places)
     runs = [session.posargs] if session.posargs else [("--timeout=3600", soak), rest]
     try:  # the soak is half an hour of waiting, beside the rest; -s: a long test says how far it has come
         with ThreadPoolExecutor() as pool:

@@ -13,7 +13,7 @@ from cxkit.capture.scope import Scope
 from cxkit.kit import Kit
 from cxkit.model import Acquisition, Context, Device, Identifier, Identity, Page, Place
 from cxkit.roles import Exporter
-from cxkit.settings import Queue, Settings
+from cxkit.settings import Plugins, Queue, Settings
 
 ITEM_ADDED = cxkit.touchpoint("cart.item_added", stage="consideration")
 
@@ -55,9 +55,12 @@ def make_kit(
     queue_bytes: int = 33_554_432,
     durability: Literal["queue", "write", "sync"] = "queue",
 ) -> Kit:
-    """A kit with default settings; in memory if there is no directory."""
+    """A kit with default settings, and none of the plugins beside it; in memory if there is no directory."""
     settings = Settings(
-        directory=directory or Path(".cxkit"), durability=durability, queue=Queue(max_bytes=queue_bytes)
+        directory=directory or Path(".cxkit"),
+        durability=durability,
+        queue=Queue(max_bytes=queue_bytes),
+        plugins=Plugins(allow=()),
     )
     return Kit(settings, exporters=exporters or {}, in_memory=directory is None)
 

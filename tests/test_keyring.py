@@ -70,6 +70,7 @@ def test_any_other_token_is_refused(data: st.DataObject, payload: str) -> None:
 
 
 def test_a_token_is_for_one_use() -> None:
+    """S1."""
     token = KEYS.sign("visitor", "v", now=NOW)
     assert verified(KEYS, token, use="visitor") == "v"
     for use in ("consent", "", "visito", "visitor "):
@@ -77,6 +78,7 @@ def test_a_token_is_for_one_use() -> None:
 
 
 def test_a_token_is_good_for_its_time() -> None:
+    """S1."""
     token = KEYS.sign("cookie", "v", now=NOW)
     for after_s in (0, 3599, -60):
         assert verified(KEYS, token, now=NOW + after_s) == "v"
@@ -85,6 +87,7 @@ def test_a_token_is_good_for_its_time() -> None:
 
 
 def test_the_newest_key_signs_and_all_verify() -> None:
+    """S1."""
     both, new = (Keyring(signing=keys, identifier=IDENTIFIER) for keys in ([NEW, OLD], [NEW]))
     old_token, new_token = KEYS.sign("cookie", "v", now=NOW), both.sign("cookie", "v", now=NOW)
     assert [both.verify("cookie", one, now=NOW, max_age_s=9).current for one in (old_token, new_token)] == [False, True]

@@ -17,13 +17,14 @@ from cxkit.flows.operate import MERGED, UNMERGED
 from cxkit.flows.preferences import PREFERENCE_CHANGED, PREFERENCE_STOPPED
 from cxkit.flows.refusals import MERGE_REFUSED
 from cxkit.flows.sending import CONTACT_SUPPRESSED, MESSAGE_COUNTED
+from cxkit.rules.measure.pages import MEASURED
 
 __all__ = ["declare", "declared", "unconfigured"]
 
 logger = logging.getLogger("cxkit")
 
 RESERVED: Final = frozenset(
-    {"page.viewed", "page.engaged", "page.vitals", "element.clicked", "link.left"}
+    MEASURED.keys()
     | {SHOWN.name, IDENTIFIED.name, LINKED.name, LOGGED_OUT.name, CONSENT_CHANGED.name}
     | {PREFERENCE_CHANGED.name, PREFERENCE_STOPPED.name, CONTACT_SUPPRESSED.name, MESSAGE_COUNTED.name, ERASED.name}
     | {MERGED.name, UNMERGED.name, MERGE_REFUSED.name, IGNORED.name}

@@ -16,7 +16,7 @@ from cxkit.capture.scope import Circumstances, Scope
 from cxkit.codec.frame import COMMAND, INTERACTION, NOBODY, PRIORITIES
 from cxkit.codec.wire import circumstances, declaration
 from cxkit.model import PURPOSES, Context, Identity, TouchpointSpec, purpose_bits
-from cxkit.rules.consent import BeforeChoice, Policy, capture_mode
+from cxkit.rules.consent import Allowed, BeforeChoice, Policy, capture_mode
 
 __all__ = ["HELD", "Prepared", "prepare", "prepare_command"]
 
@@ -61,11 +61,15 @@ def prepare(
         return Prepared(refusal=HELD, spec=spec)
     if mode in ("refused", "undecided"):
         return Prepared(refusal=f"consent_{mode}:{spec.purpose}", spec=spec)
-    around = scope.circumstances.get(mode)
-    if around is None:
-        around = _anonymous(scope, scope.policy) if mode == "anonymous" else _full(scope, subject)
-        scope.circumstances[mode] = around
-    channel = spec.channel or scope.context.channel
+    if mode == "anonymous":
+        return _anonymous(spec, _unlinked(scope.context), scope.allowed, scope.policy, source)
+    if scope.circumstances is None:
+        scope.circumstances = _full(scope, subject)
+    return _prepared(spec, scope.circumstances, channel=scope.context.channel, source=source)
+
+
+def _prepared(spec: TouchpointSpec, around: Circumstances, *, channel: str | None, source: str) -> Prepared:
+    channel = spec.channel or channel
     return Prepared(
         refusal=None,
         shared=declaration(spec, source=source, channel=channel, plugin=None) + around.encoded,
@@ -115,16 +119,22 @@ def _full(scope: Scope, subject: Callable[[Identity], bytes]) -> Circumstances:
     return Circumstances(encoded, subject(scope.identity), _bits(scope.allowed.granted))
 
 
-def _anonymous(scope: Scope, policy: Policy) -> Circumstances:
-    """Without identifiers, and without what could single somebody out by the context."""
-    context = scope.context
-    place = context.place and attrs.evolve(context.place, region=None, city=None)
-    if context.session is not None or context.traceparent is not None or place is not context.place:
-        context = attrs.evolve(context, session=None, traceparent=None, place=place)  # a trace may know whose it is
-    encoded = circumstances(identity=Identity(), context=context, consent=scope.allowed.as_map())
+@lru_cache(maxsize=256)
+def _anonymous(spec: TouchpointSpec, context: Context, allowed: Allowed, policy: Policy, source: str) -> Prepared:
+    """Without identifiers: nothing in it is of one visitor, so that many share it."""
+    encoded = circumstances(identity=Identity(), context=context, consent=allowed.as_map())
     # Not what the person granted: nobody could ask them again, for nobody knows whose it is.
-    lawful = policy.granted | (policy.anonymous - scope.allowed.denied)
-    return Circumstances(encoded, NOBODY, _bits(lawful))
+    lawful = policy.granted | (policy.anonymous - allowed.denied)
+    around = Circumstances(encoded, NOBODY, _bits(lawful))
+    return _prepared(spec, around, channel=context.channel, source=source)
+
+
+def _unlinked(context: Context) -> Context:
+    """Without what could single somebody out."""
+    place = context.place and attrs.evolve(context.place, region=None, city=None)
+    if context.session is None and context.traceparent is None and place is context.place:
+        return context
+    return attrs.evolve(context, session=None, traceparent=None, place=place)  # a trace may know whose it is
 
 
 @lru_cache(maxsize=1024)

@@ -60,6 +60,7 @@ class Scope:
         choices: The choices made in this scope and in this browser behind ``allowed``, and when they were made.
         ceiling: The depth that decisions may have at most, whatever the person allows.
         despite_gpc: Whether they were made while the browser objected (``Sec-GPC: 1``).
+        forsaken: Whether its person has left it (`leave_person`): whom a framework still names is that person.
         issue_visitor: Makes an identifier for a visitor who may now be recognised; None where
             none can be kept: outside the web, or once the response has begun.
         policy: What holds where its person chose nothing; ``jurisdiction`` is whose law that is, and follows from
@@ -77,7 +78,7 @@ class Scope:
         refused: Likewise what somebody refused who was erased so as not to be recognised again.
         shown: Experience, variant and subject of each exposure.
         varies: Whether what was shown, here or in a scope within, follows who it was shown to.
-        circumstances: Mode of capture to what is encoded of it, for this version of the scope.
+        circumstances: What is encoded of it where its person is known, for this version; None: nothing yet.
         heard: The version of what is known of people that ``recalled`` is of.
         muted: Whether nothing captured here is kept: an exporter must not observe itself.
         prepared: Touchpoint name to what capture needs of it, likewise.
@@ -85,9 +86,9 @@ class Scope:
 
     __slots__ = (
         "_enrich", "_origin", "allowed", "aside", "ceiling", "choices", "circumstances", "claimed", "closed", "context",
-        "depth_shown", "despite_gpc", "facts", "gpc", "heard", "held", "home", "identity", "intake", "issue_visitor",
-        "jurisdiction", "kit", "muted", "parent", "pending", "policy", "prepared", "recalled", "refused", "returning",
-        "shown", "signals", "varies", "version",
+        "depth_shown", "despite_gpc", "facts", "forsaken", "gpc", "heard", "held", "home", "identity", "intake",
+        "issue_visitor", "jurisdiction", "kit", "muted", "parent", "pending", "policy", "prepared", "recalled",
+        "refused", "returning", "shown", "signals", "varies", "version",
     )  # fmt: skip
 
     def __init__(
@@ -116,10 +117,10 @@ class Scope:
         self.gpc = gpc
         self.parent = parent
         self.muted: bool = parent is not None and parent.muted
-        self.closed = self.pending = self.returning = self.varies = False
+        self.closed = self.forsaken = self.pending = self.returning = self.varies = False
         self.version = self.depth_shown = self.heard = 0
         self.prepared: dict[str, Prepared] = {}
-        self.circumstances: dict[str, Circumstances] = {}
+        self.circumstances: Circumstances | None = None
         self.shown: set[tuple[str, str, bytes]] = set()
         self.recalled: dict[str, tuple[Choice, datetime]] = {}
         self.refused: dict[str, tuple[Choice, datetime]] = {}
@@ -148,7 +149,7 @@ class Scope:
             self.allowed = allowed
         self.version += 1
         self.prepared = {}
-        self.circumstances = {}
+        self.circumstances = None
 
     def child(self, *, identity: Identity | None = None, context: Mapping[str, Any] | None = None) -> Scope:
         """A scope of its own that starts from this one."""
@@ -178,6 +179,7 @@ class Scope:
         self.recalled, self.refused = {}, {}
         self.aside, self.claimed = None, ()
         self.home = _NO_HOME
+        self.forsaken = True
         self.pending = self.returning = False
         self.shown = set()
         self.change(identity=Identity())

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 import attrs
 import click
 
-from cxkit.cli.checks.configuration import Examined, check_configuration, check_exporters, check_plugins, examined
+from cxkit.cli.checks.code import check_code
+from cxkit.cli.checks.configuration import check_configuration, check_exporters, check_plugins
 from cxkit.cli.checks.consent import Withheld, check_consent, print_withheld, withheld
 from cxkit.cli.checks.delivery import check_account, check_dead_letters, check_dropped, check_noted
 from cxkit.cli.checks.directory import (
@@ -24,11 +25,13 @@ from cxkit.cli.checks.finding import Finding, fails, print_findings
 from cxkit.cli.checks.waiting import check_backlog
 from cxkit.cli.language import say
 from cxkit.cli.terminal import json_option, print_json
+from cxkit.kit.examination import Examined, examined
 
 __all__ = ["doctor"]
 
 _CHECKS: tuple[Callable[[Examined], Iterable[Finding]], ...] = (
     check_configuration,
+    check_code,
     check_plugins,
     check_exporters,
     check_keys,

@@ -10,13 +10,13 @@ from typing import Any
 import attrs
 import click
 
-from cxkit.cli.checks.configuration import Examined, examined
 from cxkit.cli.checks.reasons import meaning_of, meaning_of_noted
 from cxkit.cli.checks.waiting import at, is_late
 from cxkit.cli.language import say
 from cxkit.cli.terminal import json_option, print_json, visible
 from cxkit.delivery.account import Account, ExporterAccount, read_account
 from cxkit.delivery.backlog import Owed, read_backlog
+from cxkit.kit.examination import Examined, examined
 
 __all__ = ["stats"]
 

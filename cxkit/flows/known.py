@@ -79,7 +79,16 @@ class Known:
     @property
     def all_documents(self) -> frozenset[str]:
         """What it was read from, and what is known of a device alone."""
-        return self.documents | (self.alone.documents if self.alone else frozenset())
+        return frozenset().union(*(one.documents for one in self.both))
+
+    @property
+    def both(self) -> tuple[Known, ...]:
+        """This, and what is known of a device alone."""
+        return (self,) if self.alone is None else (self, self.alone)
+
+    def over(self, now: datetime) -> bool:
+        """Whether a choice in it has ended since it was read."""
+        return any(end <= now for one in self.both for end in one.until.values())
 
     def own(self, key: str, id: str) -> bool:
         """Whether what was recorded under this key, with this id, is theirs; as `flows.disclose.Theirs.own`."""
@@ -146,7 +155,7 @@ class Known:
 
 def owners_in(found: Mapping[str, Known]) -> tuple[dict[str, Owned], dict[str, Person]]:
     """Whose these keys are, and who those people are."""
-    both = [known for one in found.values() for known in (one, one.alone) if known is not None]
+    both = [known for one in found.values() for known in one.both]
     owned = {key: one.owned for key, one in found.items() if one.owned is not None}
     return owned, {known.graph.id: known.graph for known in both if known.graph is not None}
 

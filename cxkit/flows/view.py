@@ -180,10 +180,9 @@ class View:
         erased_at = known.tombstone.erased_at if known and known.tombstone else None
         if known is None or self._deaf is not None:
             return None, erased_at
-        both = [known] if known.alone is None else [known, known.alone]  # of a shared device nobody says whose it is
         denied = frozenset(
             purpose
-            for one in both
+            for one in known.both  # of a shared device nobody says whose it is
             for purpose in refused({purpose: choice for purpose, (choice, _) in one.choices.items()}) | one.ended
         )
         return not denied.isdisjoint(purposes), erased_at
@@ -252,7 +251,7 @@ class View:
             held = {key: self._known[key] for key in keys if key in self._known}
             own = {key: list(self._uncommitted[key].values()) for key in keys if key in self._uncommitted}
             others = {key: self._of_others(key, known) for key, known in held.items()} if self._uncommitted else {}
-            return {key: known for key, known in held.items() if not _over(known, now)}, own, others
+            return {key: known for key, known in held.items() if not known.over(now)}, own, others
 
     def _of_others(self, key: str, known: Known) -> list[Change]:
         own = self._uncommitted.get(key, {}) if known.alone is None else {}
@@ -365,12 +364,6 @@ class View:
             self._readers[document].discard(key)
             if not self._readers[document]:
                 del self._readers[document]
-
-
-def _over(known: Known, now: datetime) -> bool:
-    """Whether a choice in it has ended since it was read."""
-    both = [known] if known.alone is None else [known, known.alone]
-    return any(end <= now for one in both for end in one.until.values())
 
 
 def _of_nobody(found: Mapping[str, Known]) -> Known | None:

@@ -26,13 +26,11 @@ from cxkit.capture.intake import Captured, Intake
 from cxkit.capture.redact import Redactor
 from cxkit.capture.scope import Scope, enter
 from cxkit.capture.stamp import Stamper, clock_text
-from cxkit.codec.frame import Record
 from cxkit.delivery.account import Account, read_account
 from cxkit.delivery.engine import Engine, Flushed
 from cxkit.delivery.judging import Answer
 from cxkit.delivery.kept import keys_of_letters
 from cxkit.delivery.lane import Lane
-from cxkit.delivery.losses import Cause
 from cxkit.delivery.spool import Spool
 from cxkit.flows.apply import Applier
 from cxkit.flows.bus import Bus, Committed
@@ -55,7 +53,7 @@ from cxkit.kit.assembly import (
 )
 from cxkit.kit.beside import beside
 from cxkit.kit.ends import abandoned, close_at_exit, kits
-from cxkit.kit.report import loss_properties, loss_report
+from cxkit.kit.report import loss_report
 from cxkit.kit.starter import Starter
 from cxkit.model import PURPOSES, Context, Facts, TouchpointSpec, purpose_bits
 from cxkit.registry import Registry
@@ -330,13 +328,7 @@ class Kit:
             synced=self.settings.durability == "sync",
             muted=self._muted,
             on_drop=self.registry.drop_listener(),
-            loss_report=None if self._in_memory else self._loss_report,
-        )
-
-    def _loss_report(self, losses: Mapping[Cause, int]) -> Record:
-        id, us = self.intake.stamper.stamp()
-        return self.intake.record(
-            (loss_report(self.root_scope, self.desk.source), id, us, b"", loss_properties(losses))
+            loss_report=None if self._in_memory else partial(loss_report, self.desk, self.root_scope),
         )
 
     def _make_lanes(

@@ -7,29 +7,31 @@ from typing import Final
 
 import msgspec
 
-from cxkit.capture.gate import Prepared, prepare_command
+from cxkit.capture.gate import prepare_command
 from cxkit.capture.scope import Scope
-from cxkit.codec.frame import NOBODY, REPORT
+from cxkit.codec.frame import NOBODY, REPORT, Record
 from cxkit.delivery.losses import Cause
+from cxkit.flows.desk import Desk
 from cxkit.model import PURPOSES, Identity, TouchpointSpec, purpose_bits
 
-__all__ = ["loss_properties", "loss_report"]
+__all__ = ["loss_report"]
 
 _LOSS_REPORT: Final = TouchpointSpec(
     name="cxkit.loss_report", kind="service", direction="outbound", purpose="necessary", priority="critical"
 )
 
 
-def loss_report(scope: Scope, source: str) -> Prepared:
-    """What all reports share. They are about nobody, so no purpose keeps them from an exporter."""
+def loss_report(desk: Desk, scope: Scope, losses: Mapping[Cause, int]) -> Record:
+    """About nobody, so no purpose keeps it from an exporter."""
     everyone = purpose_bits(PURPOSES)
     prepared = prepare_command(
-        _LOSS_REPORT, scope, identity=Identity(), purposes=everyone, subject=NOBODY, source=source
+        _LOSS_REPORT, scope, identity=Identity(), purposes=everyone, subject=NOBODY, source=desk.source
     )
-    return prepared._replace(type=REPORT)
+    id, us = desk.intake.stamper.stamp()
+    return desk.intake.record((prepared._replace(type=REPORT), id, us, b"", _properties(losses)))
 
 
-def loss_properties(losses: Mapping[Cause, int]) -> bytes:
+def _properties(losses: Mapping[Cause, int]) -> bytes:
     """``{"dropped": {reason: count}, "exporters": {name: {reason: count}}}``, encoded."""
     dropped: dict[str, int] = {}
     exporters: dict[str, dict[str, int]] = {}

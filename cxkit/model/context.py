@@ -55,7 +55,7 @@ class Acquisition:
     campaign: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)
 class Context:
     """The circumstances of a unit of work, shared by its interactions."""
 

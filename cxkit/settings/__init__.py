@@ -10,7 +10,7 @@ checks what the core owns and leaves the tables of exporters, stores, experience
 CX1001  a name in the file, the environment or the code is not known
 CX1002  the file cannot be read
 CX1003  the file is not TOML
-CX1004  a ``${NAME}`` in the file cannot be replaced
+CX1004  a ``${NAME}`` in the file cannot be replaced, or is a secret elsewhere
 CX1005  a value has the wrong type
 CX1006  a value is out of its range, or not among those allowed
 CX1007  a setting without a default is missing
@@ -23,8 +23,8 @@ CX1011  a setting means nothing beside another
 Messages name settings and where they came from, never what they hold.
 
 ``sealed``  values that are not shown          ``typed``    a table becomes a value of a class
-``tree``    the settings and their ranges      ``sources``  the code, the environment, the file
-``client_ip``  those of the client's address
+``tree``    the settings                       ``sources``  the code, the environment, the file
+``ranges``  what a value may be                ``client_ip``  those of the client's address
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ _LISTS: Final[dict[Any, type[Any]]] = {
     Sequence: tuple,
     collections.abc.Set: frozenset,
 }
+_REFERENCE: Final = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 _FORMS: Final[dict[Any, tuple[str, str]]] = {
     bool: ("true or false", "true"),
     int: ("a whole number", "100"),
@@ -194,6 +195,11 @@ def _typed(hint: Any, value: object, path: str, origins: Mapping[str, str]) -> o
 def _leaf(hint: Any, value: object, path: str, origins: Mapping[str, str]) -> object:
     if _is_open(hint):
         return _plain(value)
+    origin = origins.get(path.partition("[")[0], "file")
+    if hint is Secret and isinstance(value, str) and not origin.startswith("file") and _REFERENCE.search(value):
+        # Or everybody who reads the code would know it: the text "${CX_KEY}" itself.
+        what, fix = "%s has a ${...}, which stands for a variable in the file alone", "give what the variable holds"
+        raise refusal(path, what, fix=f'{fix}, in code os.environ["NAME"]', code="CX1004", origins=origins)
     try:
         return msgspec.convert(_plain(value), hint, strict=not isinstance(value, Text), dec_hook=_custom)
     except (msgspec.MsgspecError, ValueError):  # their text may show the value

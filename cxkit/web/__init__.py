@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from cxkit.rules.measure.pages import PAGE_VIEWED
 from cxkit.web.asgi import ASGIMiddleware
 from cxkit.web.beacon import beacon_tag
 from cxkit.web.consent import banner, consent_url
-from cxkit.web.site import Site, Sites
+from cxkit.web.site import Site
+from cxkit.web.sites import Sites
 from cxkit.web.templates import template_globals
-from cxkit.web.visit import PAGE_VIEWED, Visit, open_visit
+from cxkit.web.visit import Visit, open_visit, signed_out
 from cxkit.web.wsgi import WSGIMiddleware
 
 __all__ = [
@@ -21,5 +23,6 @@ __all__ = [
     "beacon_tag",
     "consent_url",
     "open_visit",
+    "signed_out",
     "template_globals",
 ]

@@ -1,4 +1,7 @@
-"""Who or what asks, as far as a request itself says so: a robot by its name, a browser that only fetches ahead."""
+"""Who or what asks, as far as a request itself says so: a robot by its name, a browser that only fetches ahead.
+
+And for what: for a page, or for a part of one.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,22 @@ from typing import Final
 
 from cxkit.model.context import Actor
 
-__all__ = ["actor_of"]
+__all__ = ["actor_of", "is_part"]
 
 _AHEAD: Final = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 """Headers with which browsers and mail programs say that nobody looks yet."""
 _FETCHED_AHEAD: Final = re.compile(r"\b(?:prefetch|prerender|preview)\b", re.IGNORECASE)
 _ROBOT: Final = re.compile(
-    r"(?<!cu)bot\b|bot[/;:_-]|crawl|spider|slurp|archiver|facebookexternalhit|mediapartners|feedfetcher|lighthouse"
-    r"|pingdom|uptime|monitoring|preview",
+    r"(?<!cu)bots?(?:\b|_)|crawl|spider|slurp|archiver|facebookexternalhit|facebookcatalog|meta-external|^whatsapp/"
+    r"|\bgoogle-|googleother|mediapartners|feedfetcher|lighthouse|pingdom|uptime|monitoring|synthetics|site24x7|preview"
+    r"|^(?:curl|wget|python|go-http-client|axios|scrapy|libwww-perl)[-/](?!httpx)",
     re.IGNORECASE,
 )
+"""Not Cubot's telephones; not okhttp, by which apps of one's own call for somebody; nor httpx, which drives tests."""
 _LONGEST: Final = 1024
+_PARTS: Final = frozenset(
+    "audio font image manifest script serviceworker sharedworker style track video worker".split()
+)
 
 
 def actor_of(headers: Mapping[str, str]) -> Actor:
@@ -42,3 +50,11 @@ def actor_of(headers: Mapping[str, str]) -> Actor:
 @lru_cache(maxsize=1024)
 def _is_robot(agent: str) -> bool:
     return _ROBOT.search(agent) is not None
+
+
+def is_part(headers: Mapping[str, str]) -> bool:
+    """Whether a browser says that it fetches this for a page: that is no page viewed.
+
+    Source: Fetch Metadata Request Headers (W3C), ``Sec-Fetch-Dest``.
+    """
+    return headers.get("sec-fetch-dest") in _PARTS

@@ -10,7 +10,7 @@ from cxkit.kit import Kit
 from cxkit.kit.beside import beside
 from cxkit.roles import Endpoint, Reply
 from cxkit.web.mounted import PATIENCE_S, TOO_LONG, TOO_SLOW, answered, as_sent, refused
-from cxkit.web.site import Sites
+from cxkit.web.sites import Sites
 from cxkit.web.visit import Visit, open_visit
 
 __all__ = ["ASGIMiddleware"]
@@ -100,19 +100,19 @@ class ASGIMiddleware:
 
     async def _answer(self, visit: Visit, endpoint: Endpoint, receive: Receive, send: Send) -> None:
         facts = visit.facts
-        reply = refused(endpoint, facts)
-        if reply is None:
-            read = await _body(receive, at_most=endpoint.max_body_bytes)
-            if isinstance(read, Reply):
-                reply = read
-            elif endpoint.waits:
-                reply = await beside(answered, visit.site, endpoint, facts, read)
-            else:
-                reply = answered(visit.site, endpoint, facts, read)
-        headers, body = as_sent(reply, facts)
-        started = {"type": "http.response.start", "status": reply.status, "headers": visit.begin(reply.status, headers)}
         try:
-            await send(started)
+            reply = refused(endpoint, facts)
+            if reply is None:
+                read = await _body(receive, at_most=endpoint.max_body_bytes)
+                if isinstance(read, Reply):
+                    reply = read
+                elif endpoint.waits:
+                    reply = await beside(answered, visit.site, endpoint, facts, read)
+                else:
+                    reply = answered(visit.site, endpoint, facts, read)
+            status, raw, body = as_sent(visit.site, reply, facts)
+            headers = visit.begin(status, raw)
+            await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
         finally:
             visit.close()

@@ -17,6 +17,10 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 _DIRECTIVE: Final = re.compile(rb'[^\s,="]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,]*))?')
 _REPLACED: Final = frozenset([b"public", b"s-maxage", b"private"])
+_KEPT: Final = frozenset(
+    [b"public", b"s-maxage", b"stale-while-revalidate", b"stale-if-error", b"etag", b"last-modified"]
+)
+"""Directives and headers with which a shared cache keeps a response that it may not give unasked."""
 _TARGETED: Final = {b"surrogate-control": b"no-store", b"x-accel-expires": b"0"}
 _TARGETED_SUFFIX: Final = b"cdn-cache-control"
 
@@ -24,8 +28,8 @@ _TARGETED_SUFFIX: Final = b"cdn-cache-control"
 def audience(headers: Headers) -> Literal["shared", "unsaid", "one"]:
     """Who may keep a response, by its own word: shared caches, this one browser, or it does not say.
 
-    One that says when it was last modified, and nothing of how long it lasts, is kept by shared caches as long as they
-    see fit (RFC 9111, section 4.2.2).
+    One that can be validated is kept, whatever else it says but private and no-store: a shared cache asks with
+    ``no-cache`` and ``max-age=0`` whether it still holds (RFC 9111, section 4.3), and then gives what it kept.
 
     Example:
         >>> audience([(b"cache-control", b"public, max-age=60")])
@@ -36,11 +40,10 @@ def audience(headers: Headers) -> Literal["shared", "unsaid", "one"]:
         'unsaid'
     """
     said: set[bytes] = set()
-    dated = False
     for name, value in headers:
         name = name.lower()
-        if name == b"last-modified":
-            dated = True
+        if name in _KEPT:
+            said.add(name)
         elif name == b"cache-control":
             said.update(_DIRECTIVE.findall(value.lower()))
         elif name == b"expires":
@@ -50,10 +53,9 @@ def audience(headers: Headers) -> Literal["shared", "unsaid", "one"]:
     if not said.isdisjoint((b"private", b"no-store")):
         return "one"
     fresh = {_named(one) for one in said - {b"max-age=0"}}
-    if fresh & {b"public", b"s-maxage"} or (fresh & {b"max-age", b"expires"} and b"no-cache" not in said):
+    if fresh & _KEPT or (fresh & {b"max-age", b"expires"} and b"no-cache" not in said):
         return "shared"
-    guessed = dated and b"no-cache" not in said and b"max-age=0" not in said
-    return "shared" if guessed else "unsaid"
+    return "unsaid"
 
 
 def for_one_visitor(headers: Headers) -> list[tuple[bytes, bytes]]:

@@ -12,7 +12,11 @@ from cxkit.roles import Endpoint, Reply
 
 __all__ = ["gpc_endpoint"]
 
-_HONOURED: Final = Reply(status=200, headers=(("Content-Type", "application/json"),), body=b'{"gpc":true}')
+_HONOURED: Final = Reply(
+    status=200,
+    headers=(("Content-Type", "application/json"), ("Cache-Control", "public, max-age=86400")),
+    body=b'{"gpc":true}',
+)
 
 
 def gpc_endpoint() -> Endpoint:

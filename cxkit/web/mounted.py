@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,9 @@ PATIENCE_S: Final = 10.0
 """How long to wait for a body that is announced."""
 TOO_SLOW: Final = Reply(status=408)
 TOO_LONG: Final = Reply(status=413)
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE: Final = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
+"""What a header may be called and say (RFC 9110, section 5); of anything else each server makes something else."""
 
 
 def answer(
@@ -40,8 +44,8 @@ def answer(
         if reply is None:
             body = _body(visit.facts, read, at_most=endpoint.max_body_bytes)
             reply = body if isinstance(body, Reply) else answered(visit.site, endpoint, visit.facts, body)
-        headers, sent = as_sent(reply, visit.facts)
-        return reply.status, list(visit.begin(reply.status, headers)), sent
+        status, headers, sent = as_sent(visit.site, reply, visit.facts)
+        return status, list(visit.begin(status, headers)), sent
     finally:
         visit.close()
 
@@ -90,9 +94,19 @@ def answered(site: Site, endpoint: Endpoint, facts: Facts, body: bytes) -> Reply
         return Reply(status=500)
 
 
-def as_sent(reply: Reply, facts: Facts) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """Its headers and its body, as they go over the wire."""
-    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
+def as_sent(site: Site, reply: Reply, facts: Facts) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Its status, its headers and its body, as they go over the wire; where one of the headers is none, a failure."""
+    try:
+        headers = [_header(name, value) for name, value in reply.headers]
+    except Exception as error:  # noqa: BLE001 - as in `answered`
+        site.failed(error)
+        reply, headers = Reply(status=500), []
     if reply.status >= 200 and reply.status not in (204, 304):
         headers.append((b"content-length", b"%d" % len(reply.body)))
-    return headers, b"" if facts.method == "HEAD" else reply.body
+    return reply.status, headers, b"" if facts.method == "HEAD" else reply.body
+
+
+def _header(name: str, value: str) -> tuple[bytes, bytes]:
+    if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+        raise ValueError("an endpoint answers with a header that is none")
+    return name.lower().encode(), value.encode("latin-1")

@@ -1,4 +1,4 @@
-"""Where our own pages are, and where a visitor may be sent back to."""
+"""Where our own pages are, where a visitor may be sent back to, and which paths a template stands for."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from urllib.parse import quote
 from cxkit.kit import Kit
 from cxkit.model import Facts
 
-__all__ = ["here", "mounted", "safe_back"]
+__all__ = ["here", "is_template", "mounted", "pattern_of", "safe_back"]
 
 _MARKS: Final = "-._~!$&'()*+,;=:@/"
+_HOLE: Final = re.compile(r"\{[^{}/]*\}")
+_TEMPLATE: Final = re.compile(r"/[^?#@<>%\s\"'`\\]*")
 _BACK: Final = re.compile(rf"/(?!/)(?:[A-Za-z0-9{re.escape(_MARKS)}?]|%[0-9A-Fa-f]{{2}}){{0,2000}}")
 
 
@@ -50,3 +52,23 @@ def safe_back(text: str | None) -> str | None:
         ('/cart?step=2', None, None)
     """
     return text if text is not None and "//" not in text and _BACK.fullmatch(text) else None
+
+
+def pattern_of(template: str) -> re.Pattern[str]:
+    """What paths a template stands for: each hole, ``{name}``, is one segment.
+
+    Example:
+        >>> pattern_of("/orders/{id}/lines").fullmatch("/orders/zebra/lines") is not None
+        True
+    """
+    return re.compile("[^/]+".join(map(re.escape, _HOLE.split(template))))
+
+
+def is_template(text: str) -> bool:
+    """Whether it may be the template of a route, and has nothing that only a URL somebody asked for has.
+
+    Example:
+        >>> is_template("/orders/{id}"), is_template("/reset?token=canary"), is_template("/of/nancy@shop.example")
+        (True, False, False)
+    """
+    return _TEMPLATE.fullmatch(text) is not None

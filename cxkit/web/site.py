@@ -1,42 +1,36 @@
-"""What all visits under one kit share, and how a middleware comes by it."""
+"""What all visits under one kit share."""
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Final, NamedTuple
 
-from cxkit.capture.interruption import let_through
 from cxkit.errors import TokenError
 from cxkit.keyring import Signed
-from cxkit.kit import Kit, current_kit
+from cxkit.kit import Kit
 from cxkit.model import Facts
 from cxkit.roles import Endpoint
 from cxkit.rules.consent import Policy
-from cxkit.web.beacon import beacon_endpoints
 from cxkit.web.client_ip import client_ip_strategy
-from cxkit.web.consent import consent_endpoints
 from cxkit.web.cookies import CookieNames, cookie_names
 from cxkit.web.facts import FactsReader
-from cxkit.web.gpc import gpc_endpoint
-from cxkit.web.limits import Rate
+from cxkit.web.paths import pattern_of
 
-__all__ = ["Site", "Sites", "is_secure"]
+__all__ = ["Site", "is_secure"]
 
-_GRANTS_PER_MINUTE: Final = 600
 _RENEW_AFTER_S: Final = 30 * 86_400
 _KIOSK_IDLE_S: Final = 120
 """At a device that everybody uses, whoever comes after so long is somebody else."""
-_SEGMENT: Final = re.compile(r"\{[a-z_]+\}")
-
-logger = logging.getLogger("cxkit")
 
 
 def is_secure(scheme: str) -> bool:
     """Whether cookies on this scheme are kept to it."""
     return scheme in ("https", "wss")
+
+
+Answers = Callable[["Site"], Iterable[tuple[str, Endpoint]]]
 
 
 class _Mounted(NamedTuple):
@@ -49,20 +43,18 @@ class Site:
 
     Args:
         kit: Whose visits they are.
-
-    Attributes:
-        grants: How often something may be allowed from one address, at our own endpoints.
+        answers: What cxkit itself answers there: below which path, and the endpoint.
     """
 
-    def __init__(self, kit: Kit) -> None:
+    def __init__(self, kit: Kit, *, answers: Answers = lambda site: ()) -> None:
         self.kit = kit
+        self._answers = answers
         self.settings = kit.settings.web
         self._exact = frozenset(self.settings.exclude)
         self._below = tuple(one for one in self.settings.exclude if one.endswith("/"))
         self.kiosk = kit.desk.identifying.kiosk
         self.visitor_max_age_s = _KIOSK_IDLE_S if self.kiosk else self.settings.visitor_max_age_s
         self.renew_after_s = 0 if self.kiosk else _RENEW_AFTER_S
-        self.grants = Rate(_GRANTS_PER_MINUTE)
         self._names = [cookie_names(self.settings.cookie_prefix, secure=secure) for secure in (False, True)]
         self.facts = FactsReader(
             cookie_names=self.cookie_names,
@@ -117,56 +109,12 @@ class Site:
 
     @cached_property
     def _mounted(self) -> tuple[dict[str, Endpoint], list[_Mounted]]:
-        mount = self.settings.mount
         exact: dict[str, Endpoint] = {}
         patterned: list[_Mounted] = []
-        for at, endpoints in ((mount, self._own), ("", (gpc_endpoint(),)), *self._channels()):
-            for endpoint in endpoints:
-                path = at + endpoint.path
-                if _SEGMENT.search(path):
-                    parts = map(re.escape, _SEGMENT.split(path))
-                    patterned.append(_Mounted(re.compile("[^/]+".join(parts)), endpoint))
-                else:
-                    exact.setdefault(path, endpoint)
+        for at, endpoint in self._answers(self):
+            path = at + endpoint.path
+            if "{" in path:
+                patterned.append(_Mounted(pattern_of(path), endpoint))
+            else:
+                exact.setdefault(path, endpoint)
         return exact, patterned
-
-    @property
-    def _own(self) -> Sequence[Endpoint]:
-        return (*consent_endpoints(self), *beacon_endpoints(self))
-
-    def _channels(self) -> list[tuple[str, Sequence[Endpoint]]]:
-        """Those of the plugins' channels; one that fails costs itself alone."""
-        found: list[tuple[str, Sequence[Endpoint]]] = []
-        for channel in self.kit.channels:
-            try:
-                found.append((self.settings.mount, tuple(channel.endpoints())))
-            except Exception as error:  # noqa: BLE001 - the one guard around a stranger's code
-                self.failed(error)
-        return found
-
-
-class Sites:
-    """How a middleware comes by the site of a request: that of its kit, else of the kit that is current.
-
-    Args:
-        kit: Whose; None: the one that is current when a request comes.
-    """
-
-    def __init__(self, kit: Kit | None = None) -> None:
-        self._kit = kit
-        self._last: Site | None = None
-        self._warned = False
-
-    def __call__(self) -> Site | None:
-        """The site; None where cxkit cannot be configured, which is said once."""
-        try:
-            kit = self._kit or current_kit()
-            if self._last is None or self._last.kit is not kit:
-                self._last = Site(kit)
-        except Exception as error:  # noqa: BLE001 - the guest's promise: the app is served all the same
-            let_through(error)
-            if not self._warned:
-                self._warned = True
-                logger.error("cxkit: visits are not captured, for cxkit cannot be configured: %s", error)
-            return None
-        return self._last

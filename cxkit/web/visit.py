@@ -8,7 +8,7 @@ Nothing is read from the body, the session or the user.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -19,43 +19,25 @@ import attrs
 from cxkit.capture.scope import current_scope, enter
 from cxkit.codec.wire import occurrence
 from cxkit.flows.identify import identify, usable
-from cxkit.keyring import Signed
-from cxkit.model import Context, Facts, Identifier, Identity, Page, TouchpointSpec
+from cxkit.flows.link import logout
+from cxkit.model import Context, Facts, Identity, Page
 from cxkit.model.context import Actor
 from cxkit.model.interaction import Outcome
 from cxkit.roles import Endpoint
-from cxkit.rules.consent import unexpired
-from cxkit.web.actor import actor_of
+from cxkit.rules.measure.pages import PAGE_VIEWED
+from cxkit.web.actor import actor_of, is_part
 from cxkit.web.caching import Headers, audience, for_one_visitor
-from cxkit.web.cookies import choices_from_text, choices_to_text, new_visitor, set_cookie
-from cxkit.web.site import Site, Sites, is_secure
+from cxkit.web.cookies import new_visitor
+from cxkit.web.kept import Kept
+from cxkit.web.site import Site
+from cxkit.web.sites import Sites
 
-__all__ = ["PAGE_VIEWED", "Visit", "open_visit"]
-
-PAGE_VIEWED: Final = TouchpointSpec(name="page.viewed", kind="view", channel="web")
+__all__ = ["Visit", "open_visit", "signed_out"]
 
 _WEB: Final = Context(channel="web")
 _KEY: Final = "cxkit.scope"
 _MAX_CLAIM_CHARS: Final = 200
 _METHODS: Final = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"])
-_PARTS: Final = frozenset(
-    [
-        "audio",
-        "font",
-        "image",
-        "manifest",
-        "script",
-        "serviceworker",
-        "sharedworker",
-        "style",
-        "track",
-        "video",
-        "worker",
-    ]
-)
-"""What a browser says it fetches for a page (W3C Fetch Metadata, ``Sec-Fetch-Dest``): that is no page viewed."""
-_VISITOR: Final = "visitor cookie"
-_CONSENT: Final = "consent cookie"
 
 
 Found = Callable[[], "str | None"]
@@ -98,6 +80,21 @@ def open_visit(
     return visit
 
 
+def signed_out(marks: Mapping[str, Any]) -> None:
+    """The framework has ended a login: nothing of that person stays in the visit, as after `cxkit.logout`.
+
+    Args:
+        marks: Those that `open_visit` was given. There may be no visit: tests and commands end logins, too.
+    """
+    scope = marks.get(_KEY)
+    if scope is None or scope.closed or not scope.kit.settings.web.users:
+        return
+    try:
+        logout(scope.kit.desk, scope)
+    except Exception as error:  # noqa: BLE001 - the guest's promise
+        scope.intake.note(error)
+
+
 class Visit:
     """One request, from the moment its facts are known.
 
@@ -111,6 +108,7 @@ class Visit:
 
     Attributes:
         scope: Who is visiting, under which circumstances; it is the current one until `close`.
+        status: Of the response, once it has begun.
     """
 
     def __init__(
@@ -130,10 +128,9 @@ class Visit:
         self._route = route
         self._user = user
         self._method = facts.method if facts.method in _METHODS else None
-        self._secure = is_secure(facts.scheme)
-        self._names = site.cookie_names(facts.scheme)
-        self._status: int | None = None
-        self._gone, self._captured = False, endpoint is not None
+        self.status: int | None = None
+        self._part = is_part(facts.headers)
+        self._gone, self._captured = False, self._part or endpoint is not None
         actor = actor_of(facts.headers)
         self._here = _WEB if actor == "unknown" else attrs.evolve(_WEB, actor=actor)
         # No parent: where a server starts one request from within another, theirs is another visitor.
@@ -141,14 +138,13 @@ class Visit:
         self.scope = scope = site.kit.open_scope(self._here, facts=facts, gpc=_objects(facts))
         scope.on_first_use(self._circumstances)
         self._place(facts)
-        self._visitor_held = facts.cookies.get(self._names.visitor)
-        self._visitor: Signed | None = None
-        self._consent = self._read_consent(facts)
+        self._kept = Kept(site, facts)
+        self._kept.read_choices(scope)
         if self._here is _WEB:  # what is no person is recognised as none
             if answers:
                 scope.issue_visitor = new_visitor
             if scope.allowed.recognise:
-                self._recognise(answers)
+                self._recognise(anew=answers and not self._captured)
             self._claims(facts)
         self._choices = scope.choices
         enter(scope)
@@ -161,25 +157,13 @@ class Visit:
             self.scope.on_first_use(self._on_page)
             desk.govern(self.scope)
 
-    def _read_consent(self, facts: Facts) -> Signed | None:
-        scope, desk = self.scope, self.site.kit.desk
-        token, max_age_s = facts.cookies.get(self._names.consent), self.site.consent_max_age_s(scope.policy)
-        text = self.site.verified(_CONSENT, token, max_age_s=max_age_s)
-        if text is not None:
-            choices, scope.despite_gpc = choices_from_text(text)
-            scope.choices = unexpired(choices, policy=scope.policy, now=desk.intake.stamper.now())
-            desk.govern(scope)
-        return text
-
-    def _recognise(self, answers: bool) -> None:
-        """Know the visitor by the cookie, or by a new one that can be set; obey what they chose elsewhere."""
-        scope, max_age_s = self.scope, self.site.visitor_max_age_s
-        self._visitor = self.site.verified(_VISITOR, self._visitor_held, max_age_s=max_age_s)
-        if self._visitor is None:
-            if answers:
+    def _recognise(self, *, anew: bool) -> None:
+        """Know the visitor by the cookie, or by a new one that a page can set; obey what they chose elsewhere."""
+        scope, visitor = self.scope, self._kept.read_visitor()
+        if visitor is None:
+            if anew:
                 scope.change(identity=Identity(identifiers=(new_visitor(),)))
             return
-        visitor = Identifier(type="visitor", value=str(self._visitor), evidence="cookie")
         scope.change(identity=Identity(identifiers=(visitor,)))
         try:
             self.site.kit.desk.recall(scope, patience_s=self.site.kit.patience_s())
@@ -204,14 +188,15 @@ class Visit:
             self.scope.claimed = tuple(found)
 
     def _sign_in(self) -> None:
-        """Know whom the app knows, if it has asked its framework for that."""
-        if not self.site.settings.users or self.scope.identity.signed_in or self._here is not _WEB:
+        """Know whom the app knows, if it has asked its framework for that; unless that person has just left."""
+        scope = self.scope
+        if not self.site.settings.users or scope.identity.signed_in or scope.forsaken or self._here is not _WEB:
             return
         try:
             user = self._user()
             if user:
                 kit = self.site.kit
-                identify(kit.desk, self.scope, identifiers={"user_id": user}, traits={}, patience_s=kit.patience_s())
+                identify(kit.desk, scope, identifiers={"user_id": user}, traits={}, patience_s=kit.patience_s())
         except Exception as error:  # noqa: BLE001 - the guest's promise
             self.site.failed(error)
 
@@ -248,10 +233,10 @@ class Visit:
         Cookies are added at the end. Besides, only a response that is for this visitor alone is
         changed (`cxkit.web.caching.for_one_visitor`): because it shows something personal, or
         because they chose something just now and it invites shared caches. A response that invites
-        them otherwise gets no cookie, lest they give it to everybody.
+        them otherwise gets no cookie, lest they give it to everybody; nor does a part of a page.
         """
         try:
-            self._status = int(status)
+            self.status = int(status)
             return self._answer(headers)
         except Exception as error:  # noqa: BLE001 - the guest's promise
             self.site.failed(error)
@@ -267,49 +252,16 @@ class Visit:
         self._sign_in()
         scope.issue_visitor = None
         kept_by, chosen = audience(headers), scope.choices is not self._choices
+        if kept_by == "unsaid" and self._part:
+            kept_by = "shared"  # by their names alone: many are set up so for images, styles and scripts
         if self.personal or (chosen and kept_by == "shared"):
             headers, kept_by = for_one_visitor(headers), "one"
         if kept_by != "one":
             scope.ceiling = 1  # whatever is decided from here on goes into a response that others may get
-        if kept_by == "shared":
+        if kept_by == "shared" or self._here is not _WEB:  # what is no person keeps nothing for us
             return headers
-        cookies = [*self._visitor_cookie(), *self._consent_cookie()]
+        cookies = self._kept.cookies(scope)
         return [*headers, *cookies] if cookies else headers
-
-    def _visitor_cookie(self) -> list[tuple[bytes, bytes]]:
-        """Nothing, a new one, the same renewed, or what deletes it."""
-        name, max_age_s, held = self._names.visitor, self.site.visitor_max_age_s, self._visitor
-        if not self.scope.allowed.recognise:
-            return [self._set(name, "", max_age_s=0)] if self._visitor_held is not None else []
-        visitor = self.scope.identity.get("visitor")
-        if visitor is None or visitor.evidence != "cookie":
-            return []
-        now = self.site.now()
-        fresh = held is not None and held.current and now - held.issued_at < self.site.renew_after_s
-        if str(held) == visitor.value and fresh:
-            return []
-        token = self.site.kit.desk.keyring.sign(_VISITOR, visitor.value, now=now)
-        return [self._set(name, token, max_age_s=max_age_s)]
-
-    def _consent_cookie(self) -> list[tuple[bytes, bytes]]:
-        """Nothing, the choices as they are now, or the same under the newest key: that is no new choice."""
-        if self._here is not _WEB:
-            return []  # what is no person has chosen nothing
-        scope, held = self.scope, self._consent
-        text = choices_to_text(scope.choices, despite_gpc=scope.despite_gpc) if scope.choices else held
-        kiosk = self.site.kiosk
-        if text is None or (text == held and held.current and not kiosk):
-            return []
-        now = self.site.now()
-        made = held.issued_at if held is not None and text == held and not kiosk else now
-        max_age_s = self.site.consent_max_age_s(scope.policy) - int(now - made)
-        token = self.site.kit.desk.keyring.sign(_CONSENT, text, now=made)
-        return [self._set(self._names.consent, token, max_age_s=max_age_s)]
-
-    def _set(self, name: str, value: str, *, max_age_s: int) -> tuple[bytes, bytes]:
-        hidden = name == self._names.visitor  # scripts have to obey what was chosen, so they may read it
-        text = set_cookie(name, value, max_age_s=max_age_s, secure=self._secure, hidden=hidden)
-        return b"set-cookie", text.encode()
 
     # --- the end ---
 
@@ -350,11 +302,11 @@ class Visit:
             enter(self._outer)
 
     def _capture(self, error: BaseException | None, *, ended: bool) -> None:
-        if self._captured or self.facts.headers.get("sec-fetch-dest") in _PARTS:
+        if self._captured:
             return
         self._captured = True
         try:
-            status = self._status
+            status = self.status
             if status is None and isinstance(error, Exception) and not self._gone:
                 status = 500  # what the server is about to say
             added = occurrence(

@@ -11,7 +11,7 @@ from cxkit.capture.scope import current_scope, enter
 from cxkit.kit import Kit
 from cxkit.roles import Endpoint
 from cxkit.web.mounted import answer
-from cxkit.web.site import Sites
+from cxkit.web.sites import Sites
 from cxkit.web.visit import Visit, open_visit
 
 __all__ = ["ROUTE", "Body", "WSGIMiddleware"]
@@ -88,9 +88,14 @@ class WSGIMiddleware:
                 self._template(environ)
             except Exception as error:  # noqa: BLE001 - a framework that surprises us costs the route, no more
                 visit.site.failed(error)
+            sent = visit.status
             headers = _begun(visit, status, headers)
             began[:] = headers if isinstance(headers, list) else []
-            return start_response(status, headers, *more)
+            try:
+                return start_response(status, headers, *more)
+            except BaseException:
+                visit.status = sent  # it is too late for another
+                raise
 
         try:
             body = self.app(environ, started)

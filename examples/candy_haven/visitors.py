@@ -52,13 +52,13 @@ class Browser:
 
     Args:
         shop: The shop's address.
-        headers: What it tells with each request.
+        headers: What it tells with each request; by default that it is a browser.
     """
 
     def __init__(self, shop: str, *, headers: Mapping[str, str] | None = None) -> None:
         self.cookies = CookieJar()
         self._shop = shop
-        self._headers = dict(headers or {})
+        self._headers = {"User-Agent": LAPTOP, **(headers or {})}
         # No proxy, whatever the environment says: the shop is on this machine.
         self._opener = build_opener(HTTPCookieProcessor(self.cookies), ProxyHandler({}))
 

@@ -1,24 +1,62 @@
 """A first app as its framework's own tutorial writes it, and one added line: allowed visits are recognised.
 
-Without the line and its import it is the tutorial's own, and answers the same bytes.
+Without the line it is the tutorial's own, answers the same bytes, and nothing of us stays.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+import shutil
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Final
+from typing import Final
 
 import attrs
 import pytest
 
-from cxkit.testing.web_shop import Browser, Reply, served_wsgi
+from cxkit.model import Interaction
+from cxkit.testing.receiver import Receiver
+from cxkit.testing.web_shop import Browser, exchanged
+from tests.delivery.processes import configure
+from tests.hosts.servers import hosting, until
 
-Served = Callable[[ModuleType], AbstractContextManager[int]]
+MINIMAL: Final = Path(__file__).parents[2] / "examples" / "minimal"
+TUTORIALS: Final = {
+    "flask": """from flask import Flask
+
+app = Flask(__name__)
+
+
+@app.route("/")
+def hello_world():
+    return "<p>Hello, World!</p>"
+""",
+    "starlette": """from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+
+async def homepage(request):
+    return JSONResponse({"hello": "world"})
+
+
+app = Starlette(
+    debug=True,
+    routes=[
+        Route("/", homepage),
+    ],
+)
+""",
+    "fastapi": """from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.get("/")
+async def root():
+    return {"message": "Hello World"}
+""",
+}
+"""As https://flask.palletsprojects.com/quickstart/, https://www.starlette.io and
+https://fastapi.tiangolo.com/tutorial/first-steps/ write them, but for quotes and blank lines."""
 
 
 @attrs.frozen(kw_only=True)
@@ -26,94 +64,119 @@ class Minimal:
     """One of ``examples/minimal``.
 
     Attributes:
-        added: What is added to the tutorial's own: the import, and the line.
-        served: A real server for what the module made; yields its port.
-        route: What is to be captured of the page at the path.
+        project: Its folder; none if it is one file.
+        changed: The file that has what was added.
+        added: The line, and its import if it needs one.
+        command: How its tutorial starts it.
+        path: Of a page.
+        route: What is to be captured of that.
     """
 
-    file: str
-    added: tuple[str, str]
-    served: Served
+    project: str = ""
+    changed: str
+    added: tuple[str, ...]
+    command: tuple[str, ...]
     path: str = "/"
     route: str = "/"
 
+    def copy(self, folder: Path) -> Path:
+        """As somebody has it on their machine."""
+        if self.project:
+            shutil.copytree(MINIMAL / self.project, folder, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            folder.mkdir()
+            shutil.copy(MINIMAL / self.changed, folder)
+        return folder
 
+    def take_out(self, folder: Path) -> None:
+        """What was added."""
+        changed = folder / self.changed
+        text = changed.read_text("utf-8")
+        for line in self.added:
+            assert text.count(line) == 1
+            text = text.replace(line, "")
+        changed.write_text(text, "utf-8")
+
+
+_ASGI: Final = ("from cxkit_starlette import CXMiddleware\n", "app.add_middleware(CXMiddleware)\n")
+_UVICORN: Final = ("--port={port}", "--log-level=warning")
 APPS: Final = {
     "flask": Minimal(
-        file="flask_app.py",
+        changed="flask_app.py",
         added=("from cxkit_flask import CXFlask\n", "CXFlask(app)\n"),
-        served=lambda module: served_wsgi(module.app),
+        command=("flask", "--app=flask_app", "run", "--port={port}"),
+    ),
+    "starlette": Minimal(changed="starlette_app.py", added=_ASGI, command=("uvicorn", "starlette_app:app", *_UVICORN)),
+    "fastapi": Minimal(changed="fastapi_app.py", added=_ASGI, command=("uvicorn", "fastapi_app:app", *_UVICORN)),
+    "django": Minimal(
+        project="django_app",
+        changed="mysite/settings.py",
+        added=('    "cxkit_django.CXMiddleware",\n',),
+        command=("manage", "runserver", "--noreload", "{port}"),
+        path="/polls/7/",
+        route="/polls/{question_id}/",
     ),
 }
 
 
-@pytest.fixture(params=APPS.values(), ids=APPS)
+@pytest.fixture(params=APPS)
 def minimal(request: pytest.FixtureRequest) -> Minimal:
-    found: Minimal = request.param
-    return found
+    return APPS[request.param]
 
 
-@contextlib.contextmanager
-def running(minimal: Minimal, text: str) -> Iterator[int]:
-    """The app that this text makes, behind a server."""
-    module = ModuleType("minimal")
-    exec(compile(text, minimal.file, "exec"), module.__dict__)  # noqa: S102 - our own example
-    with minimal.served(module) as port:
-        yield port
+def viewed(receiver: Receiver) -> list[Interaction]:
+    return [one for one in receiver.interactions if one.name == "page.viewed"]
 
 
-def text_of(minimal: Minimal, examples: Path) -> str:
-    return (examples / "examples" / "minimal" / minimal.file).read_text("utf-8")
-
-
-def without(minimal: Minimal, text: str) -> str:
-    for line in minimal.added:
-        assert text.count(line) == 1
-        text = text.replace(line, "")
-    assert "cx" not in text.lower()
-    return text
-
-
-def test_visits_are_recognised_once_that_is_allowed(minimal: Minimal, examples: Path, cx: Any) -> None:
-    with running(minimal, text_of(minimal, examples)) as port:
-        browser = Browser(port)
-        browser.ask(minimal.path)
-        asked = json.loads(browser.ask("/cx/consent").body)["asked"]
-        said = browser.ask(
-            "/cx/consent",
-            method="POST",
-            headers={"Origin": f"http://127.0.0.1:{port}", "Content-Type": "application/json"},
-            body=json.dumps({"choices": dict.fromkeys(asked, "granted")}).encode(),
-        )
-        assert said.status == 200, said
-        assert sorted(browser.cookies) == ["cxkit_consent", "cxkit_visitor"]
-        for _ in range(2):
+def test_visits_are_recognised_once_that_is_allowed(minimal: Minimal, tmp_path: Path) -> None:
+    folder = minimal.copy(tmp_path / "app")
+    with Receiver() as receiver:
+        configure(folder, sink=receiver)
+        with hosting(minimal.command, folder) as host:
+            browser = Browser(host.port)
             assert not browser.ask(minimal.path).all("set-cookie")
-    before, *after = cx.named("page.viewed")
-    assert {one.context.page.route for one in (before, *after)} == {minimal.route}
+            headers = {"Origin": f"http://127.0.0.1:{host.port}", "Content-Type": "application/json"}
+            chosen = b'{"choices": {"analytics": "granted"}}'
+            assert browser.ask("/cx/consent", method="POST", headers=headers, body=chosen).status == 200
+            assert sorted(browser.cookies) == ["cxkit_consent", "cxkit_visitor"]
+            for _ in range(2):
+                assert not browser.ask(minimal.path).all("set-cookie")
+            until(lambda: len(viewed(receiver)) == 3, "the visits are delivered")
+        before, *after = viewed(receiver)
+    assert "Traceback" not in host.printed, host.printed
+    assert {one.context.page and one.context.page.route for one in (before, *after)} == {minimal.route}
     assert not before.identity
     visitors = {one.identity.get("visitor") for one in after}
-    assert len(after) == 2
     assert len(visitors) == 1
     assert visitors != {None}
 
 
-def test_without_the_line_it_is_as_it_was(minimal: Minimal, examples: Path, cx: Any) -> None:
-    text = text_of(minimal, examples)
-
-    def answered(text: str) -> list[Reply]:
-        with running(minimal, text) as port:
-            browser = Browser(port)
-            return [browser.ask(minimal.path), browser.ask(minimal.path, method="HEAD"), browser.ask("/nowhere")]
-
-    ours = answered(text)
-    captured = len(cx.interactions)
-    plain = answered(without(minimal, text))
-    assert [bytes_of(one) for one in ours] == [bytes_of(one) for one in plain]
-    assert [one.status for one in plain] == [200, 200, 404]
-    assert captured == len(cx.interactions) == 3
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_without_the_line_it_is_the_tutorials(name: str, tmp_path: Path) -> None:
+    folder = APPS[name].copy(tmp_path / "app")
+    APPS[name].take_out(folder)
+    assert (folder / APPS[name].changed).read_text("utf-8") == TUTORIALS[name]
 
 
-def bytes_of(reply: Reply) -> tuple[object, ...]:
-    """All but the time of day."""
-    return (reply.status, [pair for pair in reply.headers if pair[0].lower() != "date"], reply.body)
+def test_without_the_line_everything_is_as_it_was(minimal: Minimal, tmp_path: Path) -> None:
+    folders = minimal.copy(tmp_path / "with"), minimal.copy(tmp_path / "without")
+    minimal.take_out(folders[1])
+    assert not [one for one in folders[1].rglob("*.py") if "cx" in one.read_text("utf-8").lower()]
+    said = [answers(minimal, folder) for folder in folders]
+    assert said[0] == said[1]
+    assert b" 404 " in said[1][-1].splitlines()[0]
+    assert left(folders[0]) == left(folders[1]) | {".cxkit"}
+
+
+def answers(minimal: Minimal, folder: Path) -> list[bytes]:
+    """What the app says, byte for byte but for the time."""
+    with hosting(minimal.command, folder) as host:
+        asked = (f"GET {minimal.path}", f"HEAD {minimal.path}", "DELETE /nowhere")
+        end = "HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+        found = [exchanged(host.port, f"{one} {end}".encode()) for one in asked]
+    assert "cxkit" not in host.printed, host.printed
+    return found
+
+
+def left(folder: Path) -> set[str]:
+    return {one.name for one in folder.iterdir()} - {"__pycache__"}

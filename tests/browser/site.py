@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
-import uvicorn
 
 import cxkit
 from cxkit import Interaction, Kit
 from cxkit.capture.stamp import Stamper
 from cxkit.settings import ExporterTable, Settings
 from cxkit.testing import RecordingExporter
+from cxkit.testing.web_shop import served
 from cxkit.web import ASGIMiddleware
 from cxkit.web.beacon import beacon_tag
+from tests.hosts.servers import until
 
 _PATIENCE_S: Final = 30.0
 STRICT_POLICY: Final = b"default-src 'none'; script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'"
@@ -125,22 +124,5 @@ def serving(directory: Path, **settings: Any) -> Iterator[Site]:
         stamper=Stamper(time_ns=lambda: time.time_ns() + ahead_ns[0]),
     )
     routed = ASGIMiddleware(_app, kit=kit, route=lambda scope: f"{scope['path']}")
-    config = uvicorn.Config(_noting(routed, sent), log_level="warning", lifespan="on")
-    server, listener = uvicorn.Server(config), socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        until(lambda: server.started, "uvicorn listens")
-        yield Site(f"http://127.0.0.1:{listener.getsockname()[1]}", kit, exporter, sent, ahead_ns)
-    finally:
-        server.should_exit = True
-        thread.join(_PATIENCE_S)
-        kit.close()
-
-
-def until(happened: Callable[[], object], what: str) -> None:
-    """Look again and again until it has happened."""
-    deadline = time.monotonic() + _PATIENCE_S
-    while not happened():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.02)
+    with contextlib.closing(kit), served(_noting(routed, sent)) as port:
+        yield Site(f"http://127.0.0.1:{port}", kit, exporter, sent, ahead_ns)

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from cxkit.cli import cli
 from cxkit.settings import Web
 from tests.browser.acts import hidden, leave, passes, stopped
-from tests.browser.site import until
+from tests.hosts.servers import until
 
 pytestmark = pytest.mark.services
 

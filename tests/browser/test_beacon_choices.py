@@ -10,7 +10,7 @@ import pytest
 from cxkit.settings import Consent
 from tests.browser.acts import hidden, leave
 from tests.browser.conftest import ARGUMENTS, chromium
-from tests.browser.site import until
+from tests.hosts.servers import until
 
 pytestmark = pytest.mark.services
 

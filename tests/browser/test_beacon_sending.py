@@ -14,7 +14,7 @@ import pytest
 from cxkit.settings import Web
 from tests.browser.acts import hidden, leave
 from tests.browser.conftest import ARGUMENTS, NO_ROBOT, chromium
-from tests.browser.site import until
+from tests.hosts.servers import until
 
 pytestmark = pytest.mark.services
 

@@ -151,7 +151,7 @@ def test_a_change_is_a_new_version_and_nothing_prepared_outlives_it(kit: Kit) ->
     assert (scope.version, set(scope.prepared)) == (0, {"scope.changed"})
     for number, change in enumerate(({"identity": NANCY}, {"context": Context()}, {"allowed": Allowed()}), 1):
         scope.change(**change)  # type: ignore[arg-type]
-        assert (scope.version, scope.prepared, scope.circumstances) == (number, {}, {})
+        assert (scope.version, scope.prepared, scope.circumstances) == (number, {}, None)
         kit.intake.capture(scope, spec, {})
     assert scope.identity == NANCY
 

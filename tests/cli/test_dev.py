@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from cxkit.cli.dev.silence import Signs, why
+from cxkit.cli.init.apps import find
 from cxkit.delivery.account import ExporterAccount
 from cxkit.settings import Settings
 from cxkit.testing.ports import free_port
@@ -338,14 +339,48 @@ def test_the_middleware_is_missing(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(BARE)
     said = explained(free_port(), "/")
     assert "cxkit was not started in it: app.py:app has no middleware" in said
-    assert "add app.add_middleware(CXMiddleware) to it: `cxkit init` does that" in said
+    assert "add app.add_middleware(CXMiddleware) to it: `cxkit init` does that, or says where" in said
+
+
+FLASK = "from flask import Flask\n\napp = Flask(__name__)\n"
+MANAGE = "import os\nfrom django.core import management\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'mysite')\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"app.py": FLASK}, "app.py:app has no middleware; add CXFlask(app) to it"),
+        ({"manage.py": MANAGE, "mysite.py": ""}, 'mysite.py has no middleware; add "cxkit_django.CXMiddleware", to it'),
+        (
+            {"app.py": FLASK + "from cxkit_flask import CXFlask\nCXFlask(app)\n"},
+            "it has no middleware; then CXFlask(app)",
+        ),
+        ({}, 'then app.add_middleware(CXMiddleware) / CXFlask(app) / "cxkit_django.CXMiddleware",'),
+        (
+            {"manage.py": MANAGE, "mysite.py": "M = 'cxkit_django.CXMiddleware'\nCXKIT = {'directory': 'elsewhere'}\n"},
+            "mysite.py:2 gives settings in code, which this command does not read: it may look elsewhere; say the same",
+        ),
+    ],
+)
+def test_the_line_is_that_of_the_framework(files: dict[str, str], said: str, tmp_path: Path) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    found = why(signs(started=False, project=find(tmp_path)))
+    assert said in f"{found.what}; {found.fix}".replace("see what it prints; then add", "then")
+
+
+def test_settings_in_code_are_told_before_anything_is_claimed(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("import cxkit\n\nkit = cxkit.Kit(None)\n")
+    ran = cxkit("dev", "--", "python", "-c", "")
+    assert "cxkit | in code     app.py:3 gives settings in code, which this command does not read" in ran.stderr
+    assert "nothing has arrived: app.py:3 gives settings in code" in ran.stderr
 
 
 def test_somebody_else_answers(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(ANSWER)
     port = free_port()
     said = explained(port, "/")
-    assert f"somebody has called 127.0.0.1:{port}, but the middleware was not" in said
+    assert f"somebody has called 127.0.0.1:{port}, but no middleware wrote to {tmp_path / '.cxkit'}" in said
 
 
 @pytest.mark.parametrize("lifespan", ["on", "off"])
@@ -434,7 +469,7 @@ def test_nothing_of_it_is_there(tmp_path: Path) -> None:
 def test_a_script_that_captures_nothing(tmp_path: Path) -> None:
     ran = cxkit("dev", "--", "python", "-c", "import cxkit")
     assert ran.returncode == 0
-    assert "nothing has arrived: cxkit was not started in it" in ran.stderr
+    assert f"nothing has arrived: nothing was written to {tmp_path / '.cxkit'}" in ran.stderr
 
 
 signs = partial(Signs, settings=Settings())
@@ -449,7 +484,7 @@ withheld, dead = ExporterAccount(dropped={"consent": 1}), ExporterAccount(dead=1
         (signs(started=True, captured=1, local=dead), "the local file refused what was captured"),
         (signs(started=True), "cxkit runs in it, but no request has come to the middleware"),
         (signs(started=True, listeners=()), "it listens on no port"),
-        (signs(started=False), "cxkit was not started in it"),
+        (signs(started=False), "no application was imported (yet), or it has no middleware"),
     ],
 )
 def test_what_else_it_can_be(seen: Signs, said: str) -> None:

@@ -104,6 +104,23 @@ def test_it_works_on_a_broken_configuration(text: str) -> None:
     assert {one["about"] for one in findings() if one["severity"] == "error"} == {"settings"}
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("settings.py", "import os\n\nCXKIT = {'directory': os.environ['X']}\n", 3),
+        ("settings.py", "CXKIT: dict = {}\n", 1),
+        ("app.py", "from cxkit.settings import load\nimport cxkit\ncxkit.configure(load(overrides={}))\n", 3),
+        ("app.py", "from cxkit import Kit\nkit = Kit(None)\n", 2),
+    ],
+)
+def test_settings_in_code_are_told_for_they_are_not_read(name: str, text: str, line: int, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    (found,) = [one for one in findings() if "in code" in one["what"]]
+    assert (found["severity"], found["about"]) == ("warning", "settings")
+    assert found["what"].startswith(f"{name}:{line} gives settings in code, which this command does not read")
+    assert "CXKIT_DIRECTORY" in found["fix"]
+
+
 def test_generated_keys_are_a_warning_and_broken_ones_an_error() -> None:
     captured(SEEN)
     assert [one["severity"] for one in findings("keys")] == ["warning"]

@@ -235,16 +235,10 @@ def test_a_name_that_is_none(wanted: str, said: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        ({}, "no Starlette or FastAPI application"),
-        ({"shop.py": "from flask import Flask\napp = Flask(__name__)\n"}, "shop.py:app is a Flask application"),
-        (
-            {"manage.py": "import os\n\n\ndef main():\n    os.environ.setdefault('DJANGO_SETTINGS_MODULE', 's')\n"
-            "    from django.core.management import execute_from_command_line\n"},
-            "manage.py is a Django application: add its line by hand, as the README of cxkit-django says",
-        ),
-        ({".venv/app.py": APP, "env/pyvenv.cfg": "", "env/app.py": APP, "node_modules/app.py": APP}, "no Starlette"),
-        ({"tests/app.py": APP, "test_app.py": APP, "used.py": "# Starlette(\n"}, "no Starlette"),
-        ({"local.py": APP.replace("\napp = ", "\n\ndef once():\n    app = ")}, "no Starlette"),
+        ({}, "no application was found"),
+        ({".venv/app.py": APP, "env/pyvenv.cfg": "", "env/app.py": APP, "node_modules/app.py": APP}, "no application"),
+        ({"tests/app.py": APP, "test_app.py": APP, "used.py": "# Starlette(\n"}, "no application"),
+        ({"local.py": APP.replace("\napp = ", "\n\ndef once():\n    app = ")}, "no application"),
     ],
 )  # fmt: skip
 def test_where_there_is_none(files: dict[str, str], said: str, tmp_path: Path) -> None:
@@ -270,6 +264,114 @@ def test_what_is_not_python_is_named_and_passed_over(tmp_path: Path) -> None:
     skipped = [line.split(":")[0] for line in done.stderr.splitlines()]
     assert skipped == [f"skipped {one}.py" for one in ("bytes", "deep", "large", "nul\\x1b", "pipe", "two")]
     assert "line 1: " in done.stderr.splitlines()[-1]
+
+
+FLASK = "from flask import Flask\n\napp = Flask(__name__)\napp.secret_key = 'x'\n"
+FLASK_RUN = """
+import sys
+from cxkit.testing import recorder
+sys.path.insert(0, ".")
+with recorder() as record:
+    from {module} import {make}
+    assert app.test_client().get("/").status_code == 404
+    print([one.name for one in record.interactions])
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "make", "run"),
+    [
+        ("app.py", FLASK, "app", "app:app"),
+        ("shop/__init__.py", "import os\n\nimport flask\n\napp = flask.Flask(__name__)\n", "app", "shop:app"),
+        (
+            "shop/web.py",
+            "def create():\n    from flask import Flask\n    it = Flask(__name__)\n    return it\n",
+            "create; app = create()",
+            "shop.web:create",
+        ),
+    ],
+)
+def test_an_app_of_flask_gets_its_line_where_it_is_made(
+    file: str, text: str, make: str, run: str, tmp_path: Path
+) -> None:
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text(text)
+    done = cxkit("init", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert f"cxkit dev -- flask --app {run} run" in done.stdout
+    assert (tmp_path / "cxkit.toml").exists()
+    assert (tmp_path / ".gitignore").exists()
+    ran = subprocess.run(
+        [sys.executable, "-c", FLASK_RUN.format(module=run.partition(":")[0], make=make)],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        check=False,
+    )
+    assert ran.stdout == "['page.viewed']\n", ran.stderr
+    assert "nothing to do" in cxkit("init", "--yes").stdout
+
+
+def test_the_line_of_flask_stands_right_below_its_app(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(FLASK)
+    assert cxkit("init", "--yes").returncode == 0
+    made = "app = Flask(__name__)\n"
+    assert (tmp_path / "app.py").read_text() == "from cxkit_flask import CXFlask\n" + FLASK.replace(
+        made, made + "CXFlask(app)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"app.py": FLASK + "from cxkit_flask import CXFlask\ncx = CXFlask(app)\n"},
+        {"app.py": FLASK + "import cxkit_flask\ncx = cxkit_flask.CXFlask()\ncx.init_app(app)\n"},
+        {
+            "extensions.py": "from cxkit_flask import CXFlask\n\ncx = CXFlask()\n",
+            "app.py": "from .extensions import cx\n" + FLASK + "cx.init_app(app)\n",
+        },
+        {"app.py": FLASK, "run.py": "from app import app\nfrom cxkit_flask import CXFlask\n\nCXFlask(app)\n"},
+    ],
+)
+def test_it_is_seen_however_it_is_given_to_flask(files: dict[str, str], tmp_path: Path) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert cxkit("init", "--yes").stdout == "app.py:app has the middleware already: nothing to do\n"
+
+
+def test_another_extension_of_flask_is_not_ours(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(FLASK + "from flask_login import LoginManager\nLoginManager().init_app(app)\n")
+    assert "+CXFlask(app)" in cxkit("init", "--yes").stdout
+
+
+MANAGE = """\
+import os
+
+
+def main():
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")
+    from django.core.management import execute_from_command_line
+"""
+
+
+def test_of_django_it_says_which_line_goes_where_and_writes_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "mysite").mkdir()
+    (tmp_path / "manage.py").write_text(MANAGE)
+    (tmp_path / "mysite" / "settings.py").write_text("MIDDLEWARE = []\n")
+    done = cxkit("init", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert (
+        'add to mysite/settings.py, as the first of MIDDLEWARE:  "cxkit_django.CXMiddleware",\n'
+        'and to INSTALLED_APPS:  "cxkit_django",\n'
+    ) in done.stdout
+    assert "cxkit dev -- python manage.py runserver" in done.stdout
+    assert (tmp_path / "cxkit.toml").exists()
+    assert (tmp_path / ".gitignore").exists()
+    assert (tmp_path / "mysite" / "settings.py").read_text() == "MIDDLEWARE = []\n"
+    again = cxkit("init")  # nothing is left to write, so nobody is asked
+    assert (again.returncode, "CXMiddleware" in again.stdout, "written" in again.stdout) == (0, True, False)
+    (tmp_path / "mysite" / "settings.py").write_text('MIDDLEWARE = ["cxkit_django.CXMiddleware"]\n')
+    assert cxkit("init").stdout == "mysite/settings.py has the middleware already: nothing to do\n"
 
 
 IMPORT = "from cxkit_starlette import CXMiddleware\n"

@@ -84,6 +84,22 @@ def test_of_nobody_there_is_nothing_and_nothing_is_made(shop: Path, tmp_path_fac
     assert not [*empty.iterdir()]
 
 
+@pytest.mark.parametrize("verb", [("find", "peter"), ("disclose", "peter"), ("erase", "peter"), ("unused",)])
+def test_it_says_where_it_looked_and_that_settings_in_code_are_not_read(verb: tuple[str, ...], shop: Path) -> None:
+    looked = f"looking in {shop / '.cxkit'}, store sqlite\n"
+    assert cxkit("privacy", *verb, cwd=shop).stderr == looked
+    (shop / "settings.py").write_text("CXKIT = {'directory': 'elsewhere'}\n")
+    told = cxkit("privacy", *verb, cwd=shop).stderr
+    assert told.startswith(looked + "settings.py:1 gives settings in code, which this command does not read")
+    assert "CXKIT_DIRECTORY" in told
+
+
+def test_where_nothing_was_ever_kept_it_says_where_that_is(shop: Path, tmp_path: Path) -> None:
+    done = cxkit("privacy", "find", "nancy", cwd=shop, CXKIT_DIRECTORY=str(tmp_path / "other"))
+    assert done.returncode == 1
+    assert f"{tmp_path / 'other'} has nothing of anybody: no identifier was ever kept there" in done.stderr
+
+
 def run(folder: Path, program: str) -> None:
     subprocess.run([sys.executable, "-c", program], cwd=folder, env=environment(), check=True, timeout=60)
 
@@ -212,7 +228,7 @@ def test_it_is_written_to_a_file_of_this_user_alone(shop: Path) -> None:
     assert {**written, "disclosed_at": None} == {**told_again, "disclosed_at": None}
     done = cxkit("privacy", "disclose", "nancy", "-o", "hers.json", cwd=shop)
     assert done.returncode == 1
-    assert done.stderr == "hers.json: there is one of this name already: name another, or remove it\n"
+    assert done.stderr.splitlines()[-1] == "hers.json: there is one of this name already: name another, or remove it"
     assert json.loads(path.read_text()) == written
     french = cxkit("privacy", "disclose", "nancy", "-o", "hers.json", cwd=shop, LANGUAGE="fr")
     assert "il y en a déjà un de ce nom" in french.stderr

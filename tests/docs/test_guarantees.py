@@ -1,4 +1,4 @@
-"""docs/reference/guarantees.md lists the 45 faults once each; the tests it names exist and say which they prove."""
+"""docs/reference/guarantees.md lists each fault and hostile request once; the tests it names exist and say so."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROW = re.compile(r"^\| (F\d+) \|(.*)\|$", re.MULTILINE)
-TEST = re.compile(r"`((?:tests|plugins)/[\w/.-]+\.py)::(\w+)`")
-NUMBERS = [f"F{number}" for number in range(1, 46)]
+ROW = re.compile(r"^\| ([FBS]\d+) \|(.*)\|$", re.MULTILINE)
+TEST = re.compile(r"`((?:tests|plugins|cxkit/testing)/[\w/.-]+\.py)::(\w+)`")
+LISTS = {
+    "The fault list": [f"F{number}" for number in range(1, 46)],
+    "Hostile requests": [
+        *(f"B{number}" for number in range(64, 79)),
+        *(f"S{number}" for number in (1, 2, 3, 4, 8, 9, 15, 16, 17, 18, 31)),
+    ],
+}
+"""By the heading: what is in it."""
 
 
-@pytest.fixture
-def listed(pages: dict[str, Any]) -> list[tuple[str, str]]:
-    """Each row of the list: the number, and the rest."""
-    return ROW.findall(pages["docs/reference/guarantees.md"].section("The fault list"))
+def listed(pages: dict[str, Any], heading: str) -> list[tuple[str, str]]:
+    """Each row of a list: the number, and the rest."""
+    return ROW.findall(pages["docs/reference/guarantees.md"].section(heading))
 
 
 @cache
@@ -36,18 +42,20 @@ def documented(file: str) -> dict[str, str]:
 
 def named(text: str) -> set[str]:
     """The numbers in a text: ``F5``, and those of a span, ``F17 to F27``."""
-    found = set(re.findall(r"\bF\d+\b", text))
+    found = set(re.findall(r"\b[FBS]\d+\b", text))
     for first, last in re.findall(r"\bF(\d+) to F(\d+)\b", text):
         found |= {f"F{number}" for number in range(int(first), int(last) + 1)}
     return found
 
 
-def test_every_fault_is_listed_once_and_in_order(listed: list[tuple[str, str]]) -> None:
-    assert [number for number, _ in listed] == NUMBERS
+@pytest.mark.parametrize("heading", LISTS)
+def test_each_is_listed_once_and_in_order(pages: dict[str, Any], heading: str) -> None:
+    assert [number for number, _ in listed(pages, heading)] == LISTS[heading]
 
 
-def test_every_fault_has_tests_that_say_so(listed: list[tuple[str, str]]) -> None:
-    for number, row in listed:
+@pytest.mark.parametrize("heading", LISTS)
+def test_each_has_tests_that_say_so(pages: dict[str, Any], heading: str) -> None:
+    for number, row in listed(pages, heading):
         tests = TEST.findall(row)
         assert tests, f"{number} has no test"
         for file, name in tests:
@@ -64,7 +72,7 @@ def test_every_scenario_has_a_test(pages: dict[str, Any]) -> None:
         assert name in documented(file), f"{file}::{name}"
 
 
-def test_a_row_that_names_what_is_not_there_is_found(listed: list[tuple[str, str]]) -> None:
+def test_a_row_that_names_what_is_not_there_is_found() -> None:
     """The checks above can fail."""
     file = "tests/faults/test_clock.py"
     assert "test_no_such_thing" not in documented(file)

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -113,15 +113,12 @@ class Host:
     """A host that serves an app from a folder; the head of a process group.
 
     Args:
-        name: One of `HOSTS`.
+        command: What Python is to run as a module; ``{port}`` is where it listens.
         folder: Where the app and ``.cxkit/`` are.
-        source: Of the app, if it is another than the host's usual one.
     """
 
-    def __init__(self, name: str, folder: Path, source: str | None = None) -> None:
+    def __init__(self, command: Sequence[str], folder: Path) -> None:
         self.port = free_port()
-        usual, command = HOSTS[name]
-        (folder / "shop.py").write_text(usual if source is None else source)
         self._printed = folder / "printed"
         with self._printed.open("ab") as printed:
             self.process = subprocess.Popen(
@@ -133,7 +130,7 @@ class Host:
                 start_new_session=True,
             )
         try:
-            until(self._listens, f"{name} listens")
+            until(self._listens, f"{command[0]} listens")
         except BaseException:
             self.kill()
             raise
@@ -171,13 +168,22 @@ class Host:
 
 
 @contextlib.contextmanager
-def serving(name: str, folder: Path, source: str | None = None) -> Iterator[Host]:
+def hosting(command: Sequence[str], folder: Path) -> Iterator[Host]:
     """A host that is gone afterwards, whatever happens."""
-    host = Host(name, folder, source)
+    host = Host(command, folder)
     try:
         yield host
     finally:
         host.kill()
+
+
+@contextlib.contextmanager
+def serving(name: str, folder: Path, source: str | None = None) -> Iterator[Host]:
+    """One of `HOSTS`, with its usual app or another."""
+    usual, command = HOSTS[name]
+    (folder / "shop.py").write_text(usual if source is None else source)
+    with hosting(command, folder) as host:
+        yield host
 
 
 @contextlib.contextmanager

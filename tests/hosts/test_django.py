@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
-import os
-import signal
-import socket
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,10 +12,9 @@ from typing import Final
 
 import pytest
 
-from cxkit.testing.ports import free_port
 from cxkit.testing.receiver import Receiver
-from tests.delivery.processes import configure
-from tests.hosts.servers import until
+from cxkit.testing.web_shop import Browser
+from tests.hosts.servers import hosting
 
 pytestmark = pytest.mark.services
 
@@ -85,54 +79,22 @@ def serving(name: str, folder: Path) -> Iterator[int]:
     """Ended as an operator ends it, or by force."""
     (folder / "site_settings.py").write_text(_SITE)
     (folder / "site_urls.py").write_text(_URLS)
-    port, printed = free_port(), folder / "printed"
-    with printed.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *(word.format(port=port) for word in HOSTS[name])],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *filter(None, sys.path)])},
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-
-    def listens() -> bool:
-        assert process.poll() is None, printed.read_text()
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
-            return True
-        return False
-
-    try:
-        until(listens, f"{name} listens")
-        yield port
-        process.terminate()
+    with hosting(HOSTS[name], folder) as host:
+        yield host.port
+        host.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):  # granian's WSGI does not always end, without us as well
-            process.wait(20)
-        assert "Traceback" not in printed.read_text(), printed.read_text()
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(60)
-
-
-def visit(port: int, path: str) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    with contextlib.closing(connection):
-        connection.request("GET", path)
-        response = connection.getresponse()
-        response.read()
-        return response.status
+            host.process.wait(20)
+        assert "Traceback" not in host.printed, host.printed
 
 
 @pytest.mark.parametrize("name", HOSTS)
 def test_each_visit_is_delivered_once(name: str, tmp_path: Path, receiver: Receiver) -> None:
-    configure(tmp_path, sink=receiver)
     # Django runs asynchronous views in an event loop of the thread's own, of which greenlets have one together.
     kinds = ("now", "now" if "gevent" in name else "later", "stream", "nowhere")
     paths = [f"/{kind}/{number}" for kind in kinds for number in range(_VISITS // 4)]
     with serving(name, tmp_path) as port:
         with ThreadPoolExecutor(4) as pool:
-            statuses = list(pool.map(lambda path: visit(port, path), paths))
+            statuses = list(pool.map(lambda path: Browser(port).ask(path).status, paths))
         assert statuses == [200] * (_VISITS * 3 // 4) + [404] * (_VISITS // 4)
         assert receiver.wait_for(_VISITS, timeout_s=60)
     assert len(receiver.ids) == len(set(receiver.ids)) == _VISITS

@@ -26,6 +26,14 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [  # code, arguments or th
     ("CX1003", {"text": "service"}, '"cxkit.toml"', "correct"),
     ("CX1004", {"text": "service = '${NOWHERE}'"}, "NOWHERE", "set NOWHERE"),
     (
+        "CX1004",
+        {"overrides": {"keys": {"identifier": "${A_KEY_OF_MINE}"}}},
+        '"keys.identifier" (code) has a ${...}, which stands for a variable in the file alone',
+        "os.environ",
+    ),
+    ("CX1004", {"overrides": {"keys": {"signing": ["x" * 16, "${A_KEY_OF_MINE}"]}}}, '"keys.signing[1]"', "os.environ"),
+    ("CX1004", {"environ": {"CXKIT_KEYS__IDENTIFIER": "${A_KEY_OF_MINE}"}}, '"keys.identifier" (env ', "os.environ"),
+    (
         "CX1005",
         {"text": "[queue]\nmax_bytes = '1'"},
         '"queue.max_bytes" (file cxkit.toml) is not a whole number',

@@ -450,6 +450,6 @@ def test_nothing_of_a_visit_stays_behind(kept: Any, client: Any, answering: Any)
         for _ in range(100):
             await app(client(app).scope(), asyncio.Event().wait, _swallow)
         gc.collect()
-        return [one for one in gc.get_objects() if isinstance(one, Scope) and one.kit is kept.kit]
+        return [one for one in gc.get_objects() if type(one) is Scope and one.kit is kept.kit]
 
     assert len(asyncio.run(run())) <= 5, "the kit's own, the lanes' own, and the last one"

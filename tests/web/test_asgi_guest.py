@@ -49,6 +49,7 @@ HOSTILE: dict[str, dict[str, Any]] = {
 def test_hostile_requests_are_visits_like_any_other(
     kept: Any, client: Any, answering: Any, fields: dict[str, Any]
 ) -> None:
+    """B71."""
     sent = client(ASGIMiddleware(answering(), kit=kept.kit)).ask(**fields)
     assert sent.error is None
     assert [one["type"] for one in sent.messages] == ["http.response.start", "http.response.body"]
@@ -95,6 +96,7 @@ def broken_enricher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("broken_enricher")
 def test_an_enricher_that_fails_costs_what_it_adds(make: Any, client: Any, answering: Any) -> None:
+    """B78."""
     kept = make({"strict": False})
     sent = client(ASGIMiddleware(answering(SEEN.capture), kit=kept.kit, route=lambda scope: "/")).ask()
     assert sent.error is None

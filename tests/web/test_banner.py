@@ -147,6 +147,7 @@ def test_a_way_back_that_is_none_is_replaced(site: Callable[..., Any], back: str
 
 
 def test_a_hostile_address_stays_an_address(site: Callable[..., Any]) -> None:
+    """B77."""
     page = look(site(), path='/"><script>alert(1)</script>', query='"><script>')
     assert not page.all("script")
     assert page.one("input", name="back").attributes["value"].startswith("/%22%3E%3Cscript")

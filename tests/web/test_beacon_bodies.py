@@ -59,6 +59,7 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("raw", UNREADABLE.values(), ids=UNREADABLE)
 def test_what_is_no_envelope_is_refused(raw: bytes) -> None:
+    """B64, B65, B66."""
     with pytest.raises(ValueError, match=r"."):
         read_envelope(raw)
 
@@ -85,10 +86,12 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_work_grows_no_faster_than_a_body(shape: Callable[[int], bytes]) -> None:
+    """B66, S15."""
     assert calls(shape(64_000)) <= 8.1 * calls(shape(8_000))
 
 
 def test_depth_16_is_read() -> None:
+    """B66, S15."""
     raw = b'{"sent": 1, "events": [], "x": ' + b"[" * 15 + b"]" * 15 + b"}"
     assert read_envelope(raw) == Envelope(sent=1.0, events=[])
 
@@ -159,6 +162,7 @@ def test_what_is_no_event_is_none(event: Any) -> None:
 
 
 def test_keys_that_are_not_known_are_left_out() -> None:
+    """B75."""
     forged = {"user_id": "nancy", "identity": {"user_id": "nancy"}, "consent": {"analytics": True}, "tenant": "other"}
     (event,) = read_envelope(body(**forged, events=[{**EVENT, **forged, "context": forged}])).events
     claim = read_claim(event)
@@ -195,6 +199,7 @@ _events = st.dictionaries(st.sampled_from([*EVENT, "route", "path", "engaged_ms"
 @example(b"")
 @given(st.binary(max_size=50) | _cuts.map(_cut) | _events)
 def test_no_body_does_more_than_be_refused(raw: bytes) -> None:
+    """B66."""
     try:
         envelope = read_envelope(raw)
     except ValueError:

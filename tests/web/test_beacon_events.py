@@ -11,9 +11,9 @@ import pytest
 
 import cxkit
 from cxkit.api.declared import RESERVED
+from cxkit.rules.measure.pages import MEASURED
 from cxkit.settings import Keys, Secret, Web
 from cxkit.testing import FakeClock
-from cxkit.web.beacon import MEASURED
 from tests.web.beacon import NOW_MS, dropped, event, noted, said, status
 
 
@@ -99,6 +99,14 @@ def test_in_another_process_it_has_the_same_id(
     assert "000000000001" not in ids.pop()
 
 
+@pytest.mark.parametrize(("ahead_ms", "by_its_clock"), [(0, True), (60_000, True), (60_001, False), (10**12, False)])
+def test_an_id_tells_no_time_that_is_still_to_come(kept: Any, post: Any, ahead_ms: int, by_its_clock: bool) -> None:
+    at = NOW_MS + ahead_ms
+    post(said(event(at=at), sent=at))
+    (one,) = kept.interactions
+    assert int(one.id.replace("-", "")[:12], 16) == (at if by_its_clock else NOW_MS)
+
+
 @pytest.mark.parametrize(
     ("at", "sent", "age_s"),
     [
@@ -143,7 +151,33 @@ def test_a_path_becomes_a_route_or_nothing(make: Any, post: Any, path: str, rout
         assert not [one for one in tmp_path.rglob("*") if one.is_file() and word in one.read_bytes()]
 
 
+@pytest.mark.parametrize(
+    ("said_to_be", "route"),
+    [
+        ("/reset/{token}", "/reset/{token}"),
+        ("/été/{id}.html", "/été/{id}.html"),
+        ("/orders/zebra?a=1", "/orders/{id}"),
+        ("/orders/nancy@shop.example", "/orders/{id}"),
+        ("/orders/zebra%20one", "/orders/{id}"),
+        *((f"/reset/zebra{letter}", None) for letter in "?#@<>% \"'`\\"),
+        ("javascript:zebra", None),
+        ("", None),
+    ],
+)
+def test_a_route_that_is_no_template_is_a_path(
+    make: Any, post: Any, said_to_be: str, route: str | None, tmp_path: Path
+) -> None:
+    kept = make({"web": Web(routes=ROUTES)})
+    post(said(event("page.viewed", route=said_to_be)), kit=kept.kit)
+    (viewed,) = kept.interactions
+    assert viewed.context.page.route == route
+    kept.kit.close()
+    for word in (b"zebra", b"nancy"):
+        assert not [one for one in tmp_path.rglob("*") if one.is_file() and word in one.read_bytes()]
+
+
 def test_the_address_is_kept_nowhere(kept: Any, post: Any, tmp_path: Path, caplog: Any) -> None:
+    """S9."""
     post(said(event()), client=("198.51.100.77", 4711))
     kept.kit.close()
     assert not [one for one in tmp_path.rglob("*") if one.is_file() and b"198.51.100" in one.read_bytes()]

@@ -39,7 +39,8 @@ FORGED = {
 }
 
 
-def test_b75_s17_what_is_forged_is_dropped(kept: Any, post: Any) -> None:
+def test_what_is_forged_is_dropped(kept: Any, post: Any) -> None:
+    """B75, S17."""
     post(said(event(**FORGED), **FORGED))
     (one,) = kept.interactions
     assert not one.identity
@@ -48,7 +49,8 @@ def test_b75_s17_what_is_forged_is_dropped(kept: Any, post: Any) -> None:
     assert one.context.session is None
 
 
-def test_s17_what_is_forged_changes_nothing_of_a_visitor(visitor: Any, kept: Any, post: Any) -> None:
+def test_what_is_forged_changes_nothing_of_a_visitor(visitor: Any, kept: Any, post: Any) -> None:
+    """S17."""
     held = dict(visitor.cookies)
     sent = post(said(event(**FORGED), **FORGED), by=visitor)
     assert (sent.cookies, visitor.cookies) == ({}, held)
@@ -57,6 +59,7 @@ def test_s17_what_is_forged_changes_nothing_of_a_visitor(visitor: Any, kept: Any
 
 
 def test_an_objection_in_the_body_can_only_deny(visitor: Any, kept: Any, post: Any) -> None:
+    """S17."""
     post(said(event(number=1), gpc=True), by=visitor)
     post(said(event(number=2), gpc=False), by=visitor, more=[SAME, (b"sec-gpc", b"1")])
     post(said(event(number=3), gpc=False), by=visitor)

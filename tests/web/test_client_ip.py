@@ -68,6 +68,7 @@ def by(tell: Tell, header: str, peer: str | None = PROXY) -> str | None:
     ],
 )
 def test_the_peer_is_told_in_its_canonical_form_and_no_header_matters(peer: str | None, address: str | None) -> None:
+    """B78."""
     assert by(PEER, FORGED, peer) == address
 
 
@@ -83,6 +84,7 @@ ALL = {
 
 @pytest.mark.parametrize("tell", ALL.values(), ids=ALL)
 def test_a_header_of_a_stranger_changes_nothing(tell: Tell) -> None:
+    """S8."""
     for header in (FORGED, f"{FORGED}, {FORGED}", f"for={FORGED}", f"{FORGED}:80", "", "*"):
         assert by(tell, header, CLIENT) == CLIENT
         assert by(tell, header, "::ffff:" + CLIENT) == CLIENT
@@ -230,6 +232,7 @@ BOTH = [
 
 @pytest.mark.parametrize(("tell", "entry", "address", "before"), BOTH)
 def test_an_entry_is_an_address_or_ends_it(tell: Tell, entry: str, address: str | None, before: str) -> None:
+    """B72."""
     assert by(tell, entry) == address
     assert by(tell, f"{before}, {entry}") == address
     assert by(tell, f"{before},{entry}") == address
@@ -255,7 +258,8 @@ def test_as_many_are_passed_over_as_there_are_proxies() -> None:
 # --- bad inputs by name ---------------------------------------------------------------------------
 
 
-def test_b71_duplicated_headers_of_64_kb_tell_whom_the_first_trusted_proxy_saw() -> None:
+def test_duplicated_headers_of_64_kb_tell_whom_the_first_trusted_proxy_saw() -> None:
+    """B71."""
     forged = ", ".join([FORGED] * 4_200)  # as they arrive: joined in their order
     assert len(forged) > 60_000
     assert by(RANGE, f"{forged}, {CLIENT}, 10.0.0.7") == by(COUNT, f"{forged}, {CLIENT}, 10.0.0.7") == CLIENT
@@ -265,7 +269,8 @@ def test_b71_duplicated_headers_of_64_kb_tell_whom_the_first_trusted_proxy_saw()
 
 
 @pytest.mark.parametrize("hop", [FORGED, "10.0.0.7", "unknown", "", "_x", "[::1]:1", "for=10.0.0.7"])
-def test_b72_of_500_hops_few_are_looked_at(hop: str) -> None:
+def test_of_500_hops_few_are_looked_at(hop: str) -> None:
+    """B72."""
     for tell in (RANGE, RANGE_7239, COUNT, COUNT_7239):
         read = by(tell, ", ".join([hop] * 500))
         assert read == by(tell, ", ".join([hop] * (MOST_HOPS + 1)))
@@ -275,7 +280,8 @@ def test_b72_of_500_hops_few_are_looked_at(hop: str) -> None:
 @pytest.mark.parametrize(
     "text", ["1,", '"', "\\", 'for="\\a', "a=b;", ";", " ", ":", "[", "%", "!", "1.", "for=10.0.0.7,"]
 )
-def test_b72_no_header_takes_long(text: str) -> None:
+def test_no_header_takes_long(text: str) -> None:
+    """B72."""
     header = text * (65_536 // len(text)) + "x"
     began = time.process_time()
     for tell in (RANGE, RANGE_7239, COUNT, COUNT_7239, SINGLE):
@@ -289,7 +295,8 @@ FORGERIES = [FORGED, f"{FORGED}, 10.0.0.9", f'for="{FORGED}', f'for={FORGED};x="
 
 
 @pytest.mark.parametrize("forged", FORGERIES)
-def test_s8_what_a_client_writes_changes_nothing(forged: str) -> None:
+def test_what_a_client_writes_changes_nothing(forged: str) -> None:
+    """S8."""
     honest = 'for="203.0.113.9:1";proto=https;host="shop.example", for=10.0.0.7'
     for tell, header in (
         (RANGE, f"{CLIENT}, 10.0.0.7"), (COUNT, f"{CLIENT}, 10.0.0.7"), (RANGE_7239, honest), (COUNT_7239, honest),
@@ -298,7 +305,8 @@ def test_s8_what_a_client_writes_changes_nothing(forged: str) -> None:
         assert tell({"x-forwarded-for": forged, "forwarded": forged, "x-real-ip": FORGED}, CLIENT) == CLIENT
 
 
-def test_s8_a_host_in_quotes_forges_no_element() -> None:
+def test_a_host_in_quotes_forges_no_element() -> None:
+    """S8."""
     for host in (
         rf"a,for={FORGED};x=\"",
         f"a,for={FORGED}",
@@ -359,6 +367,7 @@ def check(header: str, peer: str | None) -> None:
 @given(HEADERS, PEERS)
 @example("", "")
 def test_whatever_comes_the_answer_is_a_canonical_address_or_none(header: str, peer: str | None) -> None:
+    """B72."""
     check(header, peer)
 
 
@@ -382,6 +391,7 @@ def test_so_it_is_with_10_000_more_that_nearly_are_right() -> None:
 @settings(max_examples=300)
 @given(ADDRESSES)
 def test_every_address_is_read_as_the_one_it_is(text: str) -> None:
+    """B78."""
     one = ip_address(text)
     told = str(getattr(one, "ipv4_mapped", None) or one)
     assert PEER({}, text) == by(SINGLE, text) == told

@@ -75,6 +75,7 @@ ONE = [("asked", "analytics"), ("notice", next(iter(notices(("analytics",), "en"
     ],
 )
 def test_what_another_site_posts_is_no_choice(kept: Any, browser: Any, headers: list[tuple[bytes, bytes]]) -> None:
+    """S16."""
     for body in (ACCEPT, {"choices": {"analytics": "granted"}}):
         sent = post(browser, body, *headers)
         assert error_of(sent) == (403, "CX3170")
@@ -98,6 +99,7 @@ def test_a_site_that_may_post_elsewhere_may_not_choose(make: Any, shop: Callable
 
 
 def test_who_claims_to_be_somebody_is_not_given_their_choices(make: Any, shop: Callable[..., Any]) -> None:
+    """S17."""
     claimed = make({"web": Web(id_headers={"x-user": "user_id"})})
     with cxkit.scope(kit=claimed.kit, user_id="nancy", evidence="login"):
         cxkit.grant("advertising")
@@ -137,6 +139,7 @@ def test_who_claims_to_be_somebody_is_not_given_their_choices(make: Any, shop: C
     ],
 )
 def test_a_form_that_is_wrong_changes_nothing(kept: Any, browser: Any, body: Any, code: str) -> None:
+    """B77."""
     sent = post(browser, body, SAME)
     assert error_of(sent) == (409 if code == "CX3174" else 400, code)
     page = page_of(post(browser, body, SAME, HTML, FRENCH))
@@ -173,6 +176,7 @@ def test_a_form_that_is_wrong_changes_nothing(kept: Any, browser: Any, body: Any
     ],
 )
 def test_json_that_is_wrong_changes_nothing(kept: Any, browser: Any, body: bytes, code: str) -> None:
+    """B64."""
     assert error_of(post(browser, body, SAME, JSON)) == (400, code)
     assert not browser.cookies
     assert kept.named("consent.changed") == []
@@ -193,6 +197,7 @@ def test_nothing_else_is_read(browser: Any, kind: bytes) -> None:
     "body", [b"\xff\xfe", b"choice=%FF&asked=analytics", b"choice=accept&" + b"a=&" * 20_000, "choice=é".encode()]
 )
 def test_a_form_that_is_none_is_not_read(browser: Any, body: bytes) -> None:
+    """B64."""
     assert error_of(post(browser, body, SAME, FORM)) == (400, "CX3171")
 
 
@@ -251,6 +256,7 @@ ELSEWHERE = {
 
 @pytest.mark.parametrize("back", ELSEWHERE.values(), ids=list(ELSEWHERE))
 def test_nobody_is_sent_elsewhere(browser: Any, back: str) -> None:
+    """B76, B77, S4."""
     sent = post(browser, [*ACCEPT, ("back", back)], HTML, SAME)
     assert (status_of(sent), sent.all("location")) == (303, ["/cx/consent?lang=en&saved=1"])
     assert len(sent.all("set-cookie")) == len(sent.cookies)
@@ -258,12 +264,14 @@ def test_nobody_is_sent_elsewhere(browser: Any, back: str) -> None:
 
 @pytest.mark.parametrize("back", ELSEWHERE.values(), ids=list(ELSEWHERE))
 def test_no_page_links_elsewhere(browser: Any, back: str) -> None:
+    """B76."""
     page = page_of(get(browser, "/cx/consent", HTML, query=urlencode({"back": back})))
     assert all(one.attributes["href"].startswith("/cx/") for one in page.all("a"))
     assert page.all("input", name="back") == []
 
 
 def test_two_ways_back_are_none(browser: Any) -> None:
+    """B76."""
     sent = post(browser, [*ACCEPT, ("back", "/a"), ("back", "//evil.example")], SAME)
     assert error_of(sent) == (400, "CX3171")
 
@@ -283,6 +291,7 @@ def test_a_path_of_this_site_is_gone_back_to(browser: Any, back: str) -> None:
     )
 )
 def test_whatever_is_gone_back_to_is_on_this_site(text: str) -> None:
+    """B76."""
     back = safe_back(text)
     if back is None:
         return

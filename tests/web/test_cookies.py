@@ -95,6 +95,7 @@ def test_names_are_taken_literally() -> None:
 
 
 def test_a_cookie_is_hidden_from_scripts_and_from_other_sites() -> None:
+    """S2."""
     plain = set_cookie("n", "v", max_age_s=9, secure=False, hidden=True)
     assert plain == "n=v; Max-Age=9; Path=/; HttpOnly; SameSite=Lax"
     assert set_cookie("n", "v", max_age_s=9, secure=True, hidden=True) == plain + "; Secure"
@@ -102,6 +103,7 @@ def test_a_cookie_is_hidden_from_scripts_and_from_other_sites() -> None:
 
 
 def test_visitors_are_drawn_by_chance() -> None:
+    """S2."""
     drawn = {new_visitor().value for _ in range(1000)}
     assert len(drawn) == 1000
     assert all(len(value) == 22 for value in drawn)

@@ -42,6 +42,7 @@ READER = reader()
 @FUZZ
 @given(headers, st.binary(max_size=20), st.text(max_size=20))
 def test_facts_come_of_any_headers(raw: list[tuple[bytes, bytes]], query: bytes, path: str) -> None:
+    """B71."""
     scope = {"type": "http", "path": path, "query_string": query, "headers": raw, "client": ("192.0.2.9", 1)}
     facts = READER.asgi(scope)
     assert not {"cookie", "authorization"} & {name.lower() for name in facts.headers}

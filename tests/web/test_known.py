@@ -51,6 +51,22 @@ def test_whom_the_app_itself_named_goes_first(visited: Any) -> None:
     assert known(found)["user_id"] == ("marion", "login")
 
 
+def test_who_logs_out_is_nobody_though_the_framework_names_them_still(visited: Any) -> None:
+    def act() -> None:
+        cxkit.identify(user_id="nancy")
+        cxkit.logout()
+
+    assert list(known(visited(act, user=lambda scope: "nancy"))) == ["visitor"]
+
+
+def test_who_comes_after_a_logout_is_known(visited: Any) -> None:
+    def act() -> None:
+        cxkit.logout()
+        cxkit.identify(user_id="marion")
+
+    assert known(visited(act, user=lambda scope: "nancy"))["user_id"] == ("marion", "login")
+
+
 def test_a_framework_that_fails_costs_what_it_knows(make: Any, client: Any, answering: Any) -> None:
     def user(scope: Any) -> str:
         raise RuntimeError("canary")
@@ -80,6 +96,7 @@ def _visitor(one: Any) -> dict[str, tuple[str, str]]:
 
 
 def test_a_claim_never_stands_above_a_login(visited: Any) -> None:
+    """S17."""
     web = {"id_headers": {"x-user": "user_id"}}
     one = visited(user=lambda scope: "nancy", headers=[(b"x-user", b"mallory")], **web)
     assert known(one)["user_id"] == ("nancy", "login")

@@ -6,6 +6,7 @@ from cxkit.web.limits import Rate, Recent
 
 
 def test_a_rate_fills_up_again_and_forgets_the_oldest() -> None:
+    """S15."""
     now = [0.0]
     rate = Rate(60, clock=lambda: now[0])
     assert [rate.allows("::1") for _ in range(61)] == [True] * 60 + [False]
@@ -22,6 +23,7 @@ def test_a_rate_fills_up_again_and_forgets_the_oldest() -> None:
 
 
 def test_what_is_charged_beyond_what_is_left_is_waited_for() -> None:
+    """S15."""
     now = [0.0]
     rate = Rate(60, clock=lambda: now[0])
     assert rate.allows("192.0.2.7")
@@ -31,6 +33,7 @@ def test_what_is_charged_beyond_what_is_left_is_waited_for() -> None:
 
 
 def test_what_is_remembered_to_have_come_is_bounded() -> None:
+    """S15."""
     recent = Recent()
     assert not any(recent.again(number.to_bytes(8)) for number in range(20_000))
     assert len(recent._seen) == 10_000

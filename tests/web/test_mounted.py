@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -10,13 +11,16 @@ from typing import Any
 import attrs
 import pytest
 
+from cxkit.capture.scope import current_scope
 from cxkit.kit import Kit
 from cxkit.settings import Settings, Web
-from cxkit.web import ASGIMiddleware, WSGIMiddleware
+from cxkit.web import ASGIMiddleware, Sites, WSGIMiddleware
 from tests.theirs import installing
 
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "endpoints.md"
 HOOKS = """
     import attrs, cxkit
+    from urllib.parse import unquote
     from cxkit.hookspecs import hookimpl
     from cxkit.roles import Endpoint, Factory, Reply
 
@@ -29,13 +33,16 @@ HOOKS = """
             cxkit.grant("analytics")
         if body == b"fail":
             raise RuntimeError("canary")
+        if body == b"header":
+            name, _, value = facts.query.partition(":")
+            return Reply(status=200, headers=((name, unquote(value)),), body=b"canary")
         cxkit.touchpoint("hook.called", purpose="necessary").capture()
         return Reply(status=200, headers=(("X-Path", facts.path),), body=body or facts.query.encode())
 
     class Hooks:
         def endpoints(self):
             yield Endpoint(path="/hook", methods=frozenset({"GET", "POST"}), handle=told, max_body_bytes=8)
-            yield Endpoint(path="/o/{token}", methods=frozenset({"GET"}), handle=told)
+            yield Endpoint(path="/o/{messageId2}", methods=frozenset({"GET"}), handle=told)
 
     class Broken:
         def endpoints(self):
@@ -80,7 +87,7 @@ def ask_of(request: pytest.FixtureRequest, client: Any, answering: Any) -> Calla
             fields["query_string"] = fields.pop("query", "").encode()
             sent = app.ask(path, headers=raw, received=received, **fields)
             assert sent.error is None
-            found = {name.decode().lower(): value.decode() for name, value in sent.headers}
+            found = {name.decode().lower(): value.decode("latin-1") for name, value in sent.headers}
             return Told(sent.messages[0]["status"], found, b"".join(one["body"] for one in sent.messages[1:]))
 
         return ask
@@ -163,6 +170,15 @@ def test_the_mount_can_be_moved_and_left_out(opened: Any, ask_of: Any) -> None:
     assert [none(path).body for path in ("/cx/hook", "/hook", "/.well-known/gpc.json")] == [b"ok"] * 3
 
 
+def test_nothing_is_mounted_for_who_debugs(kept: Any) -> None:
+    """S31: without a plugin's channels there is what the reference tells of, and nothing else."""
+    exact, patterned = Sites(kept.kit)()._mounted
+    paths = {"/cx/consent", "/cx/preferences", "/cx/cx.css", "/cx/cx.js", "/cx/i", "/.well-known/gpc.json"}
+    assert (exact.keys(), patterned) == (paths, [])
+    page = REFERENCE.read_text("utf-8")
+    assert [path for path in sorted(paths) if f"`{path}`" not in page] == []
+
+
 def test_the_site_says_that_it_honours_gpc(ask: Ask) -> None:
     told = ask("/.well-known/gpc.json")
     assert (told.headers["content-type"], told.body) == ("application/json", b'{"gpc":true}')
@@ -186,6 +202,7 @@ def test_the_site_says_that_it_honours_gpc(ask: Ask) -> None:
     ],
 )
 def test_what_cannot_be_taken_is_refused_before_it_is_read(ask: Ask, asked: Any, status: int) -> None:
+    """B67, B69."""
     if not str(asked.get("headers", {})).isascii():
         asked["headers"] = {name: value.encode().decode("latin-1") for name, value in asked["headers"].items()}
     assert ask("/cx/hook", **asked).status == status
@@ -202,7 +219,44 @@ def test_nothing_is_told_of_a_failure(opened: Any, ask_of: Any) -> None:
     assert "canary" not in str(told.headers)
 
 
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        ("X-A:caf%C3%A9\t, b", 200),
+        ("X-A:", 200),
+        ("X-A:%E2%82%AC", 500),
+        ("X-A:a%0D%0ASet-Cookie: canary=1", 500),
+        ("X-A:a%0A", 500),
+        ("X-A:a%00", 500),
+        ("X-A: a", 500),
+        ("X A:a", 500),
+        (":a", 500),
+    ],
+)
+def test_what_is_no_header_is_a_failure(opened: Any, ask_of: Any, header: str, status: int) -> None:
+    kept = opened()
+    told = ask_of(kept.kit)("/cx/hook", method="POST", body=b"header", query=header)
+    assert told.status == status
+    assert ("canary" in f"{told.headers}{told.body!r}") is (status == 200)
+    assert sum(kept.kit.desk.intake.noted.values()) == (2 if status == 500 else 1), "the broken channel is the other"
+
+
+def test_where_no_body_comes_the_scope_ends_all_the_same(opened: Any, client: Any, answering: Any) -> None:
+    async def run() -> None:
+        async def receive() -> dict[str, Any]:
+            raise OSError("canary")
+
+        scope = client(None).scope("/cx/hook", method="POST")
+        with pytest.raises(OSError, match="canary"):
+            await ASGIMiddleware(answering(), kit=opened().kit)(scope, receive, receive)
+        assert scope["cxkit.scope"].closed
+        assert current_scope() is None
+
+    asyncio.run(run())
+
+
 def test_a_body_that_breaks_off_is_none(opened: Any, client: Any, answering: Any) -> None:
+    """B70."""
     app = client(ASGIMiddleware(answering(), kit=opened().kit))
     part = {"type": "http.request", "body": b"allow", "more_body": True}
     assert app.ask("/cx/hook", method="POST", received=[part]).messages[0]["status"] == 400
@@ -210,6 +264,7 @@ def test_a_body_that_breaks_off_is_none(opened: Any, client: Any, answering: Any
 
 
 def test_a_body_that_does_not_say_how_long_it_is_ends_at_the_limit(opened: Any, client: Any, answering: Any) -> None:
+    """B70."""
     app = client(ASGIMiddleware(answering(), kit=opened().kit))
     endless = ({"type": "http.request", "body": b"123", "more_body": True} for _ in range(1_000_000))
     assert app.ask("/cx/hook", method="POST", received=endless).messages[0]["status"] == 413
@@ -218,8 +273,7 @@ def test_a_body_that_does_not_say_how_long_it_is_ends_at_the_limit(opened: Any, 
 def test_a_body_that_is_slow_is_not_waited_for(
     opened: Any, client: Any, answering: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import asyncio
-
+    """B70."""
     from cxkit.web import asgi
 
     monkeypatch.setattr(asgi, "PATIENCE_S", 0.05)

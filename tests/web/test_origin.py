@@ -49,6 +49,7 @@ def asked(headers: dict[str, str], host: str | None = "shop.example") -> Facts:
     ],
 )
 def test_origins(headers: dict[str, str], host: str | None, same: bool) -> None:
+    """S16."""
     assert same_origin(asked(headers, host), allowed=["https://www.example.com"]) is same
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import random
+import re
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from cxkit.model import ExperienceSpec, TouchpointSpec, Variant
 from cxkit.settings import Keys
 from cxkit.settings.sealed import Secret
 from cxkit.web import ASGIMiddleware
+from cxkit.web.cookies import choices_from_text
 
 DAY_S = 86_400
 SEEN = Touchpoint(TouchpointSpec(name="visit.seen"))
@@ -37,6 +40,7 @@ def visitors(interactions: Any) -> list[str | None]:
 
 
 def test_on_https_the_cookies_are_secure_and_this_hosts_own(shop: Any) -> None:
+    """S2."""
     visitor = shop(grant, scheme="https")
     cookies = visitor.ask().all("set-cookie")
     assert [one.split("=")[0] for one in cookies] == ["__Host-cxkit_visitor", "__Host-cxkit_consent"]
@@ -47,6 +51,7 @@ def test_on_https_the_cookies_are_secure_and_this_hosts_own(shop: Any) -> None:
 
 
 def test_on_https_what_a_neighbour_may_have_planted_does_not_count(shop: Any, visitor: Any, kept: Any) -> None:
+    """S2."""
     planted = dict(visitor.cookies)
     other = shop(scheme="https")
     other.cookies = planted
@@ -55,11 +60,29 @@ def test_on_https_what_a_neighbour_may_have_planted_does_not_count(shop: Any, vi
 
 
 def test_a_cookie_is_opaque(visitor: Any, kept: Any) -> None:
+    """S3."""
     identifier = kept.viewed.identity.get("visitor").value
     assert visitor.cookies["cxkit_visitor"].split(".")[0] == identifier
     assert len(identifier) == 22
     for part in (b"192.0.2.7", b"shop.example"):
         assert part not in encode(kept.viewed)
+
+
+def test_nothing_of_a_person_is_in_a_cookie(shop: Any) -> None:
+    """S3: a random id, and choices: nothing that had to be encrypted."""
+
+    def act() -> None:
+        cxkit.grant(*ALL)
+        cxkit.identify(user_id="nancy-canary", email="nancy@canary.example", traits={"plan": "canary"})
+
+    client = shop(act)
+    client.ask()
+    (visitor, *_), (choices, *_) = (client.cookies[name].split(".") for name in ("cxkit_visitor", "cxkit_consent"))
+    assert re.fullmatch(r"[\w-]{22}", visitor)
+    assert choices_from_text(choices)[0].keys() == set(ALL)
+    for held in client.cookies.values():
+        for part in held.split("."):
+            assert b"canary" not in part.encode() + base64.urlsafe_b64decode(part + "==")
 
 
 def test_recognised_from_then_on(shop: Any, visitor: Any, kept: Any) -> None:
@@ -135,6 +158,7 @@ def keyed(*secrets: str) -> dict[str, Any]:
 
 
 def test_keys_are_rotated_without_losing_a_visitor(make: Any, shop: Any, clock: Any) -> None:
+    """S1."""
     old, both, new = (make(keyed(*keys)) for keys in (("k" * 20,), ("n" * 20, "k" * 20), ("n" * 20,)))
     visitor = shop(grant, kit=old.kit)
     visitor.ask()
@@ -148,6 +172,7 @@ def test_keys_are_rotated_without_losing_a_visitor(make: Any, shop: Any, clock: 
 
 
 def test_a_key_that_is_gone_makes_a_stranger_of_its_visitors(make: Any, shop: Any) -> None:
+    """S1."""
     visitor = shop(grant, kit=make(keyed("k" * 20)).kit)
     visitor.ask()
     other = make(keyed("another key, quite another"))
@@ -180,6 +205,7 @@ def mutated(text: str, chance: random.Random) -> str:
 
 
 def test_a_thousand_mutations_are_nobody(shop: Any, visitor: Any, kept: Any) -> None:
+    """S2."""
     chance = random.Random(7)
     ours, other = dict(visitor.cookies), shop(NEEDED.capture)
     count = 0
@@ -199,6 +225,7 @@ def test_a_thousand_mutations_are_nobody(shop: Any, visitor: Any, kept: Any) -> 
 
 
 def test_each_cookie_is_good_for_its_own_use_only(shop: Any, visitor: Any, kept: Any) -> None:
+    """S1."""
     ours, other = dict(visitor.cookies), shop(NEEDED.capture)
     for swapped in (
         {"cxkit_visitor": ours["cxkit_consent"], "cxkit_consent": ours["cxkit_visitor"]},
@@ -328,13 +355,11 @@ def test_a_grant_under_gpc_stands_and_one_before_it_does_not(shop: Any, kept: An
     assert consent()["sale_share"] is False
 
 
-# --- what is no page ---
-
-
-@pytest.mark.parametrize(
-    ("dest", "count"), [(b"document", 1), (b"empty", 1), (b"iframe", 1), (b"image", 0), (b"script", 0)]
-)
-def test_what_a_browser_fetches_for_a_page_is_no_page_viewed(shop: Any, kept: Any, dest: bytes, count: int) -> None:
-    shop(lambda: cxkit.touchpoint("part.served").capture()).ask(headers=[(b"sec-fetch-dest", dest)])
-    assert len(kept.named("page.viewed")) == count
-    assert len(kept.named("part.served")) == 1, "it has a scope all the same"
+@pytest.mark.parametrize(("scheme", "known"), [("wss", True), ("ws", False)])
+def test_a_websocket_has_the_cookies_of_its_pages(shop: Any, kept: Any, scheme: str, known: bool) -> None:
+    pages = shop(lambda: cxkit.grant("analytics"), scheme="https")
+    pages.ask()
+    talk = shop(lambda: cxkit.touchpoint("talk.begun").capture(), scheme=scheme)
+    pages.in_(talk).ask(type="websocket")
+    (begun,) = kept.named("talk.begun")
+    assert bool(begun.identity.get("visitor")) is known

@@ -39,6 +39,7 @@ def show() -> None:
 
 
 def test_shown_to_one_visitor_kept_from_the_others(shop: Any, visitor: Any) -> None:
+    """S18."""
     for headers, control, vary in (
         ([], ["private"], ["Cookie"]),
         (PUBLIC, ["max-age=60, private"], ["Cookie"]),
@@ -135,6 +136,7 @@ def test_gpc_holds_in_a_scope_within(shop: Any, visitor: Any, kept: Any) -> None
 
 
 def test_shared_responses_carry_no_visitor_and_lose_none(shop: Any, visitor: Any, clock: Any) -> None:
+    """S18."""
     held = dict(visitor.cookies)
     for act, cookies in ((lambda: None, {"cxkit_consent": held["cxkit_consent"]}), (lambda: None, held)):
         other = shop(act, headers=PUBLIC)
@@ -154,7 +156,7 @@ def test_a_choice_is_kept_even_with_a_shared_response_which_is_none_then(shop: A
 
 
 def test_no_raw_value_is_kept_anywhere(make: Any, client: Any, caplog: pytest.LogCaptureFixture, tmp_path: Any) -> None:
-    """Address, user agent, query, host, referer, cookies, credentials: in no file, log or export."""
+    """S9: Address, user agent, query, host, referer, cookies, credentials: in no file, log or export."""
     canary = b"canary"
     names = (
         "user-agent referer origin from forwarded x-forwarded-for x-real-ip authorization "
@@ -218,6 +220,7 @@ def test_without_consent_no_identifier_is_kept_anywhere(
 
 
 def test_enrichers_see_no_credentials(kept: Any, client: Any, answering: Any) -> None:
+    """S9."""
     seen: dict[str, Any] = {}
 
     def act() -> None:

@@ -19,16 +19,16 @@ import pytest
 from cxkit import Kit
 from cxkit.testing.web_shop import bare_app
 from cxkit.testing.web_suite import Handler, WebSuite, served
-from cxkit.web import asgi, caching, cookies, site, visit
+from cxkit.web import asgi, caching, cookies, kept, site, sites, visit
 
 SOURCE = "from __future__ import annotations\n" + "\n".join(
     re.sub(
-        r"^from (__future__|cxkit\.web\.(caching|cookies|site|visit)) import (\([^)]*\)|.*)$",
+        r"^from (__future__|cxkit\.web\.(caching|cookies|kept|sites?|visit)) import (\([^)]*\)|.*)$",
         "",
         inspect.getsource(room),
         flags=re.M,
     )
-    for room in (caching, cookies, site, visit, asgi)
+    for room in (caching, cookies, site, kept, sites, visit, asgi)
 )
 
 
@@ -52,10 +52,10 @@ GUARD = """    except Exception as error:  # noqa: BLE001 - the guest's promise:
         site.failed(error)
         return None
     marks["""
-COOKIES = "        cookies = [*self._visitor_cookie(), *self._consent_cookie()]\n"
+COOKIES = "[*self._visitor_cookie(scope), *self._consent_cookie(scope)]"
 HEARD = "        async def heard() -> Message:\n            message = await receive()\n"
-SHARED = '        if kept_by == "shared":\n            return headers\n'
-REPLY = "            reply = read if isinstance(read, Reply) else await"
+SHARED = '        if kept_by == "shared" or self._here is not _WEB:  # what is no person keeps nothing for us\n            return headers\n'
+READ = "                read = await _body(receive, at_most=endpoint.max_body_bytes)\n"
 ANSWERED = "await beside(answered, visit.site, endpoint, facts, read)"
 DRAWN = "    value = urlsafe_b64encode(secrets.token_bytes(16))"
 
@@ -74,7 +74,7 @@ MUTANTS = [
     Mutant(
         "captures only what is found",
         "another_method_is_a_visit_too",
-        {ONCE: ONCE.replace("self._captured:", "self._captured or self._status == 405:")},
+        {ONCE: ONCE.replace("self._captured:", "self._captured or self.status == 405:")},
     ),
     Mutant(
         "excludes nothing", "excluded_paths_are_not_captured", {"site.excludes(": "not ("}
@@ -102,8 +102,8 @@ MUTANTS = [
         "recognises before a choice",
         "nothing_is_kept_before_a_choice",
         {"            if scope.allowed.recognise:\n": "            if True:\n",
-         "        if not scope.allowed.recognise:\n": "        if False:\n",
-         "        if not self.scope.allowed.recognise:\n": "        if False:\n"},
+         "        if not scope.allowed.recognise:\n            scope.change": "        if False:\n            scope.change",
+         "        if not scope.allowed.recognise:\n            return": "        if False:\n            return"},
     ),
     Mutant(
         "scripts may read the cookies",
@@ -118,12 +118,12 @@ MUTANTS = [
     Mutant(
         "a refusal is not kept",
         "a_refusal_is_remembered_and_sets_no_visitor",
-        {COOKIES: "        cookies = [*self._visitor_cookie()]\n"},
+        {COOKIES: "self._visitor_cookie(scope)"},
     ),
     Mutant(
         "leaves the cookie behind",
         "a_withdrawal_forgets_the_visitor",
-        {"max_age_s=0)] if self._visitor_held is not None else []": "max_age_s=0)][:0]"},
+        {"max_age_s=0)] if self._visitor_sent is not None else []": "max_age_s=0)][:0]"},
     ),
     Mutant("believes a zero", "gpc_denies_advertising_and_sale_only", {'and "1" in [': 'and "0" in ['}),
     Mutant("knows no GPC", "gpc_denies_advertising_and_sale_only", {"gpc=_objects(facts)": "gpc=False"}),
@@ -275,17 +275,17 @@ MUTANTS = [
     Mutant(
         "endpoints are pages",
         "endpoints_of_channels_are_mounted",
-        {"self._captured = False, endpoint is not None": "self._captured = False, False"},
+        {"self._part or endpoint is not None": "self._part"},
     ),
     Mutant(
         "endpoints set no cookies",
         "an_endpoint_is_in_the_visitors_scope",
-        {'"headers": visit.begin(reply.status, headers)': '"headers": headers'},
+        {"headers = visit.begin(status, raw)": "headers = raw"},
     ),
     Mutant(
         "takes whatever comes",
         "what_an_endpoint_does_not_take_is_refused",
-        {"        reply = refused(endpoint, facts)\n": "        reply = None\n"},
+        {"            reply = refused(endpoint, facts)\n": "            reply = None\n"},
     ),
     Mutant(
         "tells what went wrong",
@@ -307,8 +307,9 @@ MUTANTS = [
     Mutant(
         "believes who asks",
         "a_choice_is_taken_from_the_site_itself_alone",
-        {REPLY: """            facts = attrs.evolve(facts, headers={**facts.headers, "sec-fetch-site": "same-origin"})
-            reply = read if isinstance(read, Reply) else await"""},
+        {READ: READ + """
+                facts = attrs.evolve(facts, headers={**facts.headers, "sec-fetch-site": "same-origin"})
+"""},
     ),
     Mutant("says nothing of GPC", "the_site_says_that_it_knows_gpc", {'("", (gpc_endpoint(),)), ': ""}),
     Mutant(

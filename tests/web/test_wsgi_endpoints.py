@@ -101,28 +101,30 @@ def test_head_has_the_headers_and_no_body(app: Any) -> None:
 @pytest.mark.parametrize(
     ("fields", "status"),
     [
-        ({"REQUEST_METHOD": "GET"}, "405 Method Not Allowed"),
-        ({"REQUEST_METHOD": "DELETE"}, "405 Method Not Allowed"),
-        ({"REQUEST_METHOD": "CANARY"}, "405 Method Not Allowed"),
-        ({"HTTP_CONTENT_ENCODING": "gzip"}, "415 Unsupported Media Type"),
-        ({"CONTENT_LENGTH": str(MOST + 1)}, "413 Request Entity Too Large"),
-        ({"CONTENT_LENGTH": str(2 << 30)}, "413 Request Entity Too Large"),
-        ({"CONTENT_LENGTH": "9" * 5000}, "413 Request Entity Too Large"),
-        ({"CONTENT_LENGTH": "-1"}, "400 Bad Request"),
-        ({"CONTENT_LENGTH": "canary"}, "400 Bad Request"),
-        ({"CONTENT_LENGTH": "٣"}, "400 Bad Request"),
-        ({"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}, "411 Length Required"),
+        ({"REQUEST_METHOD": "GET"}, 405),
+        ({"REQUEST_METHOD": "DELETE"}, 405),
+        ({"REQUEST_METHOD": "CANARY"}, 405),
+        ({"HTTP_CONTENT_ENCODING": "gzip"}, 415),
+        ({"CONTENT_LENGTH": str(MOST + 1)}, 413),
+        ({"CONTENT_LENGTH": str(2 << 30)}, 413),
+        ({"CONTENT_LENGTH": "9" * 5000}, 413),
+        ({"CONTENT_LENGTH": "-1"}, 400),
+        ({"CONTENT_LENGTH": "canary"}, 400),
+        ({"CONTENT_LENGTH": "٣"}, 400),
+        ({"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}, 411),
     ],
     ids=repr,
 )
-def test_what_is_refused_is_not_read(app: Any, fields: dict[str, str], status: str) -> None:
+def test_what_is_refused_is_not_read(app: Any, fields: dict[str, str], status: int) -> None:
+    """B67, B70."""
+
     class Unread(io.BytesIO):
         def read(self, size: Any = -1) -> bytes:
             raise AssertionError("somebody read the body")
 
     got = post(app, **fields, **{"wsgi.input": Unread(b"almonds")})
-    assert (got.error, got.began[0][0], b"".join(got.pieces)) == (None, status, b"")
-    assert got.all("allow") == (["POST"] if status.startswith("405") else [])
+    assert (got.error, got.status, b"".join(got.pieces)) == (None, status, b"")
+    assert got.all("allow") == (["POST"] if status == 405 else [])
 
 
 class Sent:
@@ -142,24 +144,25 @@ class Sent:
 @pytest.mark.parametrize(
     ("steps", "fields", "status"),
     [
-        ([b"al", b"mon", b"ds"], {}, "200 OK"),
-        ([b"al"], {}, "400 Bad Request"),
-        ([b"al", TimeoutError()], {}, "408 Request Timeout"),
-        ([ConnectionResetError()], {}, "400 Bad Request"),
-        ([OSError("no chunk")], {}, "400 Bad Request"),
-        ([ValueError("the server's own")], {}, "400 Bad Request"),
-        ([b"almonds"], {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}, "200 OK"),
-        ([b"al", b"monds"], {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}, "200 OK"),
-        ([b"almonds" * 9], {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}, "413 Request Entity Too Large"),
-        ([b"al"] * 900, {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}, "413 Request Entity Too Large"),
+        ([b"al", b"mon", b"ds"], {}, 200),
+        ([b"al"], {}, 400),
+        ([b"al", TimeoutError()], {}, 408),
+        ([ConnectionResetError()], {}, 400),
+        ([OSError("no chunk")], {}, 400),
+        ([ValueError("the server's own")], {}, 400),
+        ([b"almonds"], {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}, 200),
+        ([b"al", b"monds"], {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}, 200),
+        ([b"almonds" * 9], {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}, 413),
+        ([b"al"] * 900, {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}, 413),
     ],
 )
-def test_how_a_body_comes(app: Any, steps: list[Any], fields: dict[str, Any], status: str) -> None:
+def test_how_a_body_comes(app: Any, steps: list[Any], fields: dict[str, Any], status: int) -> None:
+    """B70."""
     sent = Sent(*steps)
     got = post(app, **{**fields, "wsgi.input": sent})
-    assert (got.error, got.began[0][0]) == (None, status)
+    assert (got.error, got.status) == (None, status)
     assert sent.asked <= (MOST + 1) ** 2
-    assert b"".join(got.pieces) == (b"almonds" if status == "200 OK" else b"")
+    assert b"".join(got.pieces) == (b"almonds" if status == 200 else b"")
 
 
 def test_without_a_length_nothing_is_read(app: Any) -> None:

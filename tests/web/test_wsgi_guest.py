@@ -180,6 +180,7 @@ HOSTILE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("fields", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_requests_are_visits_like_any_other(kept: Any, fields: dict[str, Any]) -> None:
+    """B71."""
     got = ask(wrapped(kept, giving([b"x"])), **fields)
     assert (got.error, got.pieces) == (None, [b"x"])
     assert not any(got.cookies.values()), "at most, what is no visitor's is deleted"

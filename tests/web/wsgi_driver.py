@@ -31,6 +31,11 @@ class Got:
     error: BaseException | None = None
 
     @property
+    def status(self) -> int:
+        """Without its phrase: newer versions of Python call some of them otherwise."""
+        return int(self.began[-1][0].split()[0])
+
+    @property
     def headers(self) -> list[tuple[str, str]]:
         return list(self.began[-1][1])
 
@@ -103,7 +108,7 @@ def giving(body: Any, *, status: str = "200 OK", headers: Any = TEXT, act: Calla
 
     def app(environ: Any, start_response: Any) -> Any:
         act()
-        start_response(status, headers)
+        start_response(status, [*TEXT] if headers is TEXT else headers)  # servers add to the list they are given
         return body() if callable(body) else body
 
     return app

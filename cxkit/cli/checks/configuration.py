@@ -2,56 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import cached_property
-
-import attrs
+from collections.abc import Iterator
 
 from cxkit.cli.checks.finding import Finding, as_finding
 from cxkit.cli.language import say
-from cxkit.errors import CXError, PluginError
-from cxkit.kit.assembly import build_exporter, refusals
-from cxkit.registry import Registry
-from cxkit.settings import Settings, examine
+from cxkit.kit.examination import Examined
 
-__all__ = ["Examined", "check_configuration", "check_exporters", "check_plugins", "examined"]
-
-
-@attrs.frozen(kw_only=True, slots=False)
-class Examined:
-    """A configuration without what is wrong with it, and that."""
-
-    settings: Settings
-    registry: Registry
-    errors: tuple[CXError, ...]
-    """All for which a kit would not start."""
-
-    @cached_property
-    def purposes(self) -> Mapping[str, frozenset[str]]:
-        """Exporter to its purposes, for those that can be built."""
-        return {name: found for name in self.settings.exporters if (found := self._purposes(name))}
-
-    def _purposes(self, name: str) -> frozenset[str]:
-        configured = self.settings.exporters[name].purposes
-        if configured:
-            return configured
-        try:
-            exporter = build_exporter(self.registry, self.settings, name)
-        except Exception:  # noqa: BLE001 - it is among the errors already
-            return frozenset()
-        exporter.close()
-        return exporter.purposes
-
-
-def examined() -> Examined:
-    """The configuration of this directory; whatever is wrong with it is gathered, not raised."""
-    settings, refused = examine()
-    broken: list[PluginError] = []
-    registry = Registry(settings.plugins, refuse=broken.append)
-    known = {error.setting for error in refused}
-    # What is missing only because it was refused, and left out, is no second error.
-    later = [error for error in refusals(registry, settings) if getattr(error, "setting", None) not in known - {None}]
-    return Examined(settings=settings, registry=registry, errors=(*refused, *broken, *later))
+__all__ = ["check_configuration", "check_exporters", "check_plugins"]
 
 
 def check_configuration(examined: Examined) -> Iterator[Finding]:
@@ -98,6 +55,8 @@ def check_exporters(examined: Examined) -> Iterator[Finding]:
         yield Finding(
             severity="note",
             about="exporter",
-            what=say("no exporter is configured: nothing leaves this machine"),
+            what=say(
+                "no exporter is configured: nothing leaves this machine, unless the code of the application names one"
+            ),
             fix=say("add a table [exporters.NAME] to cxkit.toml"),
         )

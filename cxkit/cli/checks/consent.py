@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 import attrs
 import click
 
-from cxkit.cli.checks.configuration import Examined
 from cxkit.cli.checks.finding import Finding
 from cxkit.cli.checks.reasons import CONSENT
 from cxkit.cli.language import count, say
@@ -17,6 +16,7 @@ from cxkit.delivery.account import read_account
 from cxkit.errors import ConfigurationError, LocalFileError
 from cxkit.exporters.local import read
 from cxkit.kit.assembly import policy_of
+from cxkit.kit.examination import Examined
 from cxkit.model import PURPOSES
 from cxkit.rules.consent import REGIONAL, Policy, capture_mode
 

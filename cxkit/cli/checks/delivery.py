@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from cxkit.cli.checks.configuration import Examined
 from cxkit.cli.checks.finding import Finding
 from cxkit.cli.checks.letters import Held, Survey, survey
 from cxkit.cli.checks.reasons import CONSENT, HARMLESS, meaning_of, meaning_of_noted
 from cxkit.cli.language import count, say
 from cxkit.delivery.account import read_account
 from cxkit.delivery.removal import unfinished
+from cxkit.kit.examination import Examined
 
 __all__ = ["check_account", "check_dead_letters", "check_dropped", "check_noted"]
 

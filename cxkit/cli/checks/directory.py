@@ -11,7 +11,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from cxkit.cli.checks.configuration import Examined
 from cxkit.cli.checks.finding import Finding, as_finding
 from cxkit.cli.language import count, say
 from cxkit.cli.local import local_path
@@ -19,6 +18,7 @@ from cxkit.errors import ConfigurationError, LocalFileError, StoreError
 from cxkit.exporters.local import read
 from cxkit.keyring import GENERATED, Keyring
 from cxkit.kit.assembly import build_store, store_options
+from cxkit.kit.examination import Examined
 
 __all__ = ["check_clock", "check_directory", "check_disk", "check_keys", "check_local_file", "check_store"]
 

@@ -12,7 +12,7 @@ from cxkit.cli.language import count, say
 from cxkit.cli.terminal import visible
 from cxkit.errors import CXError
 
-__all__ = ["Finding", "Severity", "as_finding", "fails", "print_findings"]
+__all__ = ["Finding", "Severity", "as_finding", "fails", "print_findings", "with_fix"]
 
 Severity = Literal["error", "warning", "note"]
 
@@ -51,7 +51,7 @@ def print_findings(findings: Sequence[Finding]) -> None:
         for one in findings:
             if one.severity == severity:
                 line = visible(f"{one.code}: {one.what}" if one.code else one.what)
-                click.echo(f"{words[severity]:<{width}}  {_with_fix(line, visible(one.fix))}")
+                click.echo(f"{words[severity]:<{width}}  {with_fix(line, visible(one.fix))}")
     numbers = {word: sum(one.severity == word for one in findings) for word in words}
     errors = count("{number} error", "{number} errors", numbers["error"])
     warnings = count("{number} warning", "{number} warnings", numbers["warning"])
@@ -59,5 +59,6 @@ def print_findings(findings: Sequence[Finding]) -> None:
     click.echo(f"{errors}, {warnings}, {notes}")
 
 
-def _with_fix(what: str, fix: str) -> str:
+def with_fix(what: str, fix: str) -> str:
+    """Both in one line."""
     return say("{what}. Fix: {fix}", what=what, fix=fix if fix.endswith("?") else f"{fix}.")

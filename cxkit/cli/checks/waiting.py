@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from cxkit.cli.checks.configuration import Examined
 from cxkit.cli.checks.finding import Finding
 from cxkit.cli.checks.reasons import meaning_of
 from cxkit.cli.language import count, say
 from cxkit.cli.local.seen import clock
 from cxkit.delivery.backlog import Owed, read_backlog
+from cxkit.kit.examination import Examined
 from cxkit.settings.tree import Spool
 
 __all__ = ["at", "check_backlog", "is_late"]

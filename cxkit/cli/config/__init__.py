@@ -6,11 +6,12 @@ import attrs
 import click
 import msgspec
 
-from cxkit.cli.checks.configuration import check_configuration, check_plugins, examined
+from cxkit.cli.checks.configuration import check_configuration, check_plugins
 from cxkit.cli.checks.finding import fails, print_findings
 from cxkit.cli.config.values import values_of
 from cxkit.cli.language import say
 from cxkit.cli.terminal import json_option, print_json, print_table, visible
+from cxkit.kit.examination import examined
 
 __all__ = ["config"]
 

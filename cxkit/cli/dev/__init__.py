@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 import click
 
+from cxkit.cli.checks.code import in_code, unread
 from cxkit.cli.dev.ports import family
 from cxkit.cli.dev.silence import Before, before, signs, why
 from cxkit.cli.language import count, say
@@ -71,6 +72,9 @@ def _introduce(settings: Settings, path: Path) -> None:
     near = path.absolute().is_relative_to(Path.cwd())
     _say(say("local file  {path}", path=os.path.relpath(path) if near else path))
     _say(say("exporters   {exporters}", exporters=exporters))
+    code = in_code()
+    if code is not None:
+        _say(say("in code     {what}", what=unread(code).what))
     if settings.consent.before_choice != "anonymise":
         _say(say("policy      {policy}: before a choice nothing is kept", policy=policy_of(settings).name))
     else:

@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 import attrs
 
+from cxkit.cli.checks.code import unread
 from cxkit.cli.checks.reasons import Meaning, meaning_of
 from cxkit.cli.dev.ports import Listener, listeners
-from cxkit.cli.init.apps import MIDDLEWARE, find
+from cxkit.cli.init.apps import DJANGO, FLASK, STARLETTE, App, Django, Found, find
 from cxkit.cli.language import count, say
-from cxkit.cli.terminal import visible
 from cxkit.delivery.account import Account, ExporterAccount, read_account
 from cxkit.kit.assembly import policy_of
 from cxkit.settings import Settings
 
 __all__ = ["Before", "Signs", "before", "signs", "why"]
-
-_FRAMEWORKS: Final = ("Starlette", "FastAPI")
 
 
 @attrs.frozen(kw_only=True)
@@ -45,8 +42,20 @@ class Signs:
     """What became of the rest at the exporter of the local file; None if no process has it."""
     listeners: tuple[Listener, ...] | None = None
     """None where that cannot be known."""
-    lacking: str | None = None
-    """The application in this directory, if there is one only, and it has no middleware."""
+    project: Found = attrs.field(factory=Found)
+    """The source in this directory."""
+
+    @property
+    def lacking(self) -> App | Django | None:
+        """The application in this directory, if there is one only, and it has no middleware."""
+        there = self.project.all
+        return there[0] if len(there) == 1 and not there[0].has_middleware else None
+
+    @property
+    def line(self) -> str:
+        """What an application needs, of whatever framework there is here."""
+        ways = dict.fromkeys(one.way for one in self.project.all) or (STARLETTE, FLASK, DJANGO)
+        return " / ".join(one.line() for one in ways)
 
     @property
     def called(self) -> Listener | None:
@@ -74,7 +83,6 @@ def signs(settings: Settings, pid: int | None, before: Before, *, exporter: str 
         OSError: The account cannot be read now.
     """
     account = read_account(settings.directory.absolute())
-    apps = [one for one in find(Path()).apps if one.framework in _FRAMEWORKS]
     ports = None if pid is None else listeners(pid)
     return Signs(
         settings=settings,
@@ -83,7 +91,7 @@ def signs(settings: Settings, pid: int | None, before: Before, *, exporter: str 
         dropped=dict(Counter(account.dropped) - Counter(before.account.dropped)),
         local=_since(before.account.exporters.get(exporter or ""), account.exporters.get(exporter or "")),
         listeners=None if ports is None else tuple(ports),
-        lacking=apps[0].name if len(apps) == 1 and not apps[0].has_middleware else None,
+        project=find(Path()),
     )
 
 
@@ -144,21 +152,31 @@ def _refused(signs: Signs) -> Meaning:
 
 
 def _never_started(signs: Signs) -> Meaning:
-    if signs.lacking is not None:
+    lacking, directory = signs.lacking, signs.settings.directory.absolute()
+    if lacking is not None:
         return Meaning(
-            say("cxkit was not started in it: {app} has no middleware", app=visible(signs.lacking)),
-            say("add app.add_middleware({middleware}) to it: `cxkit init` does that", middleware=MIDDLEWARE),
+            say("cxkit was not started in it: {app} has no middleware", app=lacking.name),
+            say("add {line} to it: `cxkit init` does that, or says where", line=lacking.addition),
         )
+    if signs.listeners and signs.called is None:
+        return _not_called(signs.listeners)
+    if signs.project.in_code is not None:
+        return unread(signs.project.in_code)
     if signs.called is not None:
         return Meaning(
-            say("somebody has called {where}, but the middleware was not", where=signs.called),
-            say("add app.add_middleware({middleware}) to the application that answers there", middleware=MIDDLEWARE),
+            say(
+                "somebody has called {where}, but no middleware wrote to {directory}",
+                where=signs.called,
+                directory=directory,
+            ),
+            say("add {line} to the application that answers there", line=signs.line),
         )
-    if signs.listeners:
-        return _not_called(signs.listeners)
     return Meaning(
-        say("cxkit was not started in it: no application was imported (yet), or it has no middleware"),
-        say("see what it prints; then add app.add_middleware({middleware})", middleware=MIDDLEWARE),
+        say(
+            "nothing was written to {directory}: no application was imported (yet), or it has no middleware",
+            directory=directory,
+        ),
+        say("see what it prints; then add {line}", line=signs.line),
     )
 
 

@@ -18,7 +18,7 @@ import attrs
 import click
 
 from cxkit.cli.asking import may
-from cxkit.cli.init.apps import PLUGIN, App, Found, apps_of, find, reason_of
+from cxkit.cli.init.apps import FLASK, App, Django, Found, apps_of, find, reason_of
 from cxkit.cli.init.instrument import instrumented
 from cxkit.cli.init.syntax import UNREADABLE, read
 from cxkit.cli.language import say
@@ -30,7 +30,6 @@ __all__ = ["init"]
 _FILE: Final = Path("cxkit.toml")
 _IGNORED: Final = Path(".gitignore")
 _IGNORE: Final = b".cxkit/"
-_FRAMEWORKS: Final = ("Starlette", "FastAPI")
 
 
 @attrs.frozen(kw_only=True)
@@ -55,23 +54,28 @@ class _Change:
 def init(*, wanted: str | None, yes: bool) -> None:
     """Add the middleware to the application in this directory.
 
-    Shows every change as a diff, and asks before it writes. For Starlette and FastAPI.
+    Shows every change as a diff, and asks before it writes. For Starlette, FastAPI and Flask; of Django's settings it
+    says which line goes where.
     """
     app = _named(wanted) if wanted else _chosen(find(Path()))
     if app.has_middleware:
         click.echo(say("{app} has the middleware already: nothing to do", app=visible(app.name)))
         return
-    changes = _changes(app)
+    changes = [*([_instrumented(app)] if isinstance(app, App) else []), *_beside()]
     for change in changes:
         for line in change.diff():
             click.echo(line)
-    if find_spec(PLUGIN) is None:
+    if isinstance(app, Django):  # settings are computed in too many ways to be changed safely
+        click.echo(say("add to {file}, as the first of MIDDLEWARE:", file=visible(app.settings)) + f"  {app.addition}")
+        click.echo(say("and to INSTALLED_APPS:") + f'  "{app.way.plugin}",')
+    if find_spec(app.way.plugin) is None:
         click.echo(say("the plugin is not installed here; in the application's environment run:"))
-        click.echo("  python -m pip install cxkit-starlette")
-    if not may(say("write this? [y/N]"), yes=yes):
+        click.echo(f"  python -m pip install {app.way.plugin.replace('_', '-')}")
+    if changes and not may(say("write this? [y/N]"), yes=yes):
         raise SystemExit(1)
     _write(changes)
-    click.echo(say("written: {files}", files=", ".join(visible(str(one.path)) for one in changes)))
+    if changes:
+        click.echo(say("written: {files}", files=", ".join(visible(str(one.path)) for one in changes)))
     click.echo(say("see your visits with:  {command}", command=visible(f"cxkit dev -- {_server(app)}")))
 
 
@@ -86,7 +90,7 @@ def _named(wanted: str) -> App:
         source = read(path, root=Path())
     except UNREADABLE as error:
         raise _wrong(say("{file} cannot be read: {reason}", file=visible(str(path)), reason=reason_of(error))) from None
-    apps = [one for one in apps_of(source) if one.framework in _FRAMEWORKS] if source else []
+    apps = list(apps_of(source)) if source else []
     named = [one for one in apps if not file or name in (one.variable, one.function)]
     if len(named) == 1:
         return named[0]
@@ -100,21 +104,24 @@ def _wrong(message: str) -> click.BadParameter:
     return click.BadParameter(message, param_hint="'--app'")
 
 
-def _chosen(found: Found) -> App:
+def _chosen(found: Found) -> App | Django:
     """The only application there is, or the one that is picked."""
     for path, reason in found.skipped:
         click.echo(say("skipped {file}: {reason}", file=visible(str(path)), reason=visible(reason)), err=True)
     if not found.complete:
         click.echo(say("this directory has too many files; name yours with --app FILE:NAME"), err=True)
-    apps = [one for one in found.apps if one.framework in _FRAMEWORKS]
+    apps = found.apps
     ready = [one for one in apps if one.has_middleware]
     if len(apps) == 1 or ready:
         others = ", ".join(one.name for one in apps if not one.has_middleware)
         if ready and others:
             click.echo(say("without the middleware: {others}; name one with --app FILE:NAME", others=others))
         return (ready or apps)[0]
+    if not apps and found.django is not None:
+        return found.django
     if not apps:
-        raise _nothing(found)
+        click.echo(say("no application was found below this directory; make one first, or go to where it is"), err=True)
+        raise SystemExit(1)
     for number, one in enumerate(apps, start=1):
         click.echo(f"{number:>3}  {visible(one.name)}  {one.framework}")
     if not sys.stdin.isatty():
@@ -124,50 +131,33 @@ def _chosen(found: Found) -> App:
     return apps[number - 1]
 
 
-def _nothing(found: Found) -> SystemExit:
-    """Say what there is instead; what ends the command."""
-    flask = next((one for one in found.apps if one.framework == "Flask"), None)
-    if flask is not None or found.django is not None:
-        framework = "Flask" if flask is not None else "Django"
-        where = flask.name if flask is not None else found.django
-        click.echo(
-            say(
-                "{where} is a {framework} application: add its line by hand, as the README of {plugin} says",
-                where=visible(str(where)),
-                framework=framework,
-                plugin=f"cxkit-{framework.lower()}",
-            ),
-            err=True,
-        )
-    else:
-        click.echo(say("no Starlette or FastAPI application was found below this directory"), err=True)
-    return SystemExit(1)
-
-
 # --- what to change -------------------------------------------------------------------------------
 
 
-def _changes(app: App) -> list[_Change]:
+def _instrumented(app: App) -> _Change:
     source, changed = app.source, instrumented(app)
     if changed is None:
         click.echo(
             say(
                 "{app} is made in a way that cannot be changed safely; add {line} below it by hand",
                 app=visible(app.name),
-                line=f"{app.variable}.add_middleware(CXMiddleware)",
+                line=app.addition,
             ),
             err=True,
         )
         raise SystemExit(1)
-    changes = [_Change(path=source.path, before=source.raw, after=changed, encoding=source.encoding)]
+    return _Change(path=source.path, before=source.raw, after=changed, encoding=source.encoding)
+
+
+def _beside() -> Iterator[_Change]:
+    """The files beside the application, as far as they are missing."""
     if not _is_configured():
         service = re.sub(r"[^A-Za-z0-9._~-]+", "-", Path.cwd().name).strip("-")[:100] or "app"
         text = f'# All settings have defaults. This one names the service in what it captures.\nservice = "{service}"\n'
-        changes.append(_Change(path=_FILE, before=None, after=text.encode()))
+        yield _Change(path=_FILE, before=None, after=text.encode())
     ignored = _IGNORED.read_bytes() if _IGNORED.exists() else None
     if _IGNORE.strip(b"/") not in {one.strip(b" \t/") for one in (ignored or b"").splitlines()}:
-        changes.append(_Change(path=_IGNORED, before=ignored, after=_with_line(ignored or b""), encoding="latin-1"))
-    return changes
+        yield _Change(path=_IGNORED, before=ignored, after=_with_line(ignored or b""), encoding="latin-1")
 
 
 def _is_configured() -> bool:
@@ -217,8 +207,13 @@ def _written(change: _Change) -> Iterator[None]:
         raise SystemExit(1) from None
 
 
-def _server(app: App) -> str:
+def _server(app: App | Django) -> str:
     """How to start the application."""
+    if isinstance(app, Django):
+        return f"python {app.manage} runserver"
     parts = app.source.path.with_suffix("").parts
     module = ".".join(parts[:-1] if parts[-1] == "__init__" and parts[1:] else parts)
-    return f"uvicorn {module}:{app.function or app.variable}" + (" --factory" if app.function else "")
+    name = f"{module}:{app.function or app.variable}"
+    if app.way is FLASK:
+        return f"flask --app {name} run"
+    return f"uvicorn {name}" + (" --factory" if app.function else "")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from cxkit.cli.init.apps import MIDDLEWARE, PLUGIN, App, adds_to, apps_of
+from cxkit.cli.init.apps import App, adds_to, apps_of
 from cxkit.cli.init.syntax import UNREADABLE, Function, Import, assigned, bodies, dotted, imported, parsed
 
 __all__ = ["instrumented"]
@@ -19,24 +19,25 @@ def instrumented(app: App) -> bytes | None:
     None: it cannot be done without changing more, as where several statements share a line.
     """
     lines, names = app.source.lines, imported(app.source.tree)
-    local = next((name for name, dotted in names.items() if dotted == f"{PLUGIN}.{MIDDLEWARE}"), None)
+    way = app.way
+    local = next((name for name, dotted in names.items() if dotted == f"{way.plugin}.{way.name}"), None)
     made, last = _places_of_call(app)
     indent = _indent(lines, made)
     if indent is None:
         return None
     apart = "\n" if isinstance(last, Function) else ""
-    more = {last.end_lineno or 0: f"{apart}{indent}{app.variable}.add_middleware({local or MIDDLEWARE})"}
+    more = {last.end_lineno or 0: f"{apart}{indent}{way.line(app.variable, local)}"}
     if local is None:
         run = _imports_around(app, made)
         if run:
             indent = _indent(lines, run[0])
             if indent is None:
                 return None
-            later = next((one for one in run if _sorts_later(one)), None)
+            later = next((one for one in run if _sorts_later(one, way.plugin)), None)
             line = later.lineno - 1 if later else run[-1].end_lineno or 0
         else:
             line = made.lineno - 1
-        more[line] = f"{indent}from {PLUGIN} import {MIDDLEWARE}"
+        more[line] = f"{indent}from {way.plugin} import {way.name}"
     changed = _inserted(lines, more).encode(app.source.encoding)
     added = [text.strip() for text in more.values()]
     return changed if _is_as_meant(app, changed, added) else None
@@ -99,8 +100,8 @@ def _next_to(one: ast.stmt, other: ast.stmt) -> bool:
     return isinstance(one, Import) and isinstance(other, Import) and one.end_lineno == other.lineno - 1
 
 
-def _sorts_later(one: Import) -> bool:
-    return isinstance(one, ast.ImportFrom) and (one.level > 0 or (one.module or "") > PLUGIN)
+def _sorts_later(one: Import, plugin: str) -> bool:
+    return isinstance(one, ast.ImportFrom) and (one.level > 0 or (one.module or "") > plugin)
 
 
 def _indent(lines: Sequence[str], statement: ast.stmt) -> str | None:

@@ -12,6 +12,8 @@ import attrs
 import click
 
 from cxkit.cli.capture import strict_kit
+from cxkit.cli.checks.code import in_code, unread
+from cxkit.cli.checks.finding import with_fix
 from cxkit.cli.language import say
 from cxkit.cli.local import type_and_value
 from cxkit.cli.local.known import keyed
@@ -37,8 +39,15 @@ _PAGE: Final = 1000
 def opened() -> Iterator[Kit]:
     """The kit of this directory, if cxkit was ever used here; nothing is made or started."""
     settings = load()
+    directory, code = settings.directory.absolute(), in_code()
+    where = say("looking in {directory}, store {store}", directory=directory, store=settings.store.type)
+    click.echo(where, err=True)
+    if code is not None:
+        told = unread(code)
+        click.echo(with_fix(told.what, told.fix), err=True)
     if not keyed(settings):
-        raise click.ClickException(say("there is nothing of anybody here: no identifier was ever kept"))
+        what = say("{directory} has nothing of anybody: no identifier was ever kept there", directory=directory)
+        raise click.ClickException(what)
     if settings.store.type == "memory":
         what = say("the store is in the memory of the application: call cxkit.erase or cxkit.disclose there")
         raise click.ClickException(what)

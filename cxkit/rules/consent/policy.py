@@ -37,7 +37,7 @@ CaptureMode = Literal["full", "anonymous", "held", "refused", "undecided"]
 _UNDECIDED: Final[Mapping[BeforeChoice, CaptureMode]] = {"hold": "held", "anonymise": "anonymous", "drop": "undecided"}
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)
 class Allowed:
     """The choices of one person in one scope, resolved."""
 
@@ -59,7 +59,7 @@ class Allowed:
         return {purpose: purpose in self.granted for purpose in PURPOSES if purpose in self.granted | self.denied}
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)
 class Policy:
     """What holds where a person has said nothing, and how long what they said holds."""
 

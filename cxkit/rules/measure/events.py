@@ -8,6 +8,8 @@ from typing import Final
 
 import attrs
 
+from cxkit.rules.measure.pages import PAGE_VIEWED
+
 __all__ = ["COLUMNS", "CONTACTS", "EVER", "Event", "counted", "place", "runs"]
 
 
@@ -72,4 +74,4 @@ def place(event: Event) -> str:
         >>> place(Event(event_id="1", ts_ms=0, local_day=20261121, name="page.viewed", kind="view", route="/cart"))
         '/cart'
     """
-    return event.route if event.name == "page.viewed" and event.route is not None else event.name
+    return event.route if event.name == PAGE_VIEWED.name and event.route is not None else event.name

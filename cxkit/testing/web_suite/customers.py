@@ -81,6 +81,7 @@ class CustomerChecks(Bench):
         assert (found.value, found.evidence) == ("nancy", "login")
 
     def test_no_header_says_who_somebody_is(self, shop: Shop) -> None:
+        """S17."""
         forged = ("X-User-Id", "X-Visitor-Id", "X-Cxkit-Visitor", "Cxkit_Visitor", "Remote-User", "From")
         browser = shop.browser()
         browser.cookies.update(cxkit_visitor="canary", visitor="canary", user_id="canary")
@@ -90,6 +91,7 @@ class CustomerChecks(Bench):
             assert b"canary" not in encode(one)
 
     def test_cookies_that_are_not_ours_are_nobodys(self, shop: Shop) -> None:
+        """S2."""
         browser, chance = shop.browser(), random.Random(2)
         browser.ask("/allow", method="POST")
         ours = dict(browser.cookies)
@@ -102,6 +104,7 @@ class CustomerChecks(Bench):
         assert not any(one.identity for one in shop.named("page.viewed", count=102)[1:])
 
     def test_what_a_front_end_says_of_its_visitors_is_a_claim(self) -> None:
+        """S17."""
         web = Web(id_cookies={"front": "front_id"}, id_headers={"X-User": "user_id", "X-Device": "device_id"})
         said = {"X-User": "canary-1", "X-Device": "canary-2"}
         with self.opened(web=web) as shop:

@@ -47,6 +47,7 @@ class EndpointChecks(Bench):
             assert page.identity
 
     def test_what_an_endpoint_does_not_take_is_refused(self) -> None:
+        """B69."""
         with self.opened(channels=[_Hooks()]) as shop:
             browser = shop.browser()
             denied = browser.ask("/cx/suite", method="DELETE")
@@ -86,6 +87,7 @@ class EndpointChecks(Bench):
             assert not shop.all()
 
     def test_a_choice_is_taken_from_the_site_itself_alone(self, shop: Shop) -> None:
+        """S16."""
         ours, script = {"Sec-Fetch-Site": "same-origin"}, {"Content-Type": "application/json"}
         browser = shop.browser()
 

@@ -115,6 +115,7 @@ class GuestChecks(Bench):
     # --- over a bare socket ---
 
     def test_the_bytes_on_the_wire_are_the_same(self, shop: Shop) -> None:
+        """B71, B72."""
         with self.serve(shop.handlers(), None) as port:
             for name, request in HOSTILE.items():
                 plain = exchanged(port, request, patience_s=self.patience_s)

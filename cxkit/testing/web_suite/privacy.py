@@ -31,7 +31,7 @@ class PrivacyChecks(Bench):
     """Collected is what is listed, and no more."""
 
     def test_nothing_of_a_request_is_kept_but_its_route(self) -> None:
-        """Not in the spool, the store, the local file, the logs; not before a choice, and not after it."""
+        """S9: Not in the spool, the store, the local file, the logs; not before a choice, and not after it."""
         with tempfile.TemporaryDirectory() as folder, _logged() as logged:
             directory = Path(folder)
             local = _Local(LocalSettings(path=directory / "local.db"))

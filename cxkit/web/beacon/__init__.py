@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from cxkit.web.beacon.inlet import MEASURED, beacon_endpoints
+from cxkit.web.beacon.inlet import beacon_endpoints
 from cxkit.web.beacon.tag import beacon_tag
 
-__all__ = ["MEASURED", "beacon_endpoints", "beacon_tag"]
+__all__ = ["beacon_endpoints", "beacon_tag"]

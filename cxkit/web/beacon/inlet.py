@@ -8,7 +8,7 @@ body can only say less than that: it can object, never allow.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
@@ -22,32 +22,21 @@ from cxkit.kit import Kit
 from cxkit.model import Facts, Identity, Page, TouchpointSpec
 from cxkit.roles import Endpoint, Reply
 from cxkit.rules.consent import BeforeChoice, later
+from cxkit.rules.measure.pages import MEASURED
 from cxkit.web.beacon.claims import Claim, Envelope, read_claim, read_envelope
 from cxkit.web.beacon.tag import SCRIPT
 from cxkit.web.limits import Rate, Recent
 from cxkit.web.origin import same_origin
+from cxkit.web.paths import is_template, pattern_of
 
 if TYPE_CHECKING:
     from cxkit.web.site import Site
 
-__all__ = ["MEASURED", "beacon_endpoints"]
-
-MEASURED: Final[Mapping[str, TouchpointSpec]] = {
-    one.name: one
-    for one in (
-        TouchpointSpec(name="page.viewed", kind="view", channel="web"),
-        TouchpointSpec(name="page.engaged", kind="measurement", channel="web"),
-        TouchpointSpec(name="page.vitals", kind="measurement", channel="web", priority="low"),
-        TouchpointSpec(name="element.clicked", channel="web"),
-        TouchpointSpec(name="link.left", channel="web"),
-    )
-}
-"""What cx.js captures by itself."""
+__all__ = ["beacon_endpoints"]
 
 _MAX_EVENTS: Final = 100
 _AHEAD_MS: Final = 60_000
 _TYPES: Final = re.compile(r"(?:text/plain|application/json)\s*(?:;\s*charset=\"?utf-8\"?\s*)?", re.IGNORECASE)
-_HOLE: Final = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
 _NO_STORE: Final = ("Cache-Control", "no-store")
 
 
@@ -72,7 +61,7 @@ class _Inlet:
         self._kit = kit
         self._origins = frozenset(web.origins)
         self._touchpoints = frozenset(web.beacon_touchpoints) - MEASURED.keys()
-        self._routes = [(_pattern(one), one) for one in web.routes]
+        self._routes = [(pattern_of(one), one) for one in web.routes]
         self._rate = Rate(web.beacon_per_minute)
         self._recent = Recent()
         self._max_age_ms = int(kit.settings.spool.max_age_s * 1000)
@@ -194,9 +183,9 @@ class _Inlet:
 
     def _route(self, claim: Claim) -> str | None:
         """The template: as the tag had it, else the first that fits the path, which itself is not kept."""
-        if claim.route is not None or claim.path is None:
+        if claim.route is not None and is_template(claim.route):
             return claim.route
-        path = unquote(claim.path)
+        path = unquote(claim.path or claim.route or "")
         return next((template for pattern, template in self._routes if pattern.fullmatch(path)), None)
 
     def _stamp(self, envelope: Envelope, claim: Claim, now_us: int, tail: bytes) -> tuple[str, int]:
@@ -213,8 +202,3 @@ class _Inlet:
 
     def _drop(self, reason: str, count: int = 1) -> None:
         self._kit.intake.dropped[reason] += count
-
-
-def _pattern(template: str) -> re.Pattern[str]:
-    """What paths a template stands for: each hole is one segment."""
-    return re.compile("[^/]+".join(map(re.escape, _HOLE.split(template))))

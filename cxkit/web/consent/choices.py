@@ -34,6 +34,7 @@ from cxkit.web.consent.posted import (
 )
 from cxkit.web.consent.preferences import preference_endpoint
 from cxkit.web.consent.texts import LANGUAGES, TEXTS
+from cxkit.web.limits import Rate
 from cxkit.web.markup import element, hidden
 from cxkit.web.paths import mounted, safe_back
 
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = ["consent_endpoints"]
 
+_GRANTS_PER_MINUTE: Final = 600
+"""From one address."""
 _METHODS: Final = {"accept": "accept", "refuse": "reject", "save": "save"}
 _Short = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"\A[^\x00]*\Z")]
 
@@ -66,18 +69,19 @@ _CHOSEN: Final = msgspec.json.Decoder(_Chosen)
 
 def consent_endpoints(site: Site) -> Sequence[Endpoint]:
     """Where choices and preferences are read and made, and the stylesheet of what shows them."""
-    consent = _Consent(site)
+    grants = Rate(_GRANTS_PER_MINUTE)
+    consent = _Consent(site, grants)
     return (
         Endpoint(path="/consent", methods=frozenset({"GET", "POST"}), handle=consent.handle),
-        preference_endpoint(site),
+        preference_endpoint(site, grants),
         Endpoint(path="/cx.css", methods=frozenset({"GET"}), handle=STYLESHEET.serve),
     )
 
 
 class _Consent:
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, grants: Rate) -> None:
         self._kit = site.kit
-        self._grants = site.grants
+        self._grants = grants
 
     def handle(self, facts: Facts, body: bytes) -> Reply:
         scope = scope_here()

@@ -34,6 +34,7 @@ from cxkit.web.consent.posted import (
     wants_html,
 )
 from cxkit.web.consent.texts import TEXTS
+from cxkit.web.limits import Rate
 from cxkit.web.markup import element, hidden
 from cxkit.web.paths import mounted, safe_back
 
@@ -67,15 +68,19 @@ class _Offer:
     stopped: bool
 
 
-def preference_endpoint(site: Site) -> Endpoint:
-    """Where preferences are read and made."""
-    return Endpoint(path="/preferences", methods=frozenset({"GET", "POST"}), handle=_Preferences(site).handle)
+def preference_endpoint(site: Site, grants: Rate) -> Endpoint:
+    """Where preferences are read and made.
+
+    Args:
+        grants: How often something may be allowed from one address.
+    """
+    return Endpoint(path="/preferences", methods=frozenset({"GET", "POST"}), handle=_Preferences(site, grants).handle)
 
 
 class _Preferences:
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, grants: Rate) -> None:
         self._kit: Kit = site.kit
-        self._grants = site.grants
+        self._grants = grants
 
     def handle(self, facts: Facts, body: bytes) -> Reply:
         scope = scope_here()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.apps import AppConfig  # type: ignore[import-untyped]
 from django.core.checks import register  # type: ignore[import-untyped]
 
-from cxkit_django.checks import check_middleware
+from cxkit_django.checks import check_configuration, check_middleware
 from cxkit_django.configured import configure
 
 __all__ = ["CXConfig"]
@@ -21,4 +21,5 @@ class CXConfig(AppConfig):  # type: ignore[misc]
     def ready(self) -> None:
         """Configure, before anything is captured."""
         configure()
-        register(check_middleware)
+        register(check_middleware, self.label)
+        register(check_configuration, self.label)

@@ -1,4 +1,4 @@
-"""What ``manage.py check`` says about where the middleware stands."""
+"""What ``manage.py check`` says: where the middleware stands, and all that is wrong with the configuration."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from django import conf  # type: ignore[import-untyped]
-from django.core.checks import Warning  # type: ignore[import-untyped]
+from django.core.checks import Error, Warning  # type: ignore[import-untyped]
 from django.utils.module_loading import import_string  # type: ignore[import-untyped]
 
+from cxkit.kit import examined
+from cxkit_django.configured import SETTING
 from cxkit_django.middleware import CXMiddleware
 
-__all__ = ["check_middleware"]
+__all__ = ["check_configuration", "check_middleware"]
 
 _PATH = "cxkit_django.CXMiddleware"
 
@@ -26,6 +28,15 @@ def check_middleware(**ignored: Any) -> list[Warning]:
         text = "CXMiddleware is not the first in MIDDLEWARE: what those before it do belongs to no visit."
         return [Warning(text, hint=f'Move "{_PATH}" to the top.', id="cxkit.W002")]
     return []
+
+
+def check_configuration(**ignored: Any) -> list[Error]:
+    """``cxkit.CX1032`` and the like: all for which cxkit would not start. Nothing is connected to."""
+    try:
+        errors = examined(getattr(conf.settings, SETTING, None)).errors
+    except Exception as error:  # noqa: BLE001 - a check is no reason to stop all others
+        return [Error(f"cxkit could not be checked ({type(error).__name__}).", id="cxkit.E001")]
+    return [Error(f"{one.what}.", hint=f"{one.fix}.", id=f"cxkit.{one.code}") for one in errors]
 
 
 def _ours() -> Iterator[bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Container, MutableMapping
+from collections.abc import Awaitable, Callable, Container
 from functools import partial
 from http.cookies import Morsel, SimpleCookie
 from typing import Any, Final
@@ -18,7 +18,7 @@ from cxkit.web.streams import AsyncBody
 from cxkit.web.wsgi import Body
 from cxkit_django.configured import configure
 from cxkit_django.routes import route_of
-from cxkit_django.users import user_of
+from cxkit_django.users import heed_logouts, marks_of, user_of
 
 __all__ = ["CXMiddleware"]
 
@@ -39,6 +39,7 @@ class CXMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], Any], *, kit: Kit | None = None) -> None:
         if kit is None:
             configure()
+        heed_logouts()
         self.get_response = get_response
         self._sites = Sites(kit)
         self._awaits = iscoroutinefunction(get_response)
@@ -78,11 +79,9 @@ class CXMiddleware:
 
     def _visit(self, request: HttpRequest) -> Visit | None:
         meta = request.META
-        # Where something of ours may be further out: around the whole of Django.
-        marks: MutableMapping[str, Any] = getattr(request, "scope", meta)
         return open_visit(
             self._sites,
-            marks,
+            marks_of(request),
             lambda site: site.facts.wsgi(
                 meta, scheme=request.scheme, path=request.path, root=meta.get("SCRIPT_NAME", "")
             ),

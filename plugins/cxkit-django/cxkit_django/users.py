@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
+from typing import Any
+
+from django.contrib.auth.signals import user_logged_out  # type: ignore[import-untyped]
 from django.http import HttpRequest  # type: ignore[import-untyped]
 from django.utils.functional import LazyObject, empty  # type: ignore[import-untyped]
 
-__all__ = ["user_of"]
+from cxkit.web import signed_out
+
+__all__ = ["heed_logouts", "marks_of", "user_of"]
+
+
+def marks_of(request: HttpRequest) -> MutableMapping[str, Any]:
+    """Where the visit of a request is marked: something of ours may be further out, around the whole of Django."""
+    marks: MutableMapping[str, Any] = getattr(request, "scope", request.META)
+    return marks
+
+
+def heed_logouts() -> None:
+    """Let who logs out be nobody at once, for Django names nobody by the end of the request who was here before."""
+    user_logged_out.connect(_logged_out, dispatch_uid="cxkit")
+
+
+def _logged_out(request: HttpRequest | None = None, user: object = None, **_: object) -> None:
+    if request is not None and user is not None:  # None: nobody was signed in
+        signed_out(marks_of(request))
 
 
 def user_of(request: HttpRequest) -> str | None:

@@ -104,7 +104,7 @@ def configured() -> Callable[..., AbstractContextManager[None]]:
 
 @pytest.fixture
 def serve(configured: Callable[..., AbstractContextManager[None]]) -> Serve:
-    """The same behind a real server: Werkzeug's for WSGI, uvicorn for ASGI; yields its port."""
+    """Django behind a real server, the standard library's for WSGI and uvicorn for ASGI; yields its port."""
 
     @contextmanager
     def serve(urls: Sequence[Any], *, gateway: str = "wsgi", **changed: Any) -> Iterator[int]:
@@ -118,6 +118,6 @@ def serve(configured: Callable[..., AbstractContextManager[None]]) -> Serve:
             with running as port:
                 yield port
         if gateway == "asgi":
-            gc.collect()  # where a stream failed Django left a file open: no other test is to find it
+            gc.collect()  # Django leaves the file of a failed stream open: the warning belongs to this test
 
     return serve

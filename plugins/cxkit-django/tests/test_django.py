@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,6 +23,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template import Context, Template
@@ -38,7 +41,7 @@ from cxkit.testing import Recorder, RecordingExporter
 from cxkit.testing.visitors import visitor_cookies
 from cxkit.web import ASGIMiddleware, WSGIMiddleware
 from cxkit_django import CXMiddleware
-from cxkit_django.checks import check_middleware
+from cxkit_django.checks import check_configuration, check_middleware
 from cxkit_django.configured import configure
 
 Configured = Callable[..., AbstractContextManager[None]]
@@ -135,6 +138,32 @@ def test_logging_in_and_out(configured: Configured, cx: Recorder, nancy: Any) ->
             assert client.get(asked).status_code == 200
     found = [one.identity.get("user_id") for one in cx.named("page.viewed")]
     assert [one and one.value for one in found[:3]] == [None, str(nancy.pk), None], "who has left is not brought back"
+
+
+@pytest.mark.parametrize(("users", "same"), [(True, False), (False, True)])
+def test_who_logs_out_leaves_the_device_to_a_new_visitor(
+    configured: Configured, nancy: Any, users: bool, same: bool
+) -> None:
+    def leave(request: HttpRequest) -> HttpResponse:
+        logout(request)
+        return HttpResponse("out")
+
+    exporter = RecordingExporter()
+    kit = Kit(Settings(strict=True, web=Web(users=users)), exporters={"x": exporter}, in_memory=True)
+    with configured([path("allow/", allow), path("leave/", leave)], kit=kit):
+        client = Client()
+        client.get("/allow/")
+        client.get("/leave/")
+        client.force_login(nancy)
+        visitors = [client.cookies["cxkit_visitor"].value]
+        client.get("/leave/")
+        visitors.append(client.cookies["cxkit_visitor"].value)
+        client.logout()  # there is no request, so no visit
+    kit.close()
+    assert (visitors[0] == visitors[1]) is same
+    found = [one.identity.get("visitor") for one in exporter.interactions if one.name == "page.viewed"]
+    assert [one == found[0] for one in found] == [True, True, same], "where nobody was signed in nobody leaves"
+    assert len([one for one in exporter.interactions if one.name == "identity.logged_out"]) == int(users)
 
 
 @pytest.mark.skipif(django.VERSION < (5,), reason="request.auser came with Django 5.0")
@@ -521,6 +550,35 @@ def test_the_check_says_where_the_middleware_is_to_stand() -> None:
         call_command("check", stdout=sys.stderr)
 
 
+@pytest.mark.parametrize(
+    ("given", "ids"),
+    [
+        (None, []),
+        ({"service": "haven"}, []),
+        ({"exporters": {"mail": {"type": "console"}}, "consent": {"policy": "loose"}}, ["CX1031", "CX1032"]),
+        ({"web": {"mont": "/canary"}}, ["CX1001"]),
+        (["canary"], ["E001"]),
+    ],
+)
+def test_the_check_names_all_for_which_cxkit_would_not_start(
+    given: Any, ids: list[str], configured: Configured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with configured([], CXKIT=given):
+        found = check_configuration()
+    assert [one.id for one in found] == [f"cxkit.{one}" for one in ids]
+    assert not [one for one in found if "canary" in f"{one.msg} {one.hint}"]
+    assert not [*tmp_path.iterdir()]
+
+
+def test_the_checks_are_run_by_their_tag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cxkit.toml").write_text("[consent]\npolicy = 'loose'\n")
+    with pytest.raises(SystemCheckError, match=r"cxkit\.CX1031") as refused:
+        call_command("check", "--tag", "cxkit")
+    assert "cxkit.W001" in str(refused.value)
+
+
 def test_an_experience_in_a_template(configured: Configured, cx: Recorder) -> None:
     cxkit.experience("django.tagged", fallback=Variant(name="all", content="<b>Welcome</b>"))
     template = Template('{% load cxkit %}{% experience "django.tagged" as hero %}<h1>{{ hero.content }}</h1>')
@@ -583,3 +641,30 @@ def test_importing_it_is_silent_and_needs_no_settings() -> None:
     code = "import threading, cxkit_django, cxkit_django.apps; assert threading.active_count() == 1"
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_djangos_own_runner_records_as_the_documentation_says(tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs" / "how-to" / "test-your-app.md"
+    section = page.read_text().partition("## With Django's own test runner")[2].partition("\n## ")[0]
+    runner, test = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    unwatched = "\n\nclass UnwatchedTest(TestCase):\n    def test_it(self):\n        self.client.get('/')\n"
+    (tmp_path / "runner.py").write_text(runner)
+    (tmp_path / "test_visit.py").write_text(test + unwatched)
+    (tmp_path / "conf.py").write_text(
+        "SECRET_KEY = 'x'\nROOT_URLCONF = 'conf'\nurlpatterns = []\nTEST_RUNNER = 'runner.Recorded'\n"
+        "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': ':memory:'}}\n"
+        "INSTALLED_APPS = ['cxkit_django']\nMIDDLEWARE = ['cxkit_django.CXMiddleware']\n"
+        "CXKIT = {'exporters': {'out': {'type': 'file', 'path': 'out', 'purposes': ['analytics']}}}\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-m", "django", "test", "--settings", "conf"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "Ran 2 tests" in ran.stderr
+    assert not {one.name for one in tmp_path.iterdir()} & {"out", ".cxkit"}

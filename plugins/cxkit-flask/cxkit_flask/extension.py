@@ -1,19 +1,19 @@
-"""The extension: what is peculiar to Flask is how a route's template is found, and whom the app knows."""
+"""The extension: what is peculiar to Flask is how a route's template is found, and what it forgets."""
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any, Final
 
-from flask import Flask, g, has_app_context, request
+from flask import Flask, request, request_started
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from cxkit import Kit
 from cxkit.web import WSGIMiddleware, template_globals
 from cxkit.web.wsgi import ROUTE
+from cxkit_flask.users import heed_logouts, user_of
 
 __all__ = ["CXFlask"]
 
@@ -44,8 +44,11 @@ class CXFlask:
         """Put the middleware around an app, once: a second call changes nothing.
 
         Raises:
+            TypeError: It is no app of Flask.
             AssertionError: The app has answered a request already; Flask allows no more setting up then.
         """
+        if not isinstance(app, Flask):
+            raise TypeError(f"{type(app).__name__} is no app of Flask. Fix: CXFlask(app), of app = Flask(__name__)")
         if _NAME in app.extensions:
             return
         templates = _Templates(app)
@@ -55,14 +58,17 @@ class CXFlask:
             if error is not None and "cxkit.scope" in request.environ:
                 environ = request.environ
                 environ[_ERROR] = error
-                with contextlib.suppress(Exception):
+                try:
                     environ[ROUTE] = environ.get(ROUTE) or templates(environ)
+                except Exception:  # noqa: BLE001 - not even in strict mode does our error take the place of theirs
+                    environ["cxkit.scope"].intake.count("internal_error")
 
         app.teardown_request(torn_down)
+        request_started.connect(heed_logouts, app)
         app.context_processor(template_globals)  # `app.jinja_env` would end what the app may still say of its templates
         app.extensions[_NAME] = self
         app.wsgi_app = WSGIMiddleware(  # type: ignore[method-assign]
-            app.wsgi_app, kit=self._kit, route=templates, user=_user, error=_error
+            app.wsgi_app, kit=self._kit, route=templates, user=user_of, error=_error
         )
 
 
@@ -113,13 +119,3 @@ def _error(environ: MutableMapping[str, Any]) -> BaseException | None:
     """Taken out, for its traceback has the environ in it."""
     error: BaseException | None = environ.pop(_ERROR, None)
     return error
-
-
-def _user(environ: Mapping[str, Any]) -> str | None:
-    """The id of whom Flask-Login has loaded in this request; it is not asked to load anybody."""
-    user = g.get("_login_user") if has_app_context() else None
-    # One whose row would have to be read again is nobody: no query is made that the app did not make.
-    if user is None or getattr(getattr(user, "_sa_instance_state", None), "expired_attributes", None):
-        return None
-    found = user.get_id()
-    return None if found is None else str(found)

@@ -9,6 +9,7 @@ import contextlib
 import subprocess
 import sys
 import threading
+import types
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,7 +30,7 @@ from flask import (
 )
 from flask.sessions import SecureCookieSession
 from flask.views import MethodView
-from flask_login import LoginManager, UserMixin, current_user, login_user
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from sqlalchemy import orm
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -201,6 +202,13 @@ def test_behind_a_proxy(cx: Any, app: Flask) -> None:
 # --- installed ---
 
 
+@pytest.mark.parametrize("given", ["shop", 3, Flask])
+def test_what_is_no_app_is_refused_with_what_is_wanted(given: Any) -> None:
+    wanted = rf"^{type(given).__name__} is no app of Flask\. Fix: CXFlask\(app\), of app = Flask\(__name__\)$"
+    with pytest.raises(TypeError, match=wanted):
+        CXFlask(given)
+
+
 def test_one_extension_for_many_apps_each_once(cx: Any) -> None:
     apps = [Flask(f"shop {number}", static_folder=None) for number in range(2)]
     extension = CXFlask()
@@ -324,6 +332,49 @@ def test_whom_the_app_has_loaded_is_known(cx: Any, members: Flask) -> None:
     for path in ("/mine", "/login/nancy", "/mine", "/public"):
         client.get(path)
     assert [user_in(one) for one in cx.named("page.viewed")][:3] == [None, "nancy", "nancy"]
+
+
+def test_who_logs_out_leaves_the_device_to_a_new_visitor(cx: Any, members: Flask) -> None:
+    members.add_url_rule("/leave", "leave", lambda: str(logout_user()))
+    client = members.test_client()
+    for name, value in visitor_cookies(cx.kit, allows=["analytics", "identity_stitching"]).items():
+        client.set_cookie(name, value)
+    for path in ("/leave", "/login/nancy", "/leave", "/mine"):
+        client.get(path)
+    viewed = cx.named("page.viewed")
+    assert [user_in(one) for one in viewed] == [None, "nancy", None, None]
+    visitors = [one.identity.get("visitor").value for one in viewed]
+    assert [one == visitors[0] for one in visitors] == [True, True, False, False], "nobody was signed in the first time"
+    assert visitors[2] == visitors[3]
+
+
+def test_flask_login_may_come_later_than_we_do(cx: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from blinker import Signal
+
+    later = types.ModuleType("flask_login")
+    later.user_logged_out = Signal()  # type: ignore[attr-defined]
+    monkeypatch.delitem(sys.modules, "flask_login")
+    app = Flask("late")
+    CXFlask(app)
+    app.add_url_rule("/", "home", ok)
+    visit(app, "/")
+    monkeypatch.setitem(sys.modules, "flask_login", later)
+    visit(app, "/")
+    visit(app, "/")
+    assert len(later.user_logged_out.receivers) == 1  # type: ignore[attr-defined]
+
+
+def test_a_route_that_cannot_be_read_costs_itself_alone(cx: Any, app: Flask) -> None:
+    def odd() -> str:
+        request.url_rule = types.SimpleNamespace(endpoint="odd", rule=None)  # type: ignore[assignment]
+        raise ZeroDivisionError
+
+    app.add_url_rule("/", "odd", odd)
+    app.testing = True
+    with pytest.raises(ZeroDivisionError):
+        app.test_client().get("/")
+    assert cx.one("page.viewed").context.page.route is None
+    assert cx.kit.intake.noted["internal_error"]
 
 
 def test_nobody_is_loaded_for_us(cx: Any, members: Flask) -> None:
