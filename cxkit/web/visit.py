@@ -110,6 +110,7 @@ class Visit:
 
     Attributes:
         scope: Who is visiting, under which circumstances; it is the current one until `close`.
+        status: Of the response, once it has begun.
     """
 
     def __init__(
@@ -131,7 +132,7 @@ class Visit:
         self._method = facts.method if facts.method in _METHODS else None
         self._secure = is_secure(facts.scheme)
         self._names = site.cookie_names(facts.scheme)
-        self._status: int | None = None
+        self.status: int | None = None
         self._part = is_part(facts.headers)
         self._gone, self._captured = False, self._part or endpoint is not None
         actor = actor_of(facts.headers)
@@ -252,7 +253,7 @@ class Visit:
         them otherwise gets no cookie, lest they give it to everybody; nor does a part of a page.
         """
         try:
-            self._status = int(status)
+            self.status = int(status)
             return self._answer(headers)
         except Exception as error:  # noqa: BLE001 - the guest's promise
             self.site.failed(error)
@@ -355,7 +356,7 @@ class Visit:
             return
         self._captured = True
         try:
-            status = self._status
+            status = self.status
             if status is None and isinstance(error, Exception) and not self._gone:
                 status = 500  # what the server is about to say
             added = occurrence(

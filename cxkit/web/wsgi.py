@@ -88,9 +88,14 @@ class WSGIMiddleware:
                 self._template(environ)
             except Exception as error:  # noqa: BLE001 - a framework that surprises us costs the route, no more
                 visit.site.failed(error)
+            sent = visit.status
             headers = _begun(visit, status, headers)
             began[:] = headers if isinstance(headers, list) else []
-            return start_response(status, headers, *more)
+            try:
+                return start_response(status, headers, *more)
+            except BaseException:
+                visit.status = sent  # it is too late for another
+                raise
 
         try:
             body = self.app(environ, started)

@@ -74,7 +74,7 @@ MUTANTS = [
     Mutant(
         "captures only what is found",
         "another_method_is_a_visit_too",
-        {ONCE: ONCE.replace("self._captured:", "self._captured or self._status == 405:")},
+        {ONCE: ONCE.replace("self._captured:", "self._captured or self.status == 405:")},
     ),
     Mutant(
         "excludes nothing", "excluded_paths_are_not_captured", {"site.excludes(": "not ("}

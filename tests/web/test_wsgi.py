@@ -171,6 +171,7 @@ def test_an_error_after_the_first_piece_is_raised_as_the_server_does(kept: Any) 
     assert got.error is ERROR
     assert got.began == [("200 OK", TEXT)]
     assert (kept.viewed.outcome, kept.viewed.error) == ("failed", "ValueError")
+    assert kept.viewed.properties == {"status": 200}, "as was sent"
 
 
 def test_what_start_response_returns_is_the_servers_own(kept: Any) -> None:

@@ -1,9 +1,10 @@
-"""The session that every web plugin must pass, on Starlette."""
+"""The session that every web plugin must pass, on Starlette and on FastAPI."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -58,30 +59,51 @@ def talk(handler: Handler) -> Callable[[WebSocket], Awaitable[None]]:
     return respond
 
 
-def routes(handlers: Iterable[Handler], *, threaded: bool) -> list[BaseRoute]:
+def starlette(handlers: Iterable[Handler], *, threaded: bool = False) -> Any:
     found: list[BaseRoute] = []
     for one in handlers:
-        path = one.path.removeprefix(one.mount)
-        for name in one.ints:
-            path = path.replace(f"{{{name}}}", f"{{{name}:int}}")
+        path = typed(one)
         route = (
             WebSocketRoute(path, talk(one))
             if one.method == "WEBSOCKET"
             else Route(path, endpoint(one, threaded=threaded), methods=[one.method])
         )
         found.append(Mount(one.mount, app=Starlette(routes=[route])) if one.mount else route)
-    return found
+    return Starlette(routes=found)
+
+
+def fastapi(handlers: Iterable[Handler]) -> Any:
+    made = pytest.importorskip("fastapi")
+    app = made.FastAPI()
+    for one in handlers:
+        within = made.FastAPI() if one.mount else app
+        if one.method == "WEBSOCKET":
+            within.add_api_websocket_route(typed(one), talk(one))
+        else:
+            within.add_api_route(typed(one), endpoint(one, threaded=False), methods=[one.method])
+        if one.mount:
+            app.mount(one.mount, within)
+    return app
+
+
+def typed(handler: Handler) -> str:
+    path = handler.path.removeprefix(handler.mount)
+    for name in handler.ints:
+        path = path.replace(f"{{{name}}}", f"{{{name}:int}}")
+    return path
 
 
 class TestStarlette(WebSuite):
     websockets = background = True
 
-    @pytest.fixture(params=[False, True], ids=["loop", "threads"], autouse=True)
-    def _where(self, request: pytest.FixtureRequest) -> None:
-        self.threaded = request.param
+    @pytest.fixture(
+        params=[starlette, partial(starlette, threaded=True), fastapi], ids=["loop", "threads", "fastapi"], autouse=True
+    )
+    def _made(self, request: pytest.FixtureRequest) -> None:
+        self.made = request.param
 
     def serve(self, handlers: list[Handler], kit: Kit | None) -> AbstractContextManager[int]:
-        app = Starlette(routes=routes(handlers, threaded=self.threaded))
+        app = self.made(handlers)
         for _ in range(0 if kit is None else self.times):
             app.add_middleware(CXMiddleware, kit=kit)
         return served(app)
