@@ -311,7 +311,7 @@ MUTANTS = [
                 facts = attrs.evolve(facts, headers={**facts.headers, "sec-fetch-site": "same-origin"})
 """},
     ),
-    Mutant("says nothing of GPC", "the_site_says_that_it_knows_gpc", {'("", (gpc_endpoint(),)), ': ""}),
+    Mutant("says nothing of GPC", "the_site_says_that_it_knows_gpc", {'    yield "", gpc_endpoint()\n': ""}),
     Mutant(
         "takes all that is below",
         "what_is_not_mounted_is_the_apps",
