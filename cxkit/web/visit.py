@@ -258,7 +258,7 @@ class Visit:
             headers, kept_by = for_one_visitor(headers), "one"
         if kept_by != "one":
             scope.ceiling = 1  # whatever is decided from here on goes into a response that others may get
-        if kept_by == "shared" or self._here is not _WEB:  # what is no person keeps nothing for us
+        if kept_by == "shared" or self._here is not _WEB:  # a machine keeps nothing for us
             return headers
         cookies = self._kept.cookies(scope)
         return [*headers, *cookies] if cookies else headers

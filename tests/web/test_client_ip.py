@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
@@ -280,13 +279,12 @@ def test_of_500_hops_few_are_looked_at(hop: str) -> None:
 @pytest.mark.parametrize(
     "text", ["1,", '"', "\\", 'for="\\a', "a=b;", ";", " ", ":", "[", "%", "!", "1.", "for=10.0.0.7,"]
 )
+@pytest.mark.timeout(60)  # of four megabytes, what is not linear would be at it for days
 def test_no_header_takes_long(text: str) -> None:
     """B72."""
-    header = text * (65_536 // len(text)) + "x"
-    began = time.process_time()
+    header = text * (4_194_304 // len(text)) + "x"
     for tell in (RANGE, RANGE_7239, COUNT, COUNT_7239, SINGLE):
         by(tell, header)
-    assert time.process_time() - began < 0.1
 
 
 FORGERIES = [FORGED, f"{FORGED}, 10.0.0.9", f'for="{FORGED}', f'for={FORGED};x="', f"for={FORGED};x=\\", '"', "\\",

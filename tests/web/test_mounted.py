@@ -234,6 +234,7 @@ def test_nothing_is_told_of_a_failure(opened: Any, ask_of: Any) -> None:
     ],
 )
 def test_what_is_no_header_is_a_failure(opened: Any, ask_of: Any, header: str, status: int) -> None:
+    """B77."""
     kept = opened()
     told = ask_of(kept.kit)("/cx/hook", method="POST", body=b"header", query=header)
     assert told.status == status

@@ -45,6 +45,7 @@ DURATION = "                duration=timedelta(seconds=time.perf_counter() - sel
 ROUTE = "            route = self._route()\n"
 STATUS = '{"status": status}'
 ANSWER = "            return self._answer(headers)\n"
+UNALLOWED = "        if not scope.allowed.recognise:\n"
 SEND = "                await send(message)\n"
 APP = "            await self.app(scope, heard, said)\n"
 OPENED = "        self._choices = scope.choices\n"
@@ -54,7 +55,9 @@ GUARD = """    except Exception as error:  # noqa: BLE001 - the guest's promise:
     marks["""
 COOKIES = "[*self._visitor_cookie(scope), *self._consent_cookie(scope)]"
 HEARD = "        async def heard() -> Message:\n            message = await receive()\n"
-SHARED = '        if kept_by == "shared" or self._here is not _WEB:  # what is no person keeps nothing for us\n            return headers\n'
+SHARED = """        if kept_by == "shared" or self._here is not _WEB:  # a machine keeps nothing for us
+            return headers
+"""
 READ = "                read = await _body(receive, at_most=endpoint.max_body_bytes)\n"
 ANSWERED = "await beside(answered, visit.site, endpoint, facts, read)"
 DRAWN = "    value = urlsafe_b64encode(secrets.token_bytes(16))"
@@ -102,8 +105,8 @@ MUTANTS = [
         "recognises before a choice",
         "nothing_is_kept_before_a_choice",
         {"            if scope.allowed.recognise:\n": "            if True:\n",
-         "        if not scope.allowed.recognise:\n            scope.change": "        if False:\n            scope.change",
-         "        if not scope.allowed.recognise:\n            return": "        if False:\n            return"},
+         f"{UNALLOWED}            scope.change": "        if False:\n            scope.change",
+         f"{UNALLOWED}            return": "        if False:\n            return"},
     ),
     Mutant(
         "scripts may read the cookies",
@@ -311,7 +314,7 @@ MUTANTS = [
                 facts = attrs.evolve(facts, headers={**facts.headers, "sec-fetch-site": "same-origin"})
 """},
     ),
-    Mutant("says nothing of GPC", "the_site_says_that_it_knows_gpc", {'("", (gpc_endpoint(),)), ': ""}),
+    Mutant("says nothing of GPC", "the_site_says_that_it_knows_gpc", {'    yield "", gpc_endpoint()\n': ""}),
     Mutant(
         "takes all that is below",
         "what_is_not_mounted_is_the_apps",
