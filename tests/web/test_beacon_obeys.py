@@ -113,6 +113,19 @@ def test_what_was_done_before_the_choice_is_nobodys(decided: Any, post: Any, bef
     assert not dropped(kept)
 
 
+@pytest.mark.parametrize(("way_s", "known"), [(0, False), (10, False), (11, True)])
+def test_what_a_call_takes_to_get_here_makes_nothing_later(
+    decided: Any, post: Any, clock: FakeClock, way_s: int, known: bool
+) -> None:
+    """Where it takes longer than any call, it is the clock that is wrong."""
+    kept, client = decided(lambda: cxkit.grant("analytics"))
+    then = NOW_MS + 3_600_000 - 1
+    clock.advance(way_s)
+    post(said(event(at=then), sent=then + 1), by=client)
+    (clicked,) = kept.named("element.clicked")
+    assert bool(clicked.identity) is known
+
+
 def test_what_was_done_before_the_choice_is_for_no_more_than_it_was_then(make: Any, shop: Any, post: Any) -> None:
     kept = make()
     kept.exporter.purposes = frozenset({"advertising"})

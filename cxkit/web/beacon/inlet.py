@@ -36,6 +36,8 @@ __all__ = ["beacon_endpoints"]
 
 _MAX_EVENTS: Final = 100
 _AHEAD_MS: Final = 60_000
+_ON_THE_WAY_US: Final = 10_000_000
+"""What a call may take to get here, where the two clocks agree."""
 _TYPES: Final = re.compile(r"(?:text/plain|application/json)\s*(?:;\s*charset=\"?utf-8\"?\s*)?", re.IGNORECASE)
 _NO_STORE: Final = ("Cache-Control", "no-store")
 
@@ -138,7 +140,7 @@ class _Inlet:
         )
         try:
             stamp = self._stamp(envelope, claim, now_us, tail)
-            self._as_of(child, moment(stamp[1]), spec)
+            self._as_of(child, _at_the_earliest(stamp[1], claim), spec)
             self._kit.intake.capture(child, spec, properties, stamp=stamp)
         except CXError:  # in strict mode: a stranger's mistake is not the app's
             self._drop("beacon_refused")
@@ -202,3 +204,9 @@ class _Inlet:
 
     def _drop(self, reason: str, count: int = 1) -> None:
         self._kit.intake.dropped[reason] += count
+
+
+def _at_the_earliest(us: int, claim: Claim) -> datetime:
+    """What a call takes to get here makes an event seem later than it was; a browser's clock that is right tells."""
+    said_us = int(claim.at) * 1000
+    return moment(said_us if 0 <= us - said_us <= _ON_THE_WAY_US else us)
