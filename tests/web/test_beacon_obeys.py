@@ -9,7 +9,9 @@ import pytest
 import cxkit
 from cxkit.model import PURPOSES
 from cxkit.settings import Consent, Web
+from cxkit.stores.memory import MemoryStore
 from cxkit.testing import FakeClock
+from tests.flows.world import Faulty
 from tests.web.beacon import NOW_MS, SAME, dropped, event, said, status
 
 NEEDED = cxkit.touchpoint("beacon_test.needed", purpose="necessary")
@@ -133,6 +135,25 @@ def test_what_was_done_before_the_choice_is_for_no_more_than_it_was_then(make: A
     client.ask()
     post(said(event(number=1, at=NOW_MS - 1), event(number=2)), by=client)
     assert len(kept.named("element.clicked")) == 1
+
+
+def test_where_only_the_cookie_tells_all_of_its_second_is_before_the_choice(
+    make: Any, shop: Any, post: Any, clock: FakeClock
+) -> None:
+    store = Faulty(MemoryStore())
+    kept = make({"strict": False}, store=store)
+    clock.advance(0.75)
+    client = shop(lambda: cxkit.grant("analytics"), kit=kept.kit)
+    client.ask()
+    kept.kit.close()
+    elsewhere = make({"strict": False}, store=store)
+    store.broken = True
+    browser = client.in_(shop(kit=elsewhere.kit))
+    clock.advance(1)
+    events = [event(number=one, at=NOW_MS + at) for one, at in enumerate((-1, 0, 500, 999, 1000))]
+    post(said(*events, sent=NOW_MS + 1750), by=browser)
+    store.broken = False
+    assert [bool(one.identity) for one in elsewhere.named("element.clicked")] == [False] * 4 + [True]
 
 
 def test_where_nothing_is_kept_before_a_choice_nothing_of_then_is_kept_after_it(decided: Any, post: Any) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
@@ -38,6 +38,8 @@ _MAX_EVENTS: Final = 100
 _AHEAD_MS: Final = 60_000
 _ON_THE_WAY_US: Final = 10_000_000
 """What a call may take to get here, where the two clocks agree."""
+_COOKIE_PRECISION: Final = timedelta(seconds=1)
+"""It knows the second in which a choice was made: all of that second counts as before it."""
 _TYPES: Final = re.compile(r"(?:text/plain|application/json)\s*(?:;\s*charset=\"?utf-8\"?\s*)?", re.IGNORECASE)
 _NO_STORE: Final = ("Cache-Control", "no-store")
 
@@ -154,7 +156,12 @@ class _Inlet:
         keeps nothing of before a choice.
         """
         chosen, desk = later(child.choices, child.recalled), self._kit.desk
-        then = {purpose: one for purpose, one in chosen.items() if one[0] == "denied" or one[1] <= at}
+        exact = child.recalled.items()
+        then = {
+            purpose: (choice, made)
+            for purpose, (choice, made) in chosen.items()
+            if choice == "denied" or (made if (purpose, (choice, made)) in exact else made + _COOKIE_PRECISION) <= at
+        }
         if len(then) == len(chosen):
             return
         child.choices, child.recalled = then, {}
