@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import cxkit
 from cxkit.settings import Consent
 from tests.browser.acts import hidden, leave, passes, stopped
 from tests.browser.conftest import ARGUMENTS, chromium
@@ -92,6 +94,39 @@ def test_before_a_choice_it_sends_what_the_policy_makes_anonymous(site: Any, pag
     (clicked,) = shop.awaited("element.clicked")
     assert not clicked.identity
     assert not page.context.cookies()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "name", "obeyed"),
+    [
+        ("https", "__Host-cxkit_consent", True),
+        ("https", "cxkit_consent", False),
+        ("http", "cxkit_consent", True),
+        ("http", "xcxkit_consent", False),
+    ],
+)
+def test_a_choice_is_read_from_the_very_cookie_that_the_server_reads(
+    page: Any, scheme: str, name: str, obeyed: bool
+) -> None:
+    """A neighbouring subdomain can plant one without the prefix."""
+    asked: list[str] = []
+
+    def answer(route: Any) -> None:
+        path = route.request.url.partition("shop.example")[2]
+        asked.append(path.partition("?")[0])
+        script = (Path(cxkit.__file__).parent / "web" / "beacon" / "cx.min.js").read_text("utf-8")
+        tag = "<script src='/cx/cx.js?v=1' data-before=hold></script><link rel=icon href=data:,>"
+        kind, body = ("text/javascript", script) if asked[-1] == "/cx/cx.js" else ("text/html", tag)
+        route.fulfill(body=body, content_type=kind)
+
+    page.route(f"{scheme}://shop.example/**", answer)
+    secure = scheme == "https"
+    page.context.add_cookies(
+        [{"name": name, "value": "1:2g1.0.x", "url": f"{scheme}://shop.example/", "secure": secure}]
+    )
+    page.goto(f"{scheme}://shop.example/")
+    page.evaluate("cx.capture('any'); dispatchEvent(new Event('cx:consent')); fetch('/end').then(() => 0)")
+    assert asked == ["/", "/cx/cx.js", *(["/cx/i"] if obeyed else []), "/end"]
 
 
 @pytest.mark.parametrize(("choice", "kept"), [("/welcome", True), ("/goodbye", False), (None, False)])
