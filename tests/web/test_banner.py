@@ -271,7 +271,7 @@ def test_template_engines_do_not_escape_it_and_what_is_joined_to_it_is(site: Cal
     look(client)
     asked, beacon, *others = shown[0].split("|")
     assert asked == client.shown
-    assert beacon.startswith('<script src="/cx/cx.js" ')
+    assert beacon.startswith('<script src="/cx/cx.js?v=')
     assert others == ["/cx/consent?back=/", "&lt;b&gt;"]
     assert Engine().from_string("{{ it }}").render(Context({"it": client.shown})) == str(client.shown)
     assert conditional_escape(Html("<p>") + "<script>") == "&lt;p&gt;&lt;script&gt;"
