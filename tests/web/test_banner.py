@@ -204,8 +204,32 @@ def test_where_others_may_get_the_response_it_is_the_same_for_all(
     get(visitor, "/")
     press(chooser := site(), "refuse")
     get(chooser.in_(visitor), "/")
-    assert shown[0] == shown[1]
+    get(visitor, "/", FRENCH)
+    assert shown[0] == shown[1] == shown[2]
     assert not Read(shown[0]).all("form")
+
+
+@pytest.mark.parametrize(("language", "lang"), [("fr-CA", "fr"), ("nl", "en"), (None, "en")])
+def test_where_others_may_get_the_response_the_app_says_which_language(
+    kept: Any, client: Any, language: str | None, lang: str
+) -> None:
+    shown: list[str] = []
+
+    async def late(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"cache-control", b"public")]})
+        shown.append(banner(language=language))
+        await send({"type": "http.response.body", "body": b""})
+
+    get(client(ASGIMiddleware(late, kit=kept.kit)), "/", (b"accept-language", b"en" if lang == "fr" else b"fr"))
+    page = Read(shown[0])
+    assert page.one("div").attributes["lang"] == lang
+    assert page.one("a").attributes["href"] == f"/cx/consent?lang={lang}&back=/"
+
+
+@pytest.mark.parametrize(("language", "lang"), [("fr-CA", "fr"), ("nl", "en"), (None, "en")])
+def test_outside_a_request_the_app_says_which_language(language: str | None, lang: str) -> None:
+    with recorder(), cxkit.scope(channel="web"):
+        assert Read(banner(language=language)).one("section").attributes["lang"] == lang
 
 
 def test_it_never_raises_into_the_app(make: Any, clock: Any, shop: Callable[..., Any]) -> None:
@@ -280,7 +304,7 @@ def test_template_engines_do_not_escape_it_and_what_is_joined_to_it_is(site: Cal
     look(client)
     asked, beacon, *others = shown[0].split("|")
     assert asked == client.shown
-    assert beacon.startswith('<script src="/cx/cx.js" ')
+    assert beacon.startswith('<script src="/cx/cx.js?v=')
     assert others == ["/cx/consent?back=/", "&lt;b&gt;"]
     assert Engine().from_string("{{ it }}").render(Context({"it": client.shown})) == str(client.shown)
     assert conditional_escape(Html("<p>") + "<script>") == "&lt;p&gt;&lt;script&gt;"
