@@ -31,6 +31,7 @@ __all__ = [
     "declare",
     "grant",
     "identify",
+    "in_scope",
     "link",
     "logout",
     "signal",
@@ -59,7 +60,7 @@ def identify(*, traits: Mapping[str, JSON | Trait] | None = None, **identifiers:
         ...     current().profile.traits["plan"]
         'gold'
     """
-    _in_scope(
+    in_scope(
         lambda kit, here: identify_flow(
             kit.desk, here, identifiers=identifiers, traits=traits or {}, patience_s=kit.patience_s()
         )
@@ -110,7 +111,7 @@ def link(**identifiers: str | int) -> None:
         ...         current().profile.traits
         {'plan': 'gold'}
     """
-    _in_scope(lambda kit, here: linking.link(kit.desk, here, identifiers=identifiers, patience_s=kit.patience_s()))
+    in_scope(lambda kit, here: linking.link(kit.desk, here, identifiers=identifiers, patience_s=kit.patience_s()))
 
 
 def logout() -> None:
@@ -126,7 +127,7 @@ def logout() -> None:
         ...     current().identity
         Identity(identifiers=())
     """
-    _in_scope(lambda kit, here: linking.logout(kit.desk, here))
+    in_scope(lambda kit, here: linking.logout(kit.desk, here))
 
 
 def grant(*purposes: str, method: Method = "api", notice: Notice | None = None) -> None:
@@ -183,7 +184,7 @@ def choose(*purposes: str, method: Method = "save", notice: Notice | None = None
 
 
 def _answer(purposes: tuple[str, ...], choice: Choice | None, method: Method, notice: Notice | None) -> None:
-    _in_scope(lambda kit, here: consenting.answer(kit.desk, here, purposes, choice, method=method, notice=notice))
+    in_scope(lambda kit, here: consenting.answer(kit.desk, here, purposes, choice, method=method, notice=notice))
 
 
 def signal(**texts: str) -> None:
@@ -201,7 +202,7 @@ def signal(**texts: str) -> None:
         ...     "advertising" in current().allowed
         False
     """
-    _in_scope(lambda kit, here: consenting.signalled(kit.desk, here, texts))
+    in_scope(lambda kit, here: consenting.signalled(kit.desk, here, texts))
 
 
 def declare(*, residence: str | None = None, minor: bool = False) -> None:
@@ -221,7 +222,7 @@ def declare(*, residence: str | None = None, minor: bool = False) -> None:
         ...     sorted(current().allowed)
         ['necessary']
     """
-    _in_scope(lambda kit, here: consenting.declare(kit.desk, here, residence=residence, minor=minor))
+    in_scope(lambda kit, here: consenting.declare(kit.desk, here, residence=residence, minor=minor))
 
 
 @attrs.frozen(kw_only=True)
@@ -294,7 +295,8 @@ def current() -> Current:
     )
 
 
-def _in_scope(act: Callable[[Kit, Scope], object]) -> None:
+def in_scope(act: Callable[[Kit, Scope], object]) -> None:
+    """Act with the kit and the scope of here and now. What goes wrong is noted; in strict mode it raises."""
     here = current_scope()
     if here is None:
         _out_of_scope()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from cxkit.api.customer import _in_scope
+from cxkit.api.customer import in_scope
 from cxkit.api.scopes import scope
 from cxkit.capture.interruption import let_through
 from cxkit.capture.scope import Scope
@@ -48,7 +48,7 @@ def prefer(
         (Clear(), 'send:marketing:not_granted:sms')
     """
     with _about(address, evidence):
-        _in_scope(
+        in_scope(
             lambda kit, here: preferences.prefer(
                 kit.desk, here, topic, channel, choice, by=by, patience_s=kit.patience_s()
             )
@@ -73,7 +73,7 @@ def stop_marketing(
         'send:marketing:opted_out:email'
     """
     with _about(address, evidence):
-        _in_scope(
+        in_scope(
             lambda kit, here: preferences.stop_marketing(
                 kit.desk, here, lifted=lifted, by=by, patience_s=kit.patience_s()
             )
@@ -98,7 +98,7 @@ def suppress(channel: str, reason: SuppressionReason, *, lifted_by: str | None =
         'send:marketing:hard_bounce:email'
     """
     with _about(address, "claim"):
-        _in_scope(
+        in_scope(
             lambda kit, here: sending.suppress(
                 kit.desk, here, channel, reason, lifted_by=lifted_by, patience_s=kit.patience_s()
             )
@@ -119,7 +119,7 @@ def sent(topic: str, channel: str, **address: str | int) -> None:
         []
     """
     with _about(address, "claim"):
-        _in_scope(lambda kit, here: sending.sent(kit.desk, here, topic, channel))
+        in_scope(lambda kit, here: sending.sent(kit.desk, here, topic, channel))
 
 
 def may_send(
@@ -154,7 +154,7 @@ def may_send(
         answers.append(sending.may_send(kit.desk, here, topic, channel, timezone=timezone, patience_s=patience_s))
 
     with _about(address, "claim"):
-        _in_scope(ask)
+        in_scope(ask)
     return answers[0] if answers else _not_asked(topic, channel)
 
 

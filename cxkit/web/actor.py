@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Final
 
 from cxkit.model.context import Actor
@@ -25,6 +24,8 @@ _ROBOT: Final = re.compile(
 )
 """Not Cubot's telephones; not okhttp, by which apps of one's own call for somebody; nor httpx, which drives tests."""
 _LONGEST: Final = 1024
+_MOST_KNOWN: Final = 4096
+_known: Final[dict[int, bool]] = {}
 _PARTS: Final = frozenset(
     "audio font image manifest script serviceworker sharedworker style track video worker".split()
 )
@@ -47,9 +48,15 @@ def actor_of(headers: Mapping[str, str]) -> Actor:
     return "bot" if agent is not None and _is_robot(agent[:_LONGEST]) else "unknown"
 
 
-@lru_cache(maxsize=1024)
 def _is_robot(agent: str) -> bool:
-    return _ROBOT.search(agent) is not None
+    """Remembered by its hash, which no other process shares: whole user agents are kept nowhere."""
+    key = hash(agent)
+    known = _known.get(key)
+    if known is None:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        known = _known[key] = _ROBOT.search(agent) is not None
+    return known
 
 
 def is_part(headers: Mapping[str, str]) -> bool:

@@ -22,7 +22,7 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 Finds = Callable[[Mapping[str, Any]], str | None]
 
 _LIFE: Final = ("lifespan.startup.complete", "lifespan.shutdown.complete")
-_LAST: Final = ("http.response.body", "http.response.pathsend")
+_LAST: Final = ("http.response.body", "http.response.pathsend", "http.response.zerocopysend")
 
 
 def _template_of(scope: Mapping[str, Any]) -> str | None:
@@ -95,7 +95,7 @@ class ASGIMiddleware:
             lambda site: site.facts.asgi(scope),
             route=partial(self._route, scope),
             user=partial(self._user, scope),
-            answers=scope["type"] == "http",
+            sets_cookies=scope["type"] == "http",
         )
 
     async def _answer(self, visit: Visit, endpoint: Endpoint, receive: Receive, send: Send) -> None:

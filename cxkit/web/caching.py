@@ -21,15 +21,22 @@ _KEPT: Final = frozenset(
     [b"public", b"s-maxage", b"stale-while-revalidate", b"stale-if-error", b"etag", b"last-modified"]
 )
 """Directives and headers with which a shared cache keeps a response that it may not give unasked."""
-_TARGETED: Final = {b"surrogate-control": b"no-store", b"x-accel-expires": b"0"}
+_LASTING: Final = frozenset([300, 301, 308, 404, 405, 410, 414, 501])
+_TARGETED: Final = {
+    b"edge-control": b"no-store",
+    b"surrogate-control": b"no-store",
+    b"x-accel-expires": b"0",
+    b"x-litespeed-cache-control": b"no-cache",
+}
 _TARGETED_SUFFIX: Final = b"cdn-cache-control"
 
 
-def audience(headers: Headers) -> Literal["shared", "unsaid", "one"]:
+def audience(headers: Headers, *, status: int = 200) -> Literal["shared", "unsaid", "one"]:
     """Who may keep a response, by its own word: shared caches, this one browser, or it does not say.
 
     One that can be validated is kept, whatever else it says but private and no-store: a shared cache asks with
-    ``no-cache`` and ``max-age=0`` whether it still holds (RFC 9111, section 4.3), and then gives what it kept.
+    ``no-cache`` and ``max-age=0`` whether it still holds (RFC 9111, section 4.3), and then gives what it kept. And one
+    that says nothing is kept for what its status says to be so for good (RFC 9110, section 15.1).
 
     Example:
         >>> audience([(b"cache-control", b"public, max-age=60")])
@@ -48,14 +55,14 @@ def audience(headers: Headers) -> Literal["shared", "unsaid", "one"]:
             said.update(_DIRECTIVE.findall(value.lower()))
         elif name == b"expires":
             said.add(b"max-age=0" if value.strip() in (b"0", b"-1") else b"expires")
-        elif _targeted(name) and value.strip() not in (b"no-store", b"private", b"0"):
+        elif _targeted(name) and value.strip() not in (b"no-store", b"private", _TARGETED.get(name)):
             return "shared"
     if not said.isdisjoint((b"private", b"no-store")):
         return "one"
     fresh = {_named(one) for one in said - {b"max-age=0"}}
     if fresh & _KEPT or (fresh & {b"max-age", b"expires"} and b"no-cache" not in said):
         return "shared"
-    return "unsaid"
+    return "shared" if status in _LASTING and not said else "unsaid"
 
 
 def for_one_visitor(headers: Headers) -> list[tuple[bytes, bytes]]:

@@ -62,8 +62,9 @@ class Site:
             cookies=tuple(self.settings.id_cookies),
         )
 
-    def excludes(self, path: str) -> bool:
+    def excludes(self, facts: Facts) -> bool:
         """Whether a path is none of our business: an excluded one, or below one that ends in a slash."""
+        path = _path(facts)
         return path in self._exact or path.startswith(self._below)
 
     def cookie_names(self, scheme: str) -> CookieNames:
@@ -99,8 +100,7 @@ class Site:
 
     def endpoint(self, facts: Facts) -> Endpoint | None:
         """What is mounted at the path that was asked for."""
-        mount = self.settings.mount
-        path = facts.path.removeprefix(facts.root) if facts.root else facts.path
+        mount, path = self.settings.mount, _path(facts)
         if not mount or not path.startswith(("/.well-known/", mount + "/")):
             return None
         exact, patterned = self._mounted
@@ -118,3 +118,8 @@ class Site:
             else:
                 exact.setdefault(path, endpoint)
         return exact, patterned
+
+
+def _path(facts: Facts) -> str:
+    """The path below that of the app itself."""
+    return facts.path.removeprefix(facts.root)

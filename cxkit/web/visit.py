@@ -32,10 +32,11 @@ from cxkit.web.kept import Kept
 from cxkit.web.site import Site
 from cxkit.web.sites import Sites
 
-__all__ = ["Visit", "open_visit", "signed_out"]
+__all__ = ["SCOPE", "Visit", "open_visit", "signed_out"]
 
 _WEB: Final = Context(channel="web")
-_KEY: Final = "cxkit.scope"
+SCOPE: Final = "cxkit.scope"
+"""Where among the marks of a request its scope is kept."""
 _MAX_CLAIM_CHARS: Final = 200
 _METHODS: Final = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"])
 
@@ -51,7 +52,7 @@ def open_visit(
     *,
     route: Found,
     user: Found,
-    answers: bool = True,
+    sets_cookies: bool = True,
 ) -> Visit | None:
     """The visit that begins with a request; None where there is none of ours, or none can be made.
 
@@ -59,9 +60,9 @@ def open_visit(
         sites: Where it goes.
         marks: What lives as long as the request: a middleware further in finds there that it is none of its own.
         read: Reads the request's facts.
-        route: See `Visit`; so are user and answers.
+        route: See `Visit`; so are user and sets_cookies.
     """
-    outer = marks.get(_KEY)
+    outer = marks.get(SCOPE)
     if outer is not None and not outer.closed:
         return None
     site = sites()
@@ -69,14 +70,14 @@ def open_visit(
         return None
     try:
         facts = read(site)
-        endpoint = site.endpoint(facts) if answers else None
-        if endpoint is None and site.excludes(facts.path):
+        endpoint = site.endpoint(facts) if sets_cookies else None
+        if endpoint is None and site.excludes(facts):
             return None
-        visit = Visit(site, facts, route=route, user=user, answers=answers, endpoint=endpoint)
+        visit = Visit(site, facts, route=route, user=user, sets_cookies=sets_cookies, endpoint=endpoint)
     except Exception as error:  # noqa: BLE001 - the guest's promise: the app is served all the same
         site.failed(error)
         return None
-    marks[_KEY] = visit.scope
+    marks[SCOPE] = visit.scope
     return visit
 
 
@@ -86,7 +87,7 @@ def signed_out(marks: Mapping[str, Any]) -> None:
     Args:
         marks: Those that `open_visit` was given. There may be no visit: tests and commands end logins, too.
     """
-    scope = marks.get(_KEY)
+    scope = marks.get(SCOPE)
     if scope is None or scope.closed or not scope.kit.settings.web.users:
         return
     try:
@@ -103,7 +104,7 @@ class Visit:
         facts: What the request says of itself.
         route: Tells the route's template, once the framework has found it.
         user: Tells the id of who is signed in, if the app has asked its framework for that.
-        answers: Whether there will be a response that can set cookies: a websocket has none.
+        sets_cookies: Whether there will be a response that can: a websocket has none.
         endpoint: What cxkit itself answers with: that is no page viewed.
 
     Attributes:
@@ -118,7 +119,7 @@ class Visit:
         *,
         route: Found = lambda: None,
         user: Found = lambda: None,
-        answers: bool = True,
+        sets_cookies: bool = True,
         endpoint: Endpoint | None = None,
     ) -> None:
         self._began = time.perf_counter()
@@ -141,10 +142,10 @@ class Visit:
         self._kept = Kept(site, facts)
         self._kept.read_choices(scope)
         if self._here is _WEB:  # what is no person is recognised as none
-            if answers:
+            if sets_cookies:
                 scope.issue_visitor = new_visitor
             if scope.allowed.recognise:
-                self._recognise(anew=answers and not self._captured)
+                self._recognise(anew=sets_cookies and not self._captured)
             self._claims(facts)
         self._choices = scope.choices
         enter(scope)
@@ -179,9 +180,9 @@ class Visit:
         web = self.site.settings
         if not web.id_cookies and not web.id_headers:
             return
-        told = {type: facts.cookies.get(name) for name, type in web.id_cookies.items()}
-        told |= {type: facts.headers.get(name) for name, type in web.id_headers.items()}
-        given = {type: unquote(value).strip('"') for type, value in told.items() if value}
+        told = [(type, facts.cookies.get(name)) for name, type in web.id_cookies.items()]
+        told += [(type, facts.headers.get(name)) for name, type in web.id_headers.items()]
+        given = {type: unquote(value).strip('"') for type, value in told if value}
         fitting = {type: value for type, value in given.items() if 0 < len(value) <= _MAX_CLAIM_CHARS}
         if fitting:
             found, _ = usable(self.site.kit.desk, self.scope, fitting, evidence="claim")
@@ -251,7 +252,7 @@ class Visit:
         scope = self.scope
         self._sign_in()
         scope.issue_visitor = None
-        kept_by, chosen = audience(headers), scope.choices is not self._choices
+        kept_by, chosen = audience(headers, status=self.status or 200), scope.choices is not self._choices
         if kept_by == "unsaid" and self._part:
             kept_by = "shared"  # by their names alone: many are set up so for images, styles and scripts
         if self.personal or (chosen and kept_by == "shared"):

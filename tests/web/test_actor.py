@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import cxkit
+from cxkit.web import actor as of_actor
 from cxkit.web.actor import actor_of
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -83,6 +84,13 @@ def test_what_is_fetched_ahead_is_seen_by_nobody(headers: dict[str, str]) -> Non
 
 def test_a_long_name_is_not_read_to_its_end() -> None:
     assert actor_of({"user-agent": "a" * 1_000_000 + "bot"}) == "unknown"
+
+
+def test_no_name_is_kept() -> None:
+    for number in range(5000):
+        actor_of({"user-agent": f"{FIREFOX} {number}"})
+    assert {type(one) for one in of_actor._known} == {int}
+    assert len(of_actor._known) <= 4096
 
 
 @pytest.mark.parametrize(

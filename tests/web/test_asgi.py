@@ -63,6 +63,7 @@ ERROR, CANCELLED = ValueError("secret"), asyncio.CancelledError()
         ([START, END], 200, "completed", None),
         ([START, PART, END], 200, "completed", None),
         ([START, {"type": "http.response.pathsend", "path": "/x"}], 200, "completed", None),
+        ([START, {"type": "http.response.zerocopysend", "file": 7}], 200, "completed", None),
         ([{**START, "status": 404}, END], 404, "completed", None),
         ([{**START, "status": 503}, END], 503, "failed", None),
         ([{"type": "http.response.early_hint", "links": []}, START, END], 200, "completed", None),

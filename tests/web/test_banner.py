@@ -146,6 +146,15 @@ def test_a_way_back_that_is_none_is_replaced(site: Callable[..., Any], back: str
     assert page.one("input", name="back").attributes["value"] == "/cart"
 
 
+def test_nobody_comes_back_to_what_they_posted(site: Callable[..., Any]) -> None:
+    """There may be no page to ask for: 405."""
+    client = site()
+    post(client, [], SAME, path="/cart")
+    page = Read(str(client.shown))
+    assert not page.all("input", name="back")
+    assert page.one("a", class_="cx-button").attributes["href"] == "/cx/consent?lang=en"
+
+
 def test_a_hostile_address_stays_an_address(site: Callable[..., Any]) -> None:
     """B77."""
     page = look(site(), path='/"><script>alert(1)</script>', query='"><script>')

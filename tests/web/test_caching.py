@@ -54,6 +54,10 @@ def test_cache_control(control: bytes, expected: str) -> None:
         ([(b"surrogate-control", b"max-age=60")], "shared"),
         ([(b"x-accel-expires", b"60")], "shared"),
         ([(b"x-accel-expires", b"0")], "unsaid"),
+        ([(b"X-LiteSpeed-Cache-Control", b"public,max-age=600")], "shared"),
+        ([(b"x-litespeed-cache-control", b"no-cache")], "unsaid"),
+        ([(b"Edge-Control", b"!no-store, max-age=1d"), (b"cache-control", b"private")], "shared"),
+        ([(b"edge-control", b"no-store")], "unsaid"),
         ([(b"last-modified", b"Thu, 01 Dec 1994 16:00:00 GMT"), (b"etag", b'"x"')], "shared"),
         ([(b"last-modified", b"Thu, 01 Dec 1994 16:00:00 GMT"), (b"cache-control", b"no-cache")], "shared"),
         ([(b"last-modified", b"Thu, 01 Dec 1994 16:00:00 GMT"), (b"cache-control", b"max-age=0")], "shared"),
@@ -66,6 +70,23 @@ def test_cache_control(control: bytes, expected: str) -> None:
 )
 def test_other_headers(headers: Pairs, expected: str) -> None:
     assert audience(headers) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "control", "expected"),
+    [
+        (200, None, "unsaid"),
+        (302, None, "unsaid"),
+        (500, None, "unsaid"),
+        *((status, None, "shared") for status in (300, 301, 308, 404, 405, 410, 414, 501)),
+        (301, b"no-cache", "unsaid"),
+        (301, b"private", "one"),
+        (404, b"no-store", "one"),
+    ],
+)
+def test_what_a_status_says_to_be_so_for_good_is_kept(status: int, control: bytes | None, expected: str) -> None:
+    headers = [] if control is None else [(b"cache-control", control)]
+    assert audience(headers, status=status) == expected
 
 
 @pytest.mark.parametrize(

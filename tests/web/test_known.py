@@ -91,6 +91,17 @@ def test_ids_of_a_front_end_are_claims(visited: Any) -> None:
     assert b"canary" not in encode(one)
 
 
+@pytest.mark.parametrize("said", [b"cookie", b"x-device-id"])
+def test_an_id_may_come_in_one_way_or_another(visited: Any, said: bytes) -> None:
+    value = b"device=d-1" if said == b"cookie" else b"d-1"
+    one = visited(
+        headers=[(said, value)],
+        id_cookies={"device": "device_id", "device_2": "device_id"},
+        id_headers={"x-device-id": "device_id"},
+    )
+    assert known(one)["device_id"] == ("d-1", "claim")
+
+
 def _visitor(one: Any) -> dict[str, tuple[str, str]]:
     return {"visitor": known(one)["visitor"]}
 

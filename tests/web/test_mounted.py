@@ -300,3 +300,12 @@ def test_settings_of_the_mount() -> None:
     for wrong in ("cx", "/cx/", "/", "/c x", "/cx\n"):
         with pytest.raises(Exception, match="CX1006"):
             Settings(web=Web(mount=wrong))
+
+
+@pytest.mark.parametrize(("path", "kept_paths"), [("/shop/static/a.js", 0), ("/shop/healthz", 0), ("/shop/statics", 1)])
+def test_what_is_excluded_is_so_where_the_app_is_mounted(
+    opened: Any, client: Any, answering: Any, path: str, kept_paths: int
+) -> None:
+    kept = opened()
+    client(ASGIMiddleware(answering(), kit=kept.kit)).ask(path, root_path="/shop")
+    assert len(kept.named("page.viewed")) == kept_paths

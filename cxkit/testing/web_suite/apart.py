@@ -152,4 +152,5 @@ class _SharedCache:
         if re.search(r"\b(?:private|no-store)\b", said):
             return False
         valid = reply.all("etag") or reply.all("last-modified")  # for ever: whatever it asks, the answer is 304
-        return bool(valid or re.search(r"\b(?:public|s-maxage|max-age=[1-9])", said))
+        lasting = not said and reply.status in (301, 308, 404, 410)
+        return bool(valid or lasting or re.search(r"\b(?:public|s-maxage|max-age=[1-9])", said))

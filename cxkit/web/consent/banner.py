@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from cxkit.api.customer import _in_scope
+from cxkit.api.customer import in_scope
 from cxkit.capture.scope import Scope
 from cxkit.kit import Kit
 from cxkit.model import Facts
@@ -39,7 +39,7 @@ def banner(back: str | None = None, language: str | None = None) -> Html:
         (True, False)
     """
     shown: list[str] = []
-    _in_scope(lambda kit, scope: shown.append(_shown(kit, scope, back=back, language=language)))
+    in_scope(lambda kit, scope: shown.append(_shown(kit, scope, back=back, language=language)))
     return Html("".join(shown))
 
 
@@ -51,7 +51,7 @@ def consent_url(language: str | None = None, back: str | None = None) -> str:
         back: Where that page leads back to; by default to the path of the page they are on. A path on this site.
     """
     found: list[str] = []
-    _in_scope(lambda kit, scope: found.append(_link(kit, scope.facts, language=language, back=back)))
+    in_scope(lambda kit, scope: found.append(_link(kit, scope.facts, language=language, back=back)))
     return "".join(found)
 
 

@@ -15,6 +15,7 @@ from cxkit import Kit
 from cxkit.web import Sites, Visit, open_visit
 from cxkit.web.mounted import answer
 from cxkit.web.streams import AsyncBody
+from cxkit.web.visit import SCOPE
 from cxkit.web.wsgi import Body
 from cxkit_django.configured import configure
 from cxkit_django.routes import route_of
@@ -75,7 +76,8 @@ class CXMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> None:
         """Called by Django with what a view raised, of which a response is made before we see it."""
-        setattr(request, _FAILED, error)
+        if SCOPE in marks_of(request):  # else nobody would take it out again
+            setattr(request, _FAILED, error)
 
     def _visit(self, request: HttpRequest) -> Visit | None:
         meta = request.META

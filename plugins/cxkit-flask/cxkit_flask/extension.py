@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from cxkit import Kit
 from cxkit.web import WSGIMiddleware, template_globals
+from cxkit.web.visit import SCOPE
 from cxkit.web.wsgi import ROUTE
 from cxkit_flask.users import heed_logouts, user_of
 
@@ -55,13 +56,13 @@ class CXFlask:
 
         def torn_down(error: BaseException | None) -> None:
             """Keep what Flask forgets right after: what it made a 500 of, or is about to raise."""
-            if error is not None and "cxkit.scope" in request.environ:
+            if error is not None and SCOPE in request.environ:
                 environ = request.environ
                 environ[_ERROR] = error
                 try:
                     environ[ROUTE] = environ.get(ROUTE) or templates(environ)
                 except Exception:  # noqa: BLE001 - not even in strict mode does our error take the place of theirs
-                    environ["cxkit.scope"].intake.count("internal_error")
+                    environ[SCOPE].intake.count("internal_error")
 
         app.teardown_request(torn_down)
         request_started.connect(heed_logouts, app)
@@ -105,7 +106,7 @@ class _Templates:
 
 def _mount(environ: Mapping[str, Any]) -> str:
     """What the app that answers is mounted under, within the one that the visit began in."""
-    root: str = environ["cxkit.scope"].facts.root
+    root: str = environ[SCOPE].facts.root
     now = environ.get("SCRIPT_NAME", "").rstrip("/")
     return now.removeprefix(root) if now.startswith(root) else ""
 

@@ -18,7 +18,7 @@ def user_of(environ: Mapping[str, Any]) -> str | None:
     """The id of whom Flask-Login has loaded in this request; it is not asked to load anybody."""
     user = g.get("_login_user") if has_app_context() else None
     # One whose row would have to be read again is nobody: no query is made that the app did not make.
-    if user is None or _expired(user):
+    if user is None or _expired(user) or not getattr(user, "is_authenticated", False):
         return None
     found = user.get_id()
     return None if found is None else str(found)
@@ -41,5 +41,9 @@ def _connected(login: Any) -> None:
 
 
 def _logged_out(app: Flask, user: Any = None, **_: object) -> None:
-    if user is not None and (_expired(user) or user.get_id() is not None):
+    try:
+        nobody = not _expired(user) and not user.is_authenticated
+    except Exception:  # noqa: BLE001 - the app's own class may raise; whoever it is, they leave
+        nobody = False
+    if user is not None and not nobody:
         signed_out(request.environ)

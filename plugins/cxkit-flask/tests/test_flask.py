@@ -23,6 +23,7 @@ from flask import (
     Response,
     abort,
     copy_current_request_context,
+    g,
     redirect,
     render_template_string,
     request,
@@ -346,6 +347,38 @@ def test_who_logs_out_leaves_the_device_to_a_new_visitor(cx: Any, members: Flask
     visitors = [one.identity.get("visitor").value for one in viewed]
     assert [one == visitors[0] for one in visitors] == [True, True, False, False], "nobody was signed in the first time"
     assert visitors[2] == visitors[3]
+
+
+def test_who_has_still_to_prove_it_is_nobody(cx: Any, members: Flask) -> None:
+    """A second factor, say."""
+
+    class Halfway(User):
+        is_authenticated = False
+
+    def half() -> str:
+        g._login_user = Halfway("nancy")
+        cxkit.grant("analytics")
+        return ""
+
+    members.add_url_rule("/half", "half", half)
+    visit(members, "/half")
+    assert user_in(cx.one("page.viewed")) is None
+
+
+def test_a_user_that_raises_spoils_no_logout(cx: Any, members: Flask) -> None:
+    class Odd(User):
+        @property
+        def is_authenticated(self) -> bool:
+            raise ZeroDivisionError
+
+    def leave() -> str:
+        cxkit.identify(user_id="nancy")
+        g._login_user = Odd("nancy")
+        return str(logout_user())
+
+    members.add_url_rule("/leave", "leave", leave)
+    assert visit(members, "/leave").text == "True"
+    assert user_in(cx.one("page.viewed")) is None
 
 
 def test_flask_login_may_come_later_than_we_do(cx: Any, monkeypatch: pytest.MonkeyPatch) -> None:
