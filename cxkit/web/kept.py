@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 
 from cxkit.capture.scope import Scope
 from cxkit.keyring import Signed
-from cxkit.model import Facts, Identifier
+from cxkit.model import Choice, Facts, Identifier
 from cxkit.rules.consent import unexpired
 from cxkit.web.cookies import choices_from_text, choices_to_text, set_cookie
 from cxkit.web.site import Site, is_secure
@@ -32,6 +34,7 @@ class Kept:
         self._visitor_sent, self._consent_sent = facts.cookies.get(names.visitor), facts.cookies.get(names.consent)
         self._visitor: Signed | None = None
         self._consent: Signed | None = None
+        self._choices: Mapping[str, tuple[Choice, datetime]] | None = None
 
     def read_choices(self, scope: Scope) -> None:
         """Let the scope obey what was chosen in this browser."""
@@ -40,7 +43,7 @@ class Kept:
         self._consent = text = site.verified(_CONSENT, self._consent_sent, max_age_s=max_age_s)
         if text is not None:
             choices, scope.despite_gpc = choices_from_text(text)
-            scope.choices = unexpired(choices, policy=scope.policy, now=desk.intake.stamper.now())
+            scope.choices = self._choices = unexpired(choices, policy=scope.policy, now=desk.intake.stamper.now())
             desk.govern(scope)
 
     def read_visitor(self) -> Identifier | None:
@@ -72,7 +75,8 @@ class Kept:
     def _consent_cookie(self, scope: Scope) -> list[tuple[bytes, bytes]]:
         """Nothing, the choices as they are now, or the same under the newest key: that is no new choice."""
         site, held = self._site, self._consent
-        text = choices_to_text(scope.choices, despite_gpc=scope.despite_gpc) if scope.choices else held
+        chosen = scope.choices and scope.choices is not self._choices
+        text = choices_to_text(scope.choices, despite_gpc=scope.despite_gpc) if chosen else held
         if text is None or (text == held and held.current and not site.kiosk):
             return []
         now = site.now()
