@@ -140,6 +140,32 @@ def test_what_earlier_runs_left_is_not_shown_again(tmp_path: Path) -> None:
         assert "cxkit | 1 interaction in this run" in ran.stderr
 
 
+TABLET = """
+import sys
+import cxkit
+shelf = cxkit.touchpoint("shelf.seen")
+for who in sys.argv[1:]:
+    with cxkit.scope(visitor="7f3a2b1c9d0e4f5a", evidence="cookie"):
+        cxkit.grant("analytics", "identity_stitching")
+        if who:
+            cxkit.identify(user_id=who)
+        shelf.capture()
+    cxkit.flush(timeout_s=30)  # in this order
+"""
+
+
+def test_the_journey_it_names_is_of_somebody_by_name_or_of_a_device_as_journey_takes_it(tmp_path: Path) -> None:
+    def suggested(*who: str) -> str:
+        ran = cxkit("dev", "--", "python", "-c", TABLET, *who)
+        (line,) = re.findall(r"see one journey:  cxkit journey (.+)", ran.stderr)
+        assert cxkit("journey", line).returncode == 0
+        return str(line)
+
+    assert suggested("") == "visitor:7f3a2b1c"
+    assert suggested("nancy", "otto", "") == "otto"
+    assert suggested("") == "visitor:7f3a2b1c"  # contested by now
+
+
 def test_development_mode_is_for_the_command_alone(tmp_path: Path) -> None:
     show = "import os; print(os.environ['CXKIT_DEVELOPMENT'])"
     assert cxkit("dev", "--", "python", "-c", show).stdout == "true\n"
