@@ -105,7 +105,7 @@ def test_a_visit_is_seen_as_it_happens(tmp_path: Path) -> None:
     header = dev.printed.splitlines()[:3]
     assert header[0] == "cxkit | local file  .cxkit/local.db"
     assert header[1] == "cxkit | exporters   development (local)"
-    assert header[2].startswith("cxkit | policy      strict/1: before a choice")
+    assert header[2] == "cxkit | policy      strict/1: before a choice visits name nobody"
     assert "analytics granted  identity_stitching granted" in dev.printed
     assert "user_id nancy\\x1b[31m + visitor " in dev.printed
     assert "\x1b" not in dev.printed
@@ -233,6 +233,16 @@ def test_where_the_settings_are_wrong_nothing_is_started(tmp_path: Path) -> None
     ran = cxkit("dev", "--", "touch", "started")
     assert ran.returncode == 1
     assert ran.stderr.startswith("CX1001: ")
+    assert not (tmp_path / "started").exists()
+
+
+def test_where_the_directory_cannot_be_written_nothing_is_started(tmp_path: Path) -> None:
+    (tmp_path / ".cxkit").write_text("a file")
+    ran = cxkit("dev", "--", "touch", "started")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith(f"{tmp_path / '.cxkit'} cannot be written")
+    assert "Fix: make it writable for this user, or set directory" in line
     assert not (tmp_path / "started").exists()
 
 

@@ -16,6 +16,8 @@ from typing import Final, NamedTuple
 import click
 
 from cxkit.cli.checks.code import in_code, unread
+from cxkit.cli.checks.directory import unwritable
+from cxkit.cli.checks.finding import with_fix
 from cxkit.cli.dev.ports import family
 from cxkit.cli.dev.silence import Before, before, signs, why
 from cxkit.cli.language import count, say
@@ -53,6 +55,9 @@ def dev(*, command: tuple[str, ...]) -> None:
     """
     environment = {**os.environ, _VARIABLE: "true"}
     settings = load(environ=environment)
+    refused = unwritable(settings.directory.absolute())
+    if refused is not None:
+        raise SystemExit(visible(with_fix(refused.what, refused.fix)))
     arrivals = Arrivals(local_path(None, settings))
     try:
         arrivals.skip()
@@ -78,7 +83,7 @@ def _introduce(settings: Settings, path: Path) -> None:
     if settings.consent.before_choice != "anonymise":
         _say(say("policy      {policy}: before a choice nothing is kept", policy=policy_of(settings).name))
     else:
-        _say(say("policy      {policy}: before a choice nobody is named", policy=policy_of(settings).name))
+        _say(say("policy      {policy}: before a choice visits name nobody", policy=policy_of(settings).name))
 
 
 def _say(text: str) -> None:
