@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import attrs
 import msgspec
 
 from benchmarks.event import make_kit
@@ -33,6 +34,7 @@ WAITS_S = 0.004
 WORKS = 2000
 """Rows that it puts into its page: about a millisecond."""
 BEACON = "/cx/i"
+TAIL = 0.99
 HEADERS = {
     "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
     "accept-language": "fr-FR,fr;q=0.8,en;q=0.5",
@@ -67,29 +69,32 @@ def run(*, quick: bool) -> str:
 
 def _loaded(seen: dict[str, list[list[float]]]) -> str:
     rows = []
-    for title, share in (("median", 0.5), ("99th percentile", 0.99)):
+    for title, share in (("median", 0.5), ("99th percentile", TAIL)):
         base = [_at(one, share) for one in seen["bare"]]
         for name, times in seen.items():
-            rows.append(rated(f"{name}, {title}", [_at(one, share) for one in times], base, "ms"))
+            row = rated(f"{name}, {title}", [_at(one, share) for one in times], base, "ms")
+            rows.append(attrs.evolve(row, at_most=1.05 if name == "cxkit" and share == TAIL else None))
     note = (
         f"uvicorn, {VISITORS} connections kept alive, each asking for the next page at once; the page waits "
         f"{WAITS_S * 1000:.0f} ms, as for a database, and works about one. The collector refuses all connections; "
         f"spool and delivery run beside it. {len(seen['bare'])} rounds, {sum(map(len, seen['cxkit'])):,} visits. "
-        "Budget: 1.05 at the 99th percentile."
+        "Budget: 1.05 at the 99th percentile; whether the median of the rounds met it is in the last column."
     )
     return table("A page under load, the collector dead", note, rows)
 
 
 def _abused(calm: list[list[float]], abused: list[list[float]], answers: dict[int, int]) -> str:
     rows = []
-    for title, share in (("median", 0.5), ("99th percentile", 0.99)):
+    for title, share in (("median", 0.5), ("99th percentile", TAIL)):
         base = [_at(one, share) for one in calm]
         rows.append(rated(f"left in peace, {title}", base, base, "ms"))
-        rows.append(rated(f"abused, {title}", [_at(one, share) for one in abused], base, "ms"))
+        row = rated(f"abused, {title}", [_at(one, share) for one in abused], base, "ms")
+        rows.append(attrs.evolve(row, at_most=1.10 if share == TAIL else None))
     sent = ", ".join(f"{count:,} times {status}" for status, count in sorted(answers.items()))
     note = (
         f"The same page, while one address sends up to {ABUSED_PER_S:,} beacons a second to the ingestion endpoint; in "
-        f"{len(abused)} seconds they were answered: {sent}. Budget: 1.10 at the 99th percentile."
+        f"{len(abused)} seconds they were answered: {sent}. Budget: 1.10 at the 99th percentile; "
+        "whether the median of the rounds met it is in the last column."
     )
     return table("A page while the ingestion endpoint is abused", note, rows)
 

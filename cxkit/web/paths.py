@@ -33,9 +33,13 @@ def mounted(kit: Kit, facts: Facts | None, path: str) -> str:
 def here(facts: Facts, *, query: bool) -> str | None:
     """The page that was asked for, as a path to come back to; None where it is none that `safe_back` takes.
 
+    Nor is it one where it answers what was posted: whoever comes back asks for it.
+
     Args:
         query: With what follows the question mark, if that is safe too. Never put it into a link: links are logged.
     """
+    if facts.method not in ("GET", "HEAD"):
+        return None
     path = quote(facts.path, safe=_MARKS)
     whole = safe_back(f"{path}?{facts.query}") if query and facts.query else None
     return whole or safe_back(path)

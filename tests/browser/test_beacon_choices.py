@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import cxkit
 from cxkit.settings import Consent
 from tests.browser.acts import hidden, leave, passes, stopped
 from tests.browser.conftest import ARGUMENTS, chromium
@@ -92,6 +94,30 @@ def test_before_a_choice_it_sends_what_the_policy_makes_anonymous(site: Any, pag
     (clicked,) = shop.awaited("element.clicked")
     assert not clicked.identity
     assert not page.context.cookies()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "name", "obeyed"),
+    [
+        ("https", "__Host-cxkit_consent", True),
+        ("https", "cxkit_consent", False),
+        ("http", "cxkit_consent", True),
+        ("http", "xcxkit_consent", False),
+    ],
+)
+def test_a_choice_is_read_from_the_very_cookie_that_the_server_reads(
+    page: Any, scheme: str, name: str, obeyed: bool
+) -> None:
+    """A neighbouring subdomain can plant one without the prefix."""
+    url, script = f"{scheme}://shop.example/", Path(cxkit.__file__).parent / "web" / "beacon" / "cx.min.js"
+    tag = "<script src='/cx/cx.js?v=1' data-before=hold></script><link rel=icon href=data:,>"
+    page.route(f"{url}**", lambda route: route.fulfill(body=tag, content_type="text/html"))
+    page.route(f"{url}cx/cx.js?v=1", lambda route: route.fulfill(path=script, content_type="text/javascript"))
+    page.context.add_cookies([{"name": name, "value": "1:2g1.0.x", "url": url, "secure": scheme == "https"}])
+    page.add_init_script("window.asked = []; window.fetch = async (url) => { asked.push(url); }")
+    page.goto(url)
+    page.evaluate("cx.capture('any'); dispatchEvent(new Event('cx:consent'))")
+    assert page.evaluate("asked") == ([f"{url}cx/i"] if obeyed else [])
 
 
 @pytest.mark.parametrize(("choice", "kept"), [("/welcome", True), ("/goodbye", False), (None, False)])

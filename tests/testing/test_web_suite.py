@@ -17,7 +17,7 @@ def test_every_check_is_on_the_page() -> None:
 
 
 def test_every_attribute_is_on_the_page() -> None:
-    attributes = {"websockets", "background", "waits_for_bodies", "times", "patience_s"}
+    attributes = {"websockets", "background", "waits_for_bodies", "tells_errors", "times", "patience_s"}
     assert attributes == {name for name in vars(WebSuite.__mro__[-2]) if not name.startswith("_")} - {
         "opened",
         "serve",

@@ -146,6 +146,15 @@ def test_a_way_back_that_is_none_is_replaced(site: Callable[..., Any], back: str
     assert page.one("input", name="back").attributes["value"] == "/cart"
 
 
+def test_nobody_comes_back_to_what_they_posted(site: Callable[..., Any]) -> None:
+    """There may be no page to ask for: 405."""
+    client = site()
+    post(client, [], SAME, path="/cart")
+    page = Read(str(client.shown))
+    assert not page.all("input", name="back")
+    assert page.one("a", class_="cx-button").attributes["href"] == "/cx/consent?lang=en"
+
+
 def test_a_hostile_address_stays_an_address(site: Callable[..., Any]) -> None:
     """B77."""
     page = look(site(), path='/"><script>alert(1)</script>', query='"><script>')
@@ -181,22 +190,28 @@ def test_also_when_a_scope_within_has_it(kept: Any, shop: Callable[..., Any]) ->
     assert get(shop(within), "/").all("cache-control") == ["private"]
 
 
+@pytest.mark.parametrize(("language", "lang"), [("fr-CA", "fr"), ("nl", "en"), (None, "en")])
 def test_where_others_may_get_the_response_it_is_the_same_for_all(
-    kept: Any, client: Any, site: Callable[..., Any]
+    kept: Any, client: Any, site: Callable[..., Any], language: str | None, lang: str
 ) -> None:
     shown: list[str] = []
 
     async def late(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"cache-control", b"public")]})
-        shown.append(banner())
+        shown.append(banner(language=language))
         await send({"type": "http.response.body", "body": b""})
 
     visitor = client(ASGIMiddleware(late, kit=kept.kit))
     get(visitor, "/")
+    get(visitor, "/", FRENCH)
     press(chooser := site(), "refuse")
     get(chooser.in_(visitor), "/")
-    assert shown[0] == shown[1]
-    assert not Read(shown[0]).all("form")
+    assert shown[0] == shown[1] == shown[2]
+    page = Read(shown[0])
+    assert not page.all("form")
+    assert (page.one("div").attributes["lang"], page.one("a").text) == (lang, TEXTS[lang]["title"])
+    with cxkit.scope(kit=kept.kit, channel="web"):  # outside a request likewise
+        assert Read(banner(language=language)).one("section").attributes["lang"] == lang
 
 
 def test_it_never_raises_into_the_app(make: Any, clock: Any, shop: Callable[..., Any]) -> None:
@@ -271,7 +286,7 @@ def test_template_engines_do_not_escape_it_and_what_is_joined_to_it_is(site: Cal
     look(client)
     asked, beacon, *others = shown[0].split("|")
     assert asked == client.shown
-    assert beacon.startswith('<script src="/cx/cx.js" ')
+    assert beacon.startswith('<script src="/cx/cx.js?v=')
     assert others == ["/cx/consent?back=/", "&lt;b&gt;"]
     assert Engine().from_string("{{ it }}").render(Context({"it": client.shown})) == str(client.shown)
     assert conditional_escape(Html("<p>") + "<script>") == "&lt;p&gt;&lt;script&gt;"

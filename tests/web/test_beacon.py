@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from cxkit.settings import Web
-from tests.web.beacon import NO_BODY, SAME, event, noted, said, status
+from cxkit.testing import FakeClock
+from tests.web.beacon import NO_BODY, NOW_MS, SAME, event, noted, said, status
 
 
 @pytest.mark.parametrize(
@@ -89,6 +90,30 @@ def test_other_origins_by_name_and_never_with_cookies(
     assert sent.all("access-control-allow-origin") == ([origin.decode()] if taken else [])
     assert not sent.all("access-control-allow-credentials")
     assert sent.all("vary") == (["Origin"] if taken else [])
+
+
+@pytest.mark.parametrize(
+    ("headers", "recognised"),
+    [
+        ([(b"origin", b"https://a.shop.example"), (b"sec-fetch-site", b"same-site")], False),
+        ([(b"origin", b"https://a.shop.example")], False),
+        ([(b"origin", b"http://shop.example"), (b"sec-fetch-site", b"same-origin")], True),
+        ([(b"origin", b"http://shop.example")], True),
+    ],
+    ids=str,
+)
+def test_nobody_is_recognised_on_other_origins_also_where_their_browser_brings_cookies(
+    make: Any, clock: FakeClock, visitor: Any, shop: Any, post: Any, headers: Any, recognised: bool
+) -> None:
+    """S16."""
+    clock.advance(60)  # what follows is certainly after the choice
+    kept = make({"web": Web(origins=("https://a.shop.example",), id_headers={"x-user": "user_id"})})
+    browser, held = visitor.in_(shop(kit=kept.kit)), dict(visitor.cookies)
+    later = NOW_MS + 60_000
+    sent = post(said(event(at=later), sent=later), by=browser, more=[*headers, (b"x-user", b"nancy")])
+    assert (status(sent), sent.cookies, visitor.cookies) == (204, {}, held)
+    (clicked,) = kept.interactions
+    assert [one.type for one in clicked.identity.identifiers] == (["visitor", "user_id"] if recognised else [])
 
 
 def test_only_posts_are_heard(shop: Any, kept: Any) -> None:

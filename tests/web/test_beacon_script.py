@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import hashlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +23,7 @@ from tests.web.beacon import NO_BODY
 from tests.web.minified import minified
 
 STATIC = Path(cxkit.__file__).parent / "web" / "beacon"
+VERSION = hashlib.sha384((STATIC / "cx.min.js").read_bytes()).hexdigest()[:16]
 
 
 def test_the_script_is_served_for_any_cache_to_keep(shop: Any) -> None:
@@ -30,6 +34,7 @@ def test_the_script_is_served_for_any_cache_to_keep(shop: Any) -> None:
     assert sent.all("cache-control") == ["public, max-age=3600"]
     assert sent.all("x-content-type-options") == ["nosniff"]
     (tag,) = sent.all("etag")
+    assert tag == f'"{VERSION}"'
     for held, expected in ((tag, 304), (f'"x", W/{tag}', 304), ("*", 304), ('"x"', 200), (tag[:-2] + '"', 200)):
         again = shop().ask("/cx/cx.js", headers=[(b"if-none-match", held.encode())], received=NO_BODY)
         assert again.messages[0]["status"] == expected
@@ -72,6 +77,17 @@ def test_analytics_is_where_the_script_looks_for_it() -> None:
     assert PURPOSES.index("analytics") == 2
 
 
+def test_the_tag_asks_for_another_address_as_soon_as_the_script_is_another_one(
+    make: Any, as_default: Any, shop: Any
+) -> None:
+    """Else the one that a cache still has would not be of the tag's digest."""
+    with as_default(make().kit):
+        path, _, query = re.findall('src="([^"]*)"', beacon_tag(integrity=True))[0].partition("?")
+    assert query == f"v={VERSION}"
+    sent = shop().ask(path, query_string=query.encode(), received=NO_BODY)
+    assert hashlib.sha384(sent.messages[1]["body"]).hexdigest()[:16] == VERSION
+
+
 def test_the_tag_knows_the_route_and_where_it_is_mounted(client: Any, kept: Any) -> None:
     tags: list[str] = []
 
@@ -82,7 +98,9 @@ def test_the_tag_knows_the_route_and_where_it_is_mounted(client: Any, kept: Any)
 
     wrapped = cxkit.web.ASGIMiddleware(app, kit=kept.kit, route=lambda scope: "/<a>/{b}")  # type: ignore[attr-defined]
     client(wrapped).ask("/shop/x/1", root_path="/shop")
-    assert tags == ['<script src="/shop/cx/cx.js" defer data-route="/&lt;a&gt;/{b}" data-before="send"></script>']
+    assert tags == [
+        f'<script src="/shop/cx/cx.js?v={VERSION}" defer data-route="/&lt;a&gt;/{{b}}" data-before="send"></script>'
+    ]
 
 
 @pytest.mark.parametrize(
@@ -107,6 +125,7 @@ def test_the_tag_follows_the_settings(make: Any, as_default: Any, settings: Any,
     assert current_scope() is None
     with as_default(make(settings).kit):
         tag = beacon_tag(**given)
+    expected = expected.replace("cx.js", f"cx.js?v={VERSION}")
     assert tag == tag.__html__() == f"<script {expected}></script>"
 
 
@@ -116,9 +135,6 @@ def test_without_a_mount_there_is_no_tag(make: Any, as_default: Any) -> None:
 
 
 def test_integrity_is_that_of_what_is_served(make: Any, as_default: Any) -> None:
-    import base64
-    import hashlib
-
     digest = base64.b64encode(hashlib.sha384((STATIC / "cx.min.js").read_bytes()).digest()).decode()
     with as_default(make().kit):
         assert f'integrity="sha384-{digest}" crossorigin="anonymous"' in beacon_tag(integrity=True)

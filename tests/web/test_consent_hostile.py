@@ -126,7 +126,7 @@ def test_who_claims_to_be_somebody_is_not_given_their_choices(make: Any, shop: C
         pytest.param([("choice", "refuse"), ("asked", "<script>")], "CX3172", id="markup"),
         pytest.param([("choice", "accept"), ("asked", "functional")], "CX3172", id="not asked here"),
         pytest.param([("choice", "refuse"), ("asked", "necessary")], "CX3173", id="necessary"),
-        pytest.param([("choice", "accept"), ("asked", "analytics")], "CX3174", id="no text"),
+        pytest.param([("choice", "accept"), ("asked", "analytics")], "CX3171", id="no text"),
         pytest.param([*ACCEPT, ("notice", "x")], "CX3171", id="two texts"),
         pytest.param([*ACCEPT[:-1], ("notice", "0" * 16)], "CX3174", id="another text"),
         pytest.param([*ACCEPT[:2], ACCEPT[-1]], "CX3174", id="text about something else"),

@@ -60,6 +60,8 @@ SHARED = """        if kept_by == "shared" or self._here is not _WEB:  # a machi
 """
 READ = "                read = await _body(receive, at_most=endpoint.max_body_bytes)\n"
 ANSWERED = "await beside(answered, visit.site, endpoint, facts, read)"
+BEGUN = "headers = visit.begin(status, raw)"
+NAMED = "error=type(error).__name__ if error is not None else None"
 DRAWN = "    value = urlsafe_b64encode(secrets.token_bytes(16))"
 
 MUTANTS = [
@@ -72,6 +74,7 @@ MUTANTS = [
         {STATUS: '{"status": status, "agent": self.scope.facts.headers.get("user-agent")}'},
     ),
     Mutant("every answer is a success", "a_failure_is_an_outcome", {"status >= 500": "status >= 600"}),
+    Mutant("names no error", "a_failure_is_an_outcome", {NAMED: "error=None"}),
     Mutant("no error is a failure", "a_response_that_is_torn_is_a_failure", {"if error is not None or (": "if ("}),
     Mutant("every refusal is a failure", "a_failure_is_an_outcome", {"status >= 500": "status >= 400"}),
     Mutant(
@@ -241,6 +244,13 @@ MUTANTS = [
 """},
     ),
     Mutant(
+        "stays in the logs, once",
+        "removed_it_leaves_no_trace",
+        {"        self.app = app\n": """        self.app = app
+        logging.getLogger("mutant").handlers = [logging.NullHandler()]
+"""},
+    ),
+    Mutant(
         "believes a front end",
         "what_a_front_end_says_of_its_visitors_is_a_claim",
         {'fitting, evidence="claim"': 'fitting, evidence="login"'},
@@ -281,9 +291,20 @@ MUTANTS = [
         {"self._part or endpoint is not None": "self._part"},
     ),
     Mutant(
+        "the last endpoint is a page, a moment later",
+        "endpoints_of_channels_are_mounted",
+        {"self._part or endpoint is not None": 'self._part or (endpoint is not None and "/o/" not in facts.path)',
+         ONCE: ONCE + '        if "/o/" in self.facts.path:\n            time.sleep(0.3)\n'},
+    ),
+    Mutant(
+        "does not say how long",
+        "endpoints_of_channels_are_mounted",
+        {BEGUN: BEGUN + '\n            headers = [pair for pair in headers if pair[0] != b"content-length"]'},
+    ),
+    Mutant(
         "endpoints set no cookies",
         "an_endpoint_is_in_the_visitors_scope",
-        {"headers = visit.begin(status, raw)": "headers = raw"},
+        {BEGUN: "headers = raw"},
     ),
     Mutant(
         "takes whatever comes",

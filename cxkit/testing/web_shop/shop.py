@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ __all__ = ["Shop"]
 
 _EVENT_STREAM: Final = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
 _EACH_S: Final = 0.02
+_LAST: Final = "/last"
 
 
 class Shop:
@@ -64,6 +65,7 @@ class Shop:
         if channels:
             vars(self.kit)["channels"] = tuple(channels)  # as if plugins had given them
         self.port = 0
+        self._settled = 0
 
     def browser(self) -> Browser:
         """A new one, without cookies."""
@@ -71,12 +73,22 @@ class Shop:
 
     def named(self, name: str, *, count: int = 1) -> list[Interaction]:
         """Those of one touchpoint, once there are so many: a response may come before its visit is kept."""
-        return self._exporter.wait(name, count, timeout_s=self._patience_s)
+        return self._exporter.wait(lambda one: one.name == name, count, timeout_s=self._patience_s)
 
     def all(self) -> list[Interaction]:
         """All that was captured so far."""
         self.kit.flush(timeout_s=self._patience_s)
         return list(self._exporter.interactions)
+
+    def settled(self) -> list[Interaction]:
+        """All that was captured so far, once one more visit is; without that one.
+
+        Where something should not be captured: looked at too early, it is never there.
+        """
+        self._settled += 1
+        self.browser().ask(_LAST)
+        self._exporter.wait(_is_last, self._settled, timeout_s=self._patience_s)
+        return [one for one in self.all() if not _is_last(one)]
 
     def handlers(self) -> list[Handler]:
         """The pages."""
@@ -85,6 +97,7 @@ class Shop:
             Handler(path="/stream", answer=lambda ask: Answer(body=self._pieces())),
             Handler(path="/events", answer=lambda ask: Answer(headers=_EVENT_STREAM, body=self._events())),
             Handler(path="/later", answer=self._later),
+            Handler(path=_LAST, answer=lambda ask: Answer()),
             *([Handler(method="WEBSOCKET", path="/talk/{name}", answer=_talk)] if self._websockets else []),
             *([Handler(path="/after", answer=_after)] if self._background else []),
         ]
@@ -124,13 +137,17 @@ class _Watched(RecordingExporter):
             self._changed.notify_all()
         return outcome
 
-    def wait(self, name: str, count: int, *, timeout_s: float) -> list[Interaction]:
+    def wait(self, wanted: Callable[[Interaction], bool], count: int, *, timeout_s: float) -> list[Interaction]:
         def found() -> list[Interaction]:
-            return [one for one in self.interactions if one.name == name]
+            return [one for one in self.interactions if wanted(one)]
 
         with self._changed:
-            assert self._changed.wait_for(lambda: len(found()) >= count, timeout_s), f"{name}: {len(found())}"
+            assert self._changed.wait_for(lambda: len(found()) >= count, timeout_s), self.interactions
             return found()
+
+
+def _is_last(one: Interaction) -> bool:
+    return one.name == "page.viewed" and one.context.page is not None and one.context.page.route == _LAST
 
 
 def _talk(ask: Ask) -> Answer:

@@ -29,6 +29,8 @@ class Bench:
     """Whether the framework does something after a response."""
     waits_for_bodies: ClassVar[bool] = False
     """Whether the framework itself waits for all of a body before anything of the app runs."""
+    tells_errors: ClassVar[bool] = True
+    """Whether the framework lets a middleware know what a page raised."""
     times = 1
     """How often `serve` is to install the middleware; one check sets it to 2."""
 

@@ -1,6 +1,6 @@
 """The beacon: ``cx.js``, the tag that loads it, and where it sends what it measured.
 
-``inlet`` takes what is sent, ``claims`` reads it strictly, ``limits`` bounds it.
+``inlet`` takes what is sent, ``claims`` reads it strictly, and `cxkit.web.limits` bounds it.
 """
 
 from __future__ import annotations

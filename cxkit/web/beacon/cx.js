@@ -19,8 +19,10 @@
 
   const said = script.dataset;
   const url = new URL('i', script.src).href;
+  // Without the prefix it could be planted by a neighbouring subdomain.
+  const host = location.protocol == 'https:' ? '__Host-' : '';
   // Purpose 2 is analytics; what follows the first full stop is no choice.
-  const choices = new RegExp('(?:^|; )(?:__Host-)?' + (said.cookie || 'cxkit_consent') + '=1[^.;]*:2([gd])');
+  const choices = new RegExp('(?:^|; )' + host + (said.cookie || 'cxkit_consent') + '=1[^.;]*:2([gd])');
 
   const locale = navigator.language;
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;

@@ -91,6 +91,8 @@ class _Inlet:
             return self._refused(413, "beacon_unreadable", headers)
         scope = current_scope()
         if scope is not None:
+            if not same_origin(facts):  # within one site, a browser brings cookies from there all the same
+                scope.change(identity=Identity())
             self._receive(scope, envelope)
         return Reply(headers=headers)
 
@@ -99,7 +101,7 @@ class _Inlet:
         return Reply(status=status, headers=headers)
 
     def _shared_with(self, facts: Facts) -> tuple[tuple[str, str], ...]:
-        """Where the origin is one of those allowed: that its page may see the answer; it brings no cookies."""
+        """Where the origin is one of those allowed: that its page may see the answer; nobody is recognised by it."""
         if not self._origins:
             return (_NO_STORE,)
         origin = facts.headers.get("origin")

@@ -10,8 +10,7 @@ from cxkit.kit import Kit
 from cxkit.model import Facts
 from cxkit.web.consent.asking import SELLING, Asking, asking, shown_in_banner, shown_in_sale
 from cxkit.web.consent.page import stylesheet_link
-from cxkit.web.consent.posted import language_for
-from cxkit.web.consent.texts import TEXTS
+from cxkit.web.consent.texts import TEXTS, language_of, spoken
 from cxkit.web.markup import Html, element, hidden
 from cxkit.web.paths import here, mounted, safe_back
 
@@ -24,7 +23,7 @@ def banner(back: str | None = None, language: str | None = None) -> Html:
     Put it at the end of the body. It works without JavaScript, and under a Content-Security-Policy that allows
     ``style-src 'self'`` and ``form-action 'self'``. What it shows follows the visitor, so the response becomes
     ``private``, with ``Vary: Cookie``. Where the response has begun already and others may get it, only the link
-    is shown.
+    is shown, in ``language`` or English.
 
     Args:
         back: Where they go once they have chosen; by default to the page they are on. A path on this site.
@@ -66,26 +65,27 @@ def _link(kit: Kit, facts: Facts | None, *, language: str | None, back: str | No
 def _shown(kit: Kit, scope: Scope, *, back: str | None, language: str | None) -> str:
     if not kit.settings.web.mount:
         return ""  # nothing would take the answer
-    facts = scope.facts
-    spoken = "en" if facts is None and language is None else _language(scope, language)
-    link = _link(kit, facts, language=spoken, back=back)
-    if _others_may_get_it(scope):
-        return stylesheet_link(kit, facts) + _line(link, language=spoken)
+    facts, shared = scope.facts, _others_may_get_it(scope)
+    language = _language(None if shared else facts, language)
+    link = _link(kit, facts, language=language, back=back)
+    if shared:
+        return stylesheet_link(kit, facts) + _line(link, language=language)
     scope.vary()
     asked = asking(kit, scope)
     fields = hidden("back", safe_back(back) or (here(facts, query=True) if facts is not None else None))
     form = {"method": "post", "action": mounted(kit, facts, "/consent")}
     if asked.due:
-        body = _question(asked, link, fields, form, language=spoken)
+        body = _question(asked, link, fields, form, language=language)
     elif asked.sells:
-        body = _sale(asked, link, fields, form, language=spoken)
+        body = _sale(asked, link, fields, form, language=language)
     else:
-        body = _line(link, language=spoken)
+        body = _line(link, language=language)
     return stylesheet_link(kit, facts) + body
 
 
-def _language(scope: Scope, language: str | None) -> str:
-    return language_for(scope.facts, language) if scope.facts is not None else (language or "en")
+def _language(facts: Facts | None, language: str | None) -> str:
+    """What the app says, else the visitor's browser, if what is shown is for that alone."""
+    return spoken(language) or language_of(None if facts is None else facts.headers.get("accept-language"))
 
 
 def _others_may_get_it(scope: Scope) -> bool:

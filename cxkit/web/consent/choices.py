@@ -129,7 +129,11 @@ class _Consent:
         if act == "accept":
             granted -= now.objected  # whoever accepts all has not said that their browser is wrong
         _check_asked(granted, now.purposes)
-        notice = _notice(asked, fields.one("notice"))
+        shown = fields.one("notice")
+        if granted and shown is None:
+            fix = "send the hidden fields of the form, too: notice says which text was shown"
+            raise InvalidInteractionError("nobody can allow what they were not shown", fix=fix, code="CX3171")
+        notice = _notice(asked, shown)
         if granted and (notice is None or not granted <= frozenset(asked)):
             fix = "show it once more"
             raise InvalidInteractionError("what was shown is no longer what is asked", fix=fix, code="CX3174")
