@@ -105,7 +105,7 @@ def test_a_visit_is_seen_as_it_happens(tmp_path: Path) -> None:
     header = dev.printed.splitlines()[:3]
     assert header[0] == "cxkit | local file  .cxkit/local.db"
     assert header[1] == "cxkit | exporters   development (local)"
-    assert header[2].startswith("cxkit | policy      strict/1: before a choice")
+    assert header[2] == "cxkit | policy      strict/1: before a choice visits name nobody"
     assert "analytics granted  identity_stitching granted" in dev.printed
     assert "user_id nancy\\x1b[31m + visitor " in dev.printed
     assert "\x1b" not in dev.printed
@@ -138,6 +138,32 @@ def test_what_earlier_runs_left_is_not_shown_again(tmp_path: Path) -> None:
         assert (ran.returncode, ran.stdout) == (0, "")
         assert re.findall(r"run\.\w+", ran.stderr) == [f"run.{number}"]
         assert "cxkit | 1 interaction in this run" in ran.stderr
+
+
+TABLET = """
+import sys
+import cxkit
+shelf = cxkit.touchpoint("shelf.seen")
+for who in sys.argv[1:]:
+    with cxkit.scope(visitor="7f3a2b1c9d0e4f5a", evidence="cookie"):
+        cxkit.grant("analytics", "identity_stitching")
+        if who:
+            cxkit.identify(user_id=who)
+        shelf.capture()
+    cxkit.flush(timeout_s=30)  # in this order
+"""
+
+
+def test_the_journey_it_names_is_of_somebody_by_name_or_of_a_device_as_journey_takes_it(tmp_path: Path) -> None:
+    def suggested(*who: str) -> str:
+        ran = cxkit("dev", "--", "python", "-c", TABLET, *who)
+        (line,) = re.findall(r"see one journey:  cxkit journey (.+)", ran.stderr)
+        assert cxkit("journey", line).returncode == 0
+        return str(line)
+
+    assert suggested("") == "visitor:7f3a2b1c"
+    assert suggested("nancy", "otto", "") == "otto"
+    assert suggested("") == "visitor:7f3a2b1c"  # contested by now
 
 
 def test_development_mode_is_for_the_command_alone(tmp_path: Path) -> None:
@@ -207,6 +233,16 @@ def test_where_the_settings_are_wrong_nothing_is_started(tmp_path: Path) -> None
     ran = cxkit("dev", "--", "touch", "started")
     assert ran.returncode == 1
     assert ran.stderr.startswith("CX1001: ")
+    assert not (tmp_path / "started").exists()
+
+
+def test_where_the_directory_cannot_be_written_nothing_is_started(tmp_path: Path) -> None:
+    (tmp_path / ".cxkit").write_text("a file")
+    ran = cxkit("dev", "--", "touch", "started")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith(f"{tmp_path / '.cxkit'} cannot be written")
+    assert "Fix: make it writable for this user, or set directory" in line
     assert not (tmp_path / "started").exists()
 
 

@@ -12,7 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from cxkit.cli.local import file_option, local_path, open_local, shown, subjects
+from cxkit.cli.local import file_option, local_path, open_local, shown, subjects, typed
 from cxkit.cli.local.person import read_person
 from cxkit.errors import CXError, LocalFileError
 from cxkit.exporters.local import read
@@ -154,6 +154,7 @@ def test_a_contested_device_is_whoever_uses_it(path: Path, settings: Settings) -
     assert nobody not in ("user_id:ann", "user_id:bob", "visitor:7f3a2b1c9d0e")
     assert who(path, nobody, settings) == who(path, "visitor:7f3a2b1c9d0e", settings) == [nobody]
     assert shown(nobody) == "visitor 7f3a2b1c"
+    assert who(path, typed(nobody), settings) == [nobody]
     assert read_person_ids(path, nobody, settings) == [visit.id]
 
 
@@ -232,3 +233,11 @@ def test_a_type_that_is_misspelt_is_told(path: Path, settings: Settings) -> None
 )
 def test_how_somebody_is_called(subject: str, expected: str) -> None:
     assert shown(subject) == expected
+
+
+@pytest.mark.parametrize(
+    "subject", ["visitor:7f3a2b1c9d0e", "user_id:nancy", "phone:51fe0a9dffff", "loyalty:A-123456789"]
+)
+def test_who_was_seen_is_found_as_they_are_typed(subject: str, path: Path, settings: Settings) -> None:
+    keep(path, happened(f"cookie {subject}"))
+    assert who(path, typed(subject), settings) == [subject]

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from cxkit.codec import decode
+from cxkit.model import Context
 from tests.cli.terminal import Running, command, cxkit, environment
+from tests.exporters.happened import happened, keep
 
 CAPTURE = """
 import cxkit
@@ -63,6 +65,14 @@ def test_a_line_tells_when_where_what_who_and_the_stage(visited: Path) -> None:
     assert [route, amount, currency] == ["/do/{what}/{hours}", "24.90", "EUR"]
     (shown,) = lines(visited, "--name", "experience.shown")
     assert "home.hero: gold" in shown
+
+
+def test_a_line_tells_that_it_was_a_machine(tmp_path: Path) -> None:
+    (tmp_path / ".cxkit").mkdir()
+    actors = ("human", "bot", "prefetch", "unknown")
+    keep(tmp_path / ".cxkit" / "local.db", *(happened(context=Context(actor=actor)) for actor in actors))
+    who = [line.split("page.viewed")[1].rpartition("-")[0].strip() for line in lines(tmp_path)]
+    assert who == ["nobody", "nobody (bot)", "nobody (prefetch)", "nobody"]
 
 
 def test_only_what_is_asked_for(visited: Path) -> None:

@@ -20,7 +20,15 @@ from cxkit.keyring import GENERATED, Keyring
 from cxkit.kit.assembly import build_store, store_options
 from cxkit.kit.examination import Examined
 
-__all__ = ["check_clock", "check_directory", "check_disk", "check_keys", "check_local_file", "check_store"]
+__all__ = [
+    "check_clock",
+    "check_directory",
+    "check_disk",
+    "check_keys",
+    "check_local_file",
+    "check_store",
+    "unwritable",
+]
 
 _SKEW_S: Final = 120.0
 _MAX_FILES: Final = 10_000
@@ -53,14 +61,9 @@ def check_keys(examined: Examined) -> Iterator[Finding]:
 def check_directory(examined: Examined) -> Iterator[Finding]:
     """Whether cxkit may write there, and nobody else."""
     directory = examined.settings.directory.absolute()
-    there = _existing(directory)
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        yield Finding(
-            severity="error",
-            about="directory",
-            what=say("{directory} cannot be written: what is captured ends with the process", directory=directory),
-            fix=say("make it writable for this user, or set directory to another place"),
-        )
+    refused = unwritable(directory)
+    if refused is not None:
+        yield refused
     if not directory.is_dir():
         return
     found = directory.stat()
@@ -84,6 +87,19 @@ def check_directory(examined: Examined) -> Iterator[Finding]:
             ),
             fix=say("run: chmod -R go= {directory}", directory=directory),
         )
+
+
+def unwritable(directory: Path) -> Finding | None:
+    """That cxkit may not write there, if so."""
+    there = _existing(directory)
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return None
+    return Finding(
+        severity="error",
+        about="directory",
+        what=say("{directory} cannot be written: what is captured ends with the process", directory=directory),
+        fix=say("make it writable for this user, or set directory to another place"),
+    )
 
 
 def check_disk(examined: Examined) -> Iterator[Finding]:

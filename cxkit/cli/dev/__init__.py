@@ -16,10 +16,12 @@ from typing import Final, NamedTuple
 import click
 
 from cxkit.cli.checks.code import in_code, unread
+from cxkit.cli.checks.directory import unwritable
+from cxkit.cli.checks.finding import with_fix
 from cxkit.cli.dev.ports import family
 from cxkit.cli.dev.silence import Before, before, signs, why
 from cxkit.cli.language import count, say
-from cxkit.cli.local import local_path
+from cxkit.cli.local import local_path, typed
 from cxkit.cli.local.seen import Arrivals, Wanted, as_text, passes
 from cxkit.cli.terminal import visible
 from cxkit.errors import LocalFileError
@@ -53,6 +55,9 @@ def dev(*, command: tuple[str, ...]) -> None:
     """
     environment = {**os.environ, _VARIABLE: "true"}
     settings = load(environ=environment)
+    refused = unwritable(settings.directory.absolute())
+    if refused is not None:
+        raise SystemExit(visible(with_fix(refused.what, refused.fix)))
     arrivals = Arrivals(local_path(None, settings))
     try:
         arrivals.skip()
@@ -78,7 +83,7 @@ def _introduce(settings: Settings, path: Path) -> None:
     if settings.consent.before_choice != "anonymise":
         _say(say("policy      {policy}: before a choice nothing is kept", policy=policy_of(settings).name))
     else:
-        _say(say("policy      {policy}: before a choice nobody is named", policy=policy_of(settings).name))
+        _say(say("policy      {policy}: before a choice visits name nobody", policy=policy_of(settings).name))
 
 
 def _say(text: str) -> None:
@@ -208,7 +213,7 @@ class _Watch:
         if self._arrived:
             _say(count("{number} interaction in this run", "{number} interactions in this run", self._arrived))
             if self._person is not None:
-                _say(say("see one journey:  {command}", command=f"cxkit journey {_typed(self._person)}"))
+                _say(say("see one journey:  {command}", command=f"cxkit journey {shlex.quote(typed(self._person))}"))
         elif child.returncode and not asked:
             code = child.exit_code
             _say(say("the command has ended with exit code {code}, and nothing was captured", code=code))
@@ -225,7 +230,8 @@ class _Watch:
             return
         for one in sorted(found, key=lambda one: one.interaction.occurred_at):  # priorities do not arrive in order
             click.echo(as_text(one, today=True), err=True)
-            self._person = one.person or self._person
+            if one.person is not None and (_has_user_id(one.person) or not _has_user_id(self._person)):
+                self._person = one.person
         self._arrived += len(found)
 
     def _explain(self, child: _Child) -> None:
@@ -240,7 +246,6 @@ class _Watch:
         _say(say("to do: {fix}", fix=found.fix))
 
 
-def _typed(person: str) -> str:
-    """A person as one would type them."""
-    type, _, value = person.partition(":")
-    return shlex.quote(value if type == "user_id" else person if len(value) < 12 else f"{type}:{value[:8]}")
+def _has_user_id(person: str | None) -> bool:
+    """Whether they are called by what the application calls them, which says more than a device."""
+    return person is not None and person.startswith("user_id:")

@@ -20,7 +20,7 @@ from cxkit.kit.assembly import exporter_options, identifying_of, open_keyring
 from cxkit.rules.identity import CONTACTS, TYPES, normalise
 from cxkit.settings import Settings, load, structure
 
-__all__ = ["file_option", "local_path", "open_local", "shown", "subjects", "type_and_value"]
+__all__ = ["file_option", "local_path", "open_local", "shown", "subjects", "type_and_value", "typed"]
 
 file_option = click.option(
     "--file", type=click.Path(path_type=Path), help="The local file; by default that of the exporter of type local."
@@ -69,9 +69,24 @@ def shown(subject_id: str) -> str:
         >>> shown("user_id:nancy"), shown("visitor:7f3a2b1c9d0e4f5a")
         ('user_id nancy', 'visitor 7f3a2b1c')
     """
+    return visible(" ".join(_in_short(subject_id)))
+
+
+def typed(subject_id: str) -> str:
+    """How one types whom `shown` calls somebody: `subjects` takes it.
+
+    Example:
+        >>> typed("user_id:nancy"), typed("visitor:7f3a2b1c9d0e4f5a")
+        ('nancy', 'visitor:7f3a2b1c')
+    """
+    type, value = _in_short(subject_id)
+    return value if type == "user_id" else f"{type}:{value}"
+
+
+def _in_short(subject_id: str) -> tuple[str, str]:
     type, _, value = subject_id.partition(":")
     type = type.rpartition(".")[2]
-    return visible(f"{type} {value[:_SHOWN_CHARS] if type in _OPAQUE else value}")
+    return type, value[:_SHOWN_CHARS] if type in _OPAQUE else value
 
 
 def subjects(connection: sqlite3.Connection, text: str, settings: Settings) -> list[str]:

@@ -165,6 +165,8 @@ def as_text(seen: Seen, *, today: bool = False) -> str:
     """The line for people: when, where, what, who, stage, and what is peculiar to it."""
     one = seen.interaction
     who = shown(seen.person) if seen.person else say("nobody")
+    if one.context.actor in ("bot", "prefetch"):
+        who += f" ({one.context.actor})"
     columns = (one.channel or "-", 8), (one.name, 22), (who, 20), (one.stage or "-", 14)
     aligned = "".join(visible(text).ljust(width) + " " for text, width in columns)
     return f"{clock(one.occurred_at, today=today)}  {aligned}{'  '.join([*what(one), *_around(one)])}".rstrip()
