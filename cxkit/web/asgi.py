@@ -9,7 +9,7 @@ from typing import Any, Final
 from cxkit.kit import Kit
 from cxkit.kit.beside import beside
 from cxkit.roles import Endpoint, Reply
-from cxkit.web.mounted import PATIENCE_S, TOO_LONG, TOO_SLOW, answered, as_sent, refused
+from cxkit.web.mounted import PATIENCE_S, TOO_LONG, TOO_SLOW, UNREADABLE, answered, as_sent, refused
 from cxkit.web.sites import Sites
 from cxkit.web.visit import Visit, open_visit
 
@@ -159,7 +159,7 @@ async def _body(receive: Receive, *, at_most: int) -> bytes | Reply:
             while more:
                 message = await receive()
                 if message["type"] != "http.request":  # gone before the end of it
-                    return Reply(status=400)
+                    return UNREADABLE
                 body += message.get("body", b"")
                 more = message.get("more_body", False)
                 if len(body) > at_most:

@@ -13,12 +13,16 @@ from cxkit.web.site import Site
 if TYPE_CHECKING:
     from cxkit.web.visit import Visit
 
-__all__ = ["PATIENCE_S", "TOO_LONG", "TOO_SLOW", "answer", "answered", "as_sent", "refused"]
+__all__ = ["PATIENCE_S", "TOO_LONG", "TOO_SLOW", "UNREADABLE", "answer", "answered", "as_sent", "refused"]
 
 PATIENCE_S: Final = 10.0
 """How long to wait for a body that is announced."""
-TOO_SLOW: Final = Reply(status=408)
-TOO_LONG: Final = Reply(status=413)
+_NO_STORE: Final = ("Cache-Control", "no-store")
+UNREADABLE: Final = Reply(status=400, headers=(_NO_STORE,))
+TOO_SLOW: Final = Reply(status=408, headers=(_NO_STORE,))
+TOO_LONG: Final = Reply(status=413, headers=(_NO_STORE,))
+_ENDLESS: Final = Reply(status=411, headers=(_NO_STORE,))
+_FAILED: Final = Reply(status=500, headers=(_NO_STORE,))
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
 """What a header may be called and say (RFC 9110, section 5); of anything else each server makes something else."""
@@ -53,7 +57,7 @@ def answer(
 def _body(facts: Facts, read: Callable[[int], bytes] | None, *, at_most: int) -> bytes | Reply:
     """The request's body; what to answer if it is too long, breaks off or does not come."""
     if read is None:
-        return Reply(status=411)
+        return _ENDLESS
     announced = facts.headers.get("content-length")
     wanted = int(announced) if announced else at_most + 1
     body = b""
@@ -63,9 +67,9 @@ def _body(facts: Facts, read: Callable[[int], bytes] | None, *, at_most: int) ->
     except TimeoutError:
         return TOO_SLOW
     except Exception:  # noqa: BLE001 - each server has errors of its own for what is not whole
-        return Reply(status=400)
+        return UNREADABLE
     if announced and len(body) < wanted:  # gone before the end of it
-        return Reply(status=400)
+        return UNREADABLE
     return TOO_LONG if len(body) > at_most else body
 
 
@@ -76,12 +80,12 @@ def refused(endpoint: Endpoint, facts: Facts) -> Reply | None:
     """
     methods = {*endpoint.methods, "HEAD"} if "GET" in endpoint.methods else endpoint.methods
     if facts.method not in methods:
-        return Reply(status=405, headers=(("Allow", ", ".join(sorted(methods))),))
+        return Reply(status=405, headers=(_NO_STORE, ("Allow", ", ".join(sorted(methods)))))
     if facts.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        return Reply(status=415, headers=(("Accept-Encoding", "identity"),))
+        return Reply(status=415, headers=(_NO_STORE, ("Accept-Encoding", "identity")))
     announced = facts.headers.get("content-length", "0").strip()
     if not (announced.isascii() and announced.isdigit()):
-        return Reply(status=400)
+        return UNREADABLE
     return TOO_LONG if len(announced) > 12 or int(announced) > endpoint.max_body_bytes else None
 
 
@@ -91,7 +95,7 @@ def answered(site: Site, endpoint: Endpoint, facts: Facts, body: bytes) -> Reply
         return endpoint.handle(facts, body)
     except Exception as error:  # noqa: BLE001 - a channel is a stranger's code, and nobody is to read of its insides
         site.failed(error)
-        return Reply(status=500)
+        return _FAILED
 
 
 def as_sent(site: Site, reply: Reply, facts: Facts) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
@@ -100,7 +104,7 @@ def as_sent(site: Site, reply: Reply, facts: Facts) -> tuple[int, list[tuple[byt
         headers = [_header(name, value) for name, value in reply.headers]
     except Exception as error:  # noqa: BLE001 - as in `answered`
         site.failed(error)
-        reply, headers = Reply(status=500), []
+        return as_sent(site, _FAILED, facts)
     if reply.status >= 200 and reply.status not in (204, 304):
         headers.append((b"content-length", b"%d" % len(reply.body)))
     return reply.status, headers, b"" if facts.method == "HEAD" else reply.body

@@ -205,7 +205,8 @@ def test_what_cannot_be_taken_is_refused_before_it_is_read(ask: Ask, asked: Any,
     """B67, B69."""
     if not str(asked.get("headers", {})).isascii():
         asked["headers"] = {name: value.encode().decode("latin-1") for name, value in asked["headers"].items()}
-    assert ask("/cx/hook", **asked).status == status
+    told = ask("/cx/hook", **asked)
+    assert (told.status, told.headers.get("cache-control")) == (status, None if status == 200 else "no-store")
 
 
 def test_which_methods_there_are_is_said(ask: Ask) -> None:
@@ -215,7 +216,7 @@ def test_which_methods_there_are_is_said(ask: Ask) -> None:
 def test_nothing_is_told_of_a_failure(opened: Any, ask_of: Any) -> None:
     kept = opened()
     told = ask_of(kept.kit)("/cx/hook", method="POST", body=b"fail")
-    assert (told.status, told.body) == (500, b"")
+    assert (told.status, told.body, told.headers["cache-control"]) == (500, b"", "no-store")
     assert "canary" not in str(told.headers)
 
 
@@ -237,7 +238,7 @@ def test_what_is_no_header_is_a_failure(opened: Any, ask_of: Any, header: str, s
     """B77."""
     kept = opened()
     told = ask_of(kept.kit)("/cx/hook", method="POST", body=b"header", query=header)
-    assert told.status == status
+    assert (told.status, told.headers.get("cache-control")) == (status, "no-store" if status == 500 else None)
     assert ("canary" in f"{told.headers}{told.body!r}") is (status == 200)
     assert sum(kept.kit.desk.intake.noted.values()) == (2 if status == 500 else 1), "the broken channel is the other"
 
@@ -292,7 +293,7 @@ def test_a_body_that_is_slow_is_not_waited_for(
         await app(client(None).scope("/cx/hook", method="POST"), receive, send)
 
     asyncio.run(run())
-    assert sent[0]["status"] == 408
+    assert (sent[0]["status"], dict(sent[0]["headers"])[b"cache-control"]) == (408, b"no-store")
 
 
 def test_settings_of_the_mount() -> None:

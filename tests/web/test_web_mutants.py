@@ -299,10 +299,7 @@ MUTANTS = [
     Mutant(
         "does not say how long",
         "endpoints_of_channels_are_mounted",
-        {BEGUN: BEGUN + """
-            if facts.method == "HEAD":
-                headers = [pair for pair in headers if pair[0] != b"content-length"]
-"""},
+        {BEGUN: BEGUN + '\n            headers = [pair for pair in headers if pair[0] != b"content-length"]'},
     ),
     Mutant(
         "endpoints set no cookies",

@@ -125,6 +125,7 @@ def test_what_is_refused_is_not_read(app: Any, fields: dict[str, str], status: i
     got = post(app, **fields, **{"wsgi.input": Unread(b"almonds")})
     assert (got.error, got.status, b"".join(got.pieces)) == (None, status, b"")
     assert got.all("allow") == (["POST"] if status == 405 else [])
+    assert got.all("cache-control") == ["no-store"]
 
 
 class Sent:
