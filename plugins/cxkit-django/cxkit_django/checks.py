@@ -36,7 +36,11 @@ def check_configuration(**ignored: Any) -> list[Error]:
         errors = examined(getattr(conf.settings, SETTING, None)).errors
     except Exception as error:  # noqa: BLE001 - a check is no reason to stop all others
         return [Error(f"cxkit could not be checked ({type(error).__name__}).", id="cxkit.E001")]
-    return [Error(f"{one.what}.", hint=f"{one.fix}.", id=f"cxkit.{one.code}") for one in errors]
+    return [Error(_sentence(one.what), hint=_sentence(one.fix), id=f"cxkit.{one.code}") for one in errors]
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(("?", ".")) else f"{text}."
 
 
 def _ours() -> Iterator[bool]:

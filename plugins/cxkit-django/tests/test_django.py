@@ -568,6 +568,7 @@ def test_the_check_names_all_for_which_cxkit_would_not_start(
         found = check_configuration()
     assert [one.id for one in found] == [f"cxkit.{one}" for one in ids]
     assert not [one for one in found if "canary" in f"{one.msg} {one.hint}"]
+    assert not [one for one in found if re.search(r"[.?]\.$|[^.?]$", one.hint or one.msg)]
     assert not [*tmp_path.iterdir()]
 
 
