@@ -62,6 +62,8 @@ HALVES = (
     "                _write(connection, puts, {key: bodies[key]}, versions)\n"
 )
 
+TRIES = 5
+
 MUTANTS = [
     Mutant("lost update", "no_increment_of_any_process_is_lost", {CHECKED: ""}),
     Mutant(
@@ -150,7 +152,9 @@ def test_the_reference_passes(name: str, made_from: Any) -> None:
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_mutant_is_caught(mutant: Mutant, made_from: Any) -> None:
-    assert not passes(CHECKS[mutant.killer], made_from(mutant.changes), Impatient())
+    """Sooner or later: a race among processes is not lost each time."""
+    tries = (passes(CHECKS[mutant.killer], made_from(mutant.changes), Impatient()) for _ in range(TRIES))
+    assert not all(tries)
 
 
 def test_every_check_catches_something() -> None:
