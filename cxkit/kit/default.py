@@ -82,12 +82,12 @@ def install(kit: Made) -> Made:
     return before
 
 
-def use_by_default(settings: Settings) -> None:
-    """Configure the default kit by these, on its next use and as long as nobody installs one.
+def use_by_default(settings: Settings | None) -> None:
+    """Configure the default kit by these, or by files and environment again, on its next use.
 
-    For frameworks that have settings of their own: unlike `cxkit.configure` it builds nothing yet, and
-    replaces neither the recorder of a test nor what the app itself configures. A kit that was made by
-    default already, from other settings, is closed.
+    For frameworks that have settings of their own, as long as nobody installs a kit. Unlike
+    `cxkit.configure` it builds nothing yet, and replaces neither the recorder of a test nor what the
+    app itself configures. A kit that was made by default already, from other settings, is closed.
     """
     global _kit, _settings, _failure, _own
     with _guard:

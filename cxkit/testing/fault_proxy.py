@@ -188,10 +188,10 @@ class _Connection:
         self._over = False
 
     def end(self) -> None:
-        self._over = True
         for one in (self._client, self._server):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
+        self._over = True  # only now: `answer` closes without a shutdown what is over
         self._proxy.tell()
 
     def carry(self) -> None:

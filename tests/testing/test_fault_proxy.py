@@ -156,3 +156,26 @@ def test_stop_ends_its_threads(proxy: FaultProxy) -> None:
     assert proxy.open_connections == 0
     for client in clients:
         client.close()
+
+
+def test_a_connection_ends_though_its_answer_ends_first(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for what the client says hears of it, whichever thread closes the socket."""
+    shutdown = socket.socket.shutdown
+
+    def late(one: socket.socket, how: int) -> None:
+        if threading.current_thread() is threading.main_thread():
+            proxy.tell()
+            until = time.monotonic() + 0.2
+            while proxy.open_connections and time.monotonic() < until:
+                time.sleep(0.01)
+        shutdown(one, how)
+
+    with connected(proxy) as client:
+        assert becomes(1, proxy)
+        proxy.fault = "hang"
+        client.sendall(b"x")
+        time.sleep(0.1)
+        (one,) = proxy._open
+        monkeypatch.setattr(socket.socket, "shutdown", late)
+        one.end()
+        assert client.recv(1) == b""

@@ -78,6 +78,7 @@ def _configured(urls: Sequence[Any], kit: Any, others: Sequence[str], times: int
     from django.test.utils import override_settings
     from django.utils.decorators import sync_and_async_middleware
 
+    from cxkit.kit import use_by_default
     from cxkit_django import CXMiddleware
 
     conf = ModuleType("cxkit_django_tested")
@@ -87,7 +88,10 @@ def _configured(urls: Sequence[Any], kit: Any, others: Sequence[str], times: int
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, conf.__name__, conf)
         with override_settings(ROOT_URLCONF=conf, MIDDLEWARE=[*ours, *others], **changed):
-            yield
+            try:
+                yield
+            finally:
+                use_by_default(None)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import attrs
 import django
 import pytest
 from asgiref.sync import iscoroutinefunction
@@ -34,7 +33,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 import cxkit
 from cxkit import Kit, Variant
-from cxkit.kit import default_kit, install, use_by_default
+from cxkit.kit import default_kit, install
 from cxkit.roles import Endpoint, Reply
 from cxkit.settings import Settings, Web
 from cxkit.testing import Recorder, RecordingExporter
@@ -479,10 +478,7 @@ def test_endpoints_below_a_script_name(configured: Configured, mounted: Kit) -> 
 def nobody_installed() -> Iterator[None]:
     before = install(None)
     yield
-    use_by_default(attrs.evolve(Settings(), service="nobody"))
-    kit = install(before)
-    if isinstance(kit, Kit):
-        kit.close()
+    install(before)
 
 
 def test_settings_configure_the_default_kit_lazily(nobody_installed: None, configured: Configured) -> None:
