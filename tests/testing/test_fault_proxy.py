@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -160,21 +160,24 @@ def test_stop_ends_its_threads(proxy: FaultProxy) -> None:
 
 def test_a_connection_ends_though_its_answer_ends_first(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever waits for what the client says hears of it, whichever thread closes the socket."""
-    shutdown = socket.socket.shutdown
+    shutdown, wait_while, waits = socket.socket.shutdown, proxy.wait_while, threading.Event()
+
+    def waiting(holds: Callable[[], bool], **more: float) -> None:
+        waits.set()
+        wait_while(holds, **more)
 
     def late(one: socket.socket, how: int) -> None:
         if threading.current_thread() is threading.main_thread():
             proxy.tell()
-            until = time.monotonic() + 0.2
-            while proxy.open_connections and time.monotonic() < until:
-                time.sleep(0.01)
+            wait_while(lambda: proxy.open_connections > 0, timeout_s=0.2)  # in vain, unless the answer has ended
         shutdown(one, how)
 
     with connected(proxy) as client:
         assert becomes(1, proxy)
         proxy.fault = "hang"
+        monkeypatch.setattr(proxy, "wait_while", waiting)
         client.sendall(b"x")
-        time.sleep(0.1)
+        assert waits.wait(PATIENCE_S)
         (one,) = proxy._open
         monkeypatch.setattr(socket.socket, "shutdown", late)
         one.end()
