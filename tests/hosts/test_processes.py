@@ -196,18 +196,21 @@ done.wait()
 
 
 def test_a_thread_that_captures_while_the_program_ends(run: Run, tmp_path: Path, receiver: Receiver) -> None:
-    """What it was given an id for is delivered; the rest is counted. It lets others have a turn."""
+    """What it was given an id for is delivered; the rest is counted. It gives others no turn for a while."""
     lines = run(
         WORK
         + """
-import threading
+import threading, time
 
 kept, begun, over = [], threading.Event(), threading.Event()
 
 def daemon():
-    while not over.wait(0.0002):
+    until = time.monotonic() + 2
+    while time.monotonic() < until:
         kept.append(SEEN.capture())
         begun.set()
+    while not over.wait(0.001):
+        kept.append(SEEN.capture())
 
 thread = threading.Thread(target=daemon, daemon=True)
 thread.start()
