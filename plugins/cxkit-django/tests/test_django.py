@@ -35,7 +35,7 @@ import cxkit
 from cxkit import Kit, Variant
 from cxkit.kit import default_kit, install
 from cxkit.roles import Endpoint, Reply
-from cxkit.settings import Settings, Web
+from cxkit.settings import Settings, Web, load
 from cxkit.testing import Recorder, RecordingExporter
 from cxkit.testing.visitors import visitor_cookies
 from cxkit.web import ASGIMiddleware, WSGIMiddleware
@@ -491,7 +491,10 @@ def test_settings_configure_the_default_kit_lazily(nobody_installed: None, confi
         assert default_kit() is kept, "the same settings, the same kit"
     with configured([], CXKIT={"service": "other"}):
         configure()
-        assert default_kit().settings.service == "other"
+        other = default_kit()
+        assert other.settings.service == "other"
+    assert default_kit() is not other, "taken back with the settings"
+    assert default_kit().settings == load(), "by files and environment again"
 
 
 def test_settings_do_not_replace_what_records_a_test(configured: Configured, cx: Recorder) -> None:
