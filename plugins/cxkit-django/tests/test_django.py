@@ -478,7 +478,9 @@ def test_endpoints_below_a_script_name(configured: Configured, mounted: Kit) -> 
 def nobody_installed() -> Iterator[None]:
     before = install(None)
     yield
-    install(before)
+    kit = install(before)
+    if isinstance(kit, Kit):
+        kit.close()
 
 
 def test_settings_configure_the_default_kit_lazily(nobody_installed: None, configured: Configured) -> None:
