@@ -7,6 +7,7 @@ lock of the parent's stays locked for as long as a child has a copy of its descr
 
 from __future__ import annotations
 
+import logging  # noqa: F401 - before ours is registered: its hook takes a lock that imports wait for, and must run later
 import os
 import sys
 import threading

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -286,6 +287,40 @@ assert ended(pid) == 0
 """
     )
     assert child.wait() == 0, child.stderr
+
+
+def test_a_fork_waits_for_an_import_before_it_takes_the_lock_of_logging(tmp_path: Path) -> None:
+    """F9: most of what is imported asks for a logger; who waits for an import and holds that lock waits in vain."""
+    (tmp_path / "slow.py").write_text(
+        "import logging, sys\nsys.began.set()\nassert sys.forking.wait(20)\nlogging.getLogger('a.new.one')\n"
+    )
+    script = """
+import os, sys, threading
+import cxkit.delivery.forks
+sys.began, sys.forking = threading.Event(), threading.Event()
+os.register_at_fork(before=sys.forking.set)  # what runs before ours, and after that of whoever comes later
+import logging, signal
+ours = {"__name__": "cxkit.of_a_test"}
+exec("def begins_an_import():\\n    import slow", ours)
+thread = threading.Thread(target=ours["begins_an_import"])
+thread.start()
+assert sys.began.wait(20)
+pid = os.fork()
+if pid == 0:
+    signal.alarm(20)
+    import slow
+    os._exit(0)
+thread.join()
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+"""
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr.decode()
 
 
 def test_forks_while_threads_capture(run: Run, tmp_path: Path, receiver: Receiver) -> None:
