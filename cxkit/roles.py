@@ -291,7 +291,7 @@ class Announcing(Protocol):
 class Enricher(Protocol):
     """Adds to the context of a scope. Called at most once per scope, on the caller's thread.
 
-    No I/O after it is built. It has 5 ms; what raises or is slow again and again is switched off,
+    No I/O after it is built. It has 5 ms; what raises or is slow again and again is off, but for one try a minute,
     and counted.
     """
 
@@ -321,6 +321,8 @@ class Endpoint:
     max_body_bytes: int = 65_536
     waits: bool = True
     """Whether ``handle`` may wait, for a store for instance; one that never does is called on an event loop itself."""
+    needs: str | None = None
+    """The purpose without which it is of use to nobody: ``cxkit doctor`` tells where nothing asks for it."""
 
 
 @runtime_checkable

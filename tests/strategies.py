@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, get_args
 
+import attrs
 from hypothesis import settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from cxkit.model import (
     PURPOSES,
     SCALES,
     Acquisition,
+    Agent,
     Context,
     Decision,
     Device,
@@ -81,9 +83,25 @@ pages = st.builds(
     title=optional_texts,
     engaged_ms=st.none() | st.integers(0, 2**40),
 )
-devices = st.builds(Device, type=optional_texts, os=optional_texts, browser=optional_texts)
-places = st.builds(Place, country=optional_texts, region=optional_texts, city=optional_texts, source=optional_texts)
-acquisitions = st.builds(Acquisition, source=optional_texts, medium=optional_texts, campaign=optional_texts)
+devices = st.builds(
+    Device,
+    **dict.fromkeys(["type", "os", "os_version", "browser", "browser_version"], optional_texts),
+    **dict.fromkeys(["touch", "reduced_motion", "save_data"], st.none() | st.booleans()),
+    viewport=st.none() | st.integers(0, 10_000),
+    color_scheme=st.sampled_from([None, "light", "dark"]),
+)
+places = st.builds(
+    Place,
+    **dict.fromkeys(["country", "region", "city", "store", "source"], optional_texts),
+    latitude=st.none() | st.floats(-90, 90),
+    longitude=st.none() | st.floats(-180, 180),
+    fences=st.lists(texts, max_size=2).map(tuple),
+    precision=st.none() | one_of(context_room.Precision),
+    accuracy_km=st.none() | st.floats(0, 1000),
+    confidence=st.sampled_from([None, "low", "high"]),
+)
+acquisitions = st.builds(Acquisition, **dict.fromkeys(attrs.fields_dict(Acquisition), optional_texts))
+agents = st.builds(Agent, category=optional_texts, name=optional_texts, evidence=st.lists(texts, max_size=2).map(tuple))
 contexts = st.builds(
     Context,
     channel=st.none() | words,
@@ -94,7 +112,10 @@ contexts = st.builds(
     locale=optional_texts,
     timezone=optional_texts,
     acquisition=st.none() | acquisitions,
+    currency=optional_texts,
+    market=optional_texts,
     actor=one_of(context_room.Actor),
+    agent=st.none() | agents,
     traceparent=optional_texts,
 )
 decisions = st.builds(

@@ -53,7 +53,7 @@ def test_an_enricher_of_a_plugin_runs_and_has_a_table_of_its_own(installed: Inst
     kit = Kit(load(), in_memory=True)
     scope = kit.open_scope(Context(channel="web"), facts=FACTS)
     scope.enrich()
-    assert scope.context == Context(channel="web", timezone="America/Montreal")
+    assert scope.context.timezone == "America/Montreal"  # other plugins that are installed add what they know
     kit.close()
 
 

@@ -27,6 +27,7 @@ from cxkit.api.customer import (
     withdraw,
 )
 from cxkit.api.experiences import Experience, experience
+from cxkit.api.languages import choose_language, language
 from cxkit.api.preferences import Blocked, Clear, Deferred, may_send, prefer, sent, stop_marketing, suppress
 from cxkit.api.privacy import disclose, erase
 from cxkit.api.scopes import carry, pack, scope, unpack
@@ -64,6 +65,7 @@ __all__ = [
     "Variant",
     "carry",
     "choose",
+    "choose_language",
     "close",
     "configure",
     "current",
@@ -74,6 +76,7 @@ __all__ = [
     "flush",
     "grant",
     "identify",
+    "language",
     "link",
     "logout",
     "may_send",

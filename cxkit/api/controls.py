@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cxkit.api.declared import unconfigured
 from cxkit.kit import current_kit, install
+from cxkit.kit.here import unconfigured
 
 if TYPE_CHECKING:
     from cxkit.delivery.account import Account

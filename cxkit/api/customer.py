@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import attrs
 
-from cxkit.api.declared import unconfigured
 from cxkit.capture.scope import Scope, current_scope
-from cxkit.errors import StateError
 from cxkit.flows import consent as consenting
 from cxkit.flows import link as linking
 from cxkit.flows.identify import identify as identify_flow
 from cxkit.flows.profile import profile
-from cxkit.kit import default_kit
+from cxkit.kit.here import in_scope
 from cxkit.model import JSON, Choice, Context, Identity, Notice, Profile, Trait
 from cxkit.model.consent import Method
 from cxkit.model.profile import How, Provenance
@@ -31,7 +29,6 @@ __all__ = [
     "declare",
     "grant",
     "identify",
-    "in_scope",
     "link",
     "logout",
     "signal",
@@ -293,30 +290,3 @@ def current() -> Current:
         pending=here.pending,
         scope=here,
     )
-
-
-def in_scope(act: Callable[[Kit, Scope], object]) -> None:
-    """Act with the kit and the scope of here and now. What goes wrong is noted; in strict mode it raises."""
-    here = current_scope()
-    if here is None:
-        _out_of_scope()
-        return
-    kit: Kit = here.kit
-    try:
-        act(kit, here)
-    except Exception as error:  # noqa: BLE001 - the guest's promise
-        kit.intake.note(error)
-
-
-def _out_of_scope() -> None:
-    error = StateError(
-        "there is no scope, so there is no customer to act for",
-        fix="add the middleware, or open one with `with cxkit.scope(...)`",
-        code="CX7002",
-    )
-    try:
-        intake = default_kit().intake
-    except Exception as wrong:  # noqa: BLE001 - the guest's promise
-        unconfigured(wrong)
-    else:
-        intake.note(error)

@@ -1,13 +1,12 @@
-"""What is declared in this process, and what happens where cxkit cannot be configured."""
+"""What is declared in this process."""
 
 from __future__ import annotations
 
-import logging
 import sys
 from typing import Final, Literal
 
-from cxkit.capture.interruption import let_through
-from cxkit.errors import DeclarationError, StateError
+from cxkit.errors import DeclarationError
+from cxkit.flows.arrive import ARRIVED
 from cxkit.flows.consent import CONSENT_CHANGED
 from cxkit.flows.decide import SHOWN
 from cxkit.flows.erase import ERASED
@@ -19,15 +18,13 @@ from cxkit.flows.refusals import MERGE_REFUSED
 from cxkit.flows.sending import CONTACT_SUPPRESSED, MESSAGE_COUNTED
 from cxkit.rules.measure.pages import MEASURED
 
-__all__ = ["declare", "declared", "unconfigured"]
-
-logger = logging.getLogger("cxkit")
+__all__ = ["declare", "declared"]
 
 RESERVED: Final = frozenset(
     MEASURED.keys()
     | {SHOWN.name, IDENTIFIED.name, LINKED.name, LOGGED_OUT.name, CONSENT_CHANGED.name}
     | {PREFERENCE_CHANGED.name, PREFERENCE_STOPPED.name, CONTACT_SUPPRESSED.name, MESSAGE_COUNTED.name, ERASED.name}
-    | {MERGED.name, UNMERGED.name, MERGE_REFUSED.name, IGNORED.name}
+    | {MERGED.name, UNMERGED.name, MERGE_REFUSED.name, IGNORED.name, ARRIVED.name}
 )
 """What cxkit itself captures: its purposes are not the app's to set."""
 
@@ -51,17 +48,3 @@ def declare(kind: Literal["touchpoint", "experience"], name: str) -> None:
             fix="import it from there, or name this one differently",
             code="CX3008",
         )
-
-
-_warned = False
-
-
-def unconfigured(error: Exception) -> None:
-    """The default kit cannot be built: say so once, and let the app run on."""
-    global _warned
-    let_through(error)
-    if isinstance(error, StateError):
-        logger.warning("cxkit: %s", error)
-    elif not _warned:
-        _warned = True
-        logger.error("cxkit: nothing is captured, for cxkit cannot be configured: %s", error)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from cxkit.api.declared import declare, unconfigured
+from cxkit.api.declared import declare
 from cxkit.capture.scope import current_scope
 from cxkit.flows.decide import decide, show
 from cxkit.kit import current_kit
+from cxkit.kit.here import unconfigured
 from cxkit.model import Decision, ExperienceSpec, Variant
 from cxkit.rules.experience import check
 

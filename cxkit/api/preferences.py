@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from cxkit.api.customer import in_scope
 from cxkit.api.scopes import scope
 from cxkit.capture.interruption import let_through
 from cxkit.capture.scope import Scope
 from cxkit.flows import preferences, sending
 from cxkit.kit import current_kit
+from cxkit.kit.here import in_scope
 from cxkit.model import Blocked, Choice, Evidence
 from cxkit.model.consent import Act, SuppressionReason
 from cxkit.rules.preferences import Clear, Deferred
@@ -131,8 +131,8 @@ def may_send(
     waits, so there it cannot be known.
 
     Args:
-        timezone: Theirs, for the quiet hours; by default the scope's, else their trait ``timezone``. Where there is no
-            such zone, only what is transactional goes out.
+        timezone: Theirs, for the quiet hours; by default the one given to the scope, else their trait ``timezone``,
+            else that of where they seem to be. Where there is no such zone, only what is transactional goes out.
         address: Whom it goes to, if not the scope's customer: ``email=...``.
 
     Returns:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from cxkit.api.declared import unconfigured
 from cxkit.capture.scope import Scope, current_scope, enter
 from cxkit.codec.wire import check_context
 from cxkit.flows import carriage
 from cxkit.flows.identify import usable
 from cxkit.kit import current_kit
+from cxkit.kit.here import unconfigured
 from cxkit.model import Context, Evidence, Identity
 from cxkit.rules.identity import join
 
@@ -76,6 +76,8 @@ def _open(kit: Kit | None, context: Context, identifiers: Mapping[str, str | int
     try:
         check_context(context)
         opened.change(context=context)
+        opened.given = context
+        opened.chosen_language, opened.given_timezone = context.locale, context.timezone
         found, wrong = usable(kit.desk, opened, identifiers, evidence=evidence)
         opened.change(identity=join(Identity(), found, types=kit.desk.identifying.types))
         kit.desk.recall(opened, patience_s=kit.patience_s())

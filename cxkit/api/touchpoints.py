@@ -11,12 +11,13 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeAlias, TypeVar, cast, overload
 
-from cxkit.api.declared import declare, unconfigured
+from cxkit.api.declared import declare
 from cxkit.capture.intake import Intake
 from cxkit.capture.scope import current_scope
 from cxkit.codec.wire import occurrence
 from cxkit.errors import DeclarationError, InvalidInteractionError
 from cxkit.kit import default_kit
+from cxkit.kit.here import unconfigured
 from cxkit.model import Feedback, Money, TouchpointSpec
 from cxkit.model.interaction import Outcome
 from cxkit.model.touchpoint import Direction, Kind, Nature, Presence, Priority, Reach, Stage
@@ -282,7 +283,7 @@ def touchpoint(name: str, *, properties: Callable[..., object] | None = None, **
     Args:
         name: Lower-case words joined by dots, the object first: ``cart.item_added``. Reserved is what cxkit
             captures itself: ``page.viewed``, ``page.engaged``, ``page.vitals``, ``element.clicked``, ``link.left``,
-            ``experience.shown``, ``identity.identified``, ``identity.linked``,
+            ``experience.shown``, ``profile.arrived``, ``identity.identified``, ``identity.linked``,
             ``identity.merged``, ``identity.unmerged``, ``identity.merge_refused``, ``identity.ignored``,
             ``identity.logged_out``, ``consent.changed``, ``preference.changed``, ``preference.stopped``,
             ``contact.suppressed``, ``message.counted`` and ``privacy.erased``.

@@ -1,4 +1,4 @@
-"""Enrichers at work: once per scope, each in its guard, switched off when it fails again and again."""
+"""Enrichers at work: once per scope, each in its guard, switched off for a while when it fails more often than not."""
 
 from __future__ import annotations
 
@@ -17,10 +17,26 @@ from cxkit.roles import Enricher
 __all__ = ["Enrichment"]
 
 _BUDGET_S: Final = 0.005
+_WAIT_S: Final = 0.05
+"""Whoever waits for something takes no time of the processor, nor does a thread that others keep from it."""
 _STRIKES: Final = 100
+_SLOW: Final = "enricher_slow"
+_PAUSE_S: Final = 60.0
+_MAX_REMEMBERED: Final = 1024
 _FIELDS: Final = {attribute.name: attribute.default for attribute in attrs.fields(Context)}
 
 logger = logging.getLogger("cxkit")
+
+
+@attrs.define
+class _Guarded:
+    """An enricher and its breaker."""
+
+    name: str
+    enrich: Callable[[Facts, Context], Mapping[str, object]]
+    strikes: int = 0
+    off_until: float | None = None
+    """When it is tried again; None: it is on."""
 
 
 class Enrichment:
@@ -29,6 +45,8 @@ class Enrichment:
     Args:
         enrichers: By plugin, in the order in which they run.
         count: Told ``enricher_failed``, ``enricher_slow`` or ``enricher_off`` with the plugin's name.
+        clock: In seconds; it never goes back.
+        spent: Seconds of the processor's time that this thread has had.
     """
 
     def __init__(
@@ -37,40 +55,81 @@ class Enrichment:
         *,
         count: Callable[[str], None],
         clock: Callable[[], float] = time.perf_counter,
+        spent: Callable[[], float] = time.thread_time,
     ) -> None:
-        self._enrichers = dict(enrichers)
-        self._strikes = dict.fromkeys(enrichers, 0)
+        self._guarded = [_Guarded(name, enricher.enrich) for name, enricher in enrichers.items()]
         self._count = count
         self._clock = clock
+        self._spent = spent
+        self._remembered: dict[tuple[object, ...], tuple[object, Context]] = {}
 
     def __call__(self, facts: Facts, context: Context) -> Context:
         """The context with what the enrichers add; what was there is never overwritten."""
-        for name, enricher in list(self._enrichers.items()):
-            began = self._clock()
+        ended, spent = self._clock(), self._spent()
+        for one in self._guarded:
+            if one.off_until is not None and not self._tries(one, ended):
+                continue
             try:
-                merged = _merged(context, enricher.enrich(facts, context))
-                if merged is not context:
-                    check_context(merged)
+                found = one.enrich(facts, context)
+                if len(found) > 0:
+                    context = self._with(context, {**found})  # once: some mappings make what they hold when asked
             except Exception as error:  # noqa: BLE001 - the one guard around a stranger's code
                 let_through(error)
-                self._strike(name, "enricher_failed")
-            else:
-                context = merged
-                if self._clock() - began > _BUDGET_S:
-                    self._strike(name, "enricher_slow")
+                ended = self._clock()
+                self._strike(one, "enricher_failed", ended)
+                continue
+            began, ended = ended, self._clock()
+            if ended - began > _BUDGET_S and (ended - began > _WAIT_S or self._spent() - spent > _BUDGET_S):
+                self._strike(one, _SLOW, ended)
+            elif one.strikes:
+                self._pay_back(one)
         return context
 
-    def _strike(self, name: str, reason: str) -> None:
-        self._count(f"{reason}.{name}")
-        self._strikes[name] += 1
-        if self._strikes[name] >= _STRIKES:
-            self._enrichers.pop(name, None)
-            self._count(f"enricher_off.{name}")
-            logger.warning("cxkit: enricher %s is switched off (%s %d times)", name, reason, _STRIKES)
+    def _with(self, context: Context, found: Mapping[str, object]) -> Context:
+        """The context with what one found; made and checked once, where both are objects that were met before."""
+        key = (id(context), *found, *[id(one) for one in found.values()])  # no other's: what is remembered is held
+        remembered = self._remembered.get(key)
+        if remembered is not None:
+            return remembered[1]
+        merged = _merged(context, found)
+        if merged.acquisition is None or merged.acquisition.click_id is None:  # that is one person's, and comes once
+            if len(self._remembered) >= _MAX_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[key] = (context, *found.values()), merged
+        return merged
+
+    def _tries(self, one: _Guarded, now: float) -> bool:
+        """Whether one that is off is tried now; nobody else tries it meanwhile."""
+        if one.off_until is None or now < one.off_until:
+            return False
+        one.off_until = now + _PAUSE_S
+        return True
+
+    def _strike(self, one: _Guarded, reason: str, now: float) -> None:
+        one.strikes += 1
+        if reason != _SLOW or one.strikes > 1:  # once alone the interpreter may have tidied up just then
+            self._count(f"{reason}.{one.name}")
+        if one.strikes >= _STRIKES and one.off_until is None:
+            one.off_until = now + _PAUSE_S
+            self._count(f"enricher_off.{one.name}")
+            logger.warning(
+                "cxkit: enricher %s is off until a try succeeds, one in %.0f seconds (%s %d times)",
+                *(one.name, _PAUSE_S, reason, _STRIKES),
+            )
+
+    def _pay_back(self, one: _Guarded) -> None:
+        """It did well: a strike less, or none where it was off."""
+        one.strikes = one.strikes - 1 if one.off_until is None else 0
+        one.off_until = None
 
 
 def _merged(context: Context, found: Mapping[str, object]) -> Context:
     new: dict[str, Any] = {
         name: value for name, value in found.items() if value is not None and getattr(context, name) == _FIELDS[name]
     }
-    return attrs.evolve(context, **new) if new else context
+    if not new:
+        return context
+    check_context(Context(**new))
+    merged = attrs.evolve(context, **new)
+    hash(merged)  # what cannot be, cannot be told from another either
+    return merged

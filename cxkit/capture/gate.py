@@ -10,13 +10,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-import attrs
-
 from cxkit.capture.scope import Circumstances, Scope
 from cxkit.codec.frame import COMMAND, INTERACTION, NOBODY, PRIORITIES
 from cxkit.codec.wire import circumstances, declaration
 from cxkit.model import PURPOSES, Context, Identity, TouchpointSpec, purpose_bits
-from cxkit.rules.consent import Allowed, BeforeChoice, Policy, capture_mode
+from cxkit.rules.consent import Allowed, BeforeChoice, Policy, capture_mode, needed, permitted
 
 __all__ = ["HELD", "Prepared", "prepare", "prepare_command"]
 
@@ -40,6 +38,8 @@ class Prepared(NamedTuple):
     """What it was prepared for: a name may be declared again."""
     governed: bool = True
     """Whether delivery asks for the subject's consent again."""
+    holds: int = 0
+    """The purposes that it asks for besides, as some of the context is there by them alone."""
 
 
 def prepare(
@@ -62,7 +62,7 @@ def prepare(
     if mode in ("refused", "undecided"):
         return Prepared(refusal=f"consent_{mode}:{spec.purpose}", spec=spec)
     if mode == "anonymous":
-        return _anonymous(spec, _unlinked(scope.context), scope.allowed, scope.policy, source)
+        return _anonymous(spec, permitted(scope.context, (), linked=False), scope.allowed, scope.policy, source)
     if scope.circumstances is None:
         scope.circumstances = _full(scope, subject)
     return _prepared(spec, scope.circumstances, channel=scope.context.channel, source=source)
@@ -78,6 +78,7 @@ def _prepared(spec: TouchpointSpec, around: Circumstances, *, channel: str | Non
         own=PURPOSES.index(spec.purpose),
         priority=PRIORITIES.index(spec.priority),
         spec=spec,
+        holds=around.holds,
     )
 
 
@@ -115,8 +116,9 @@ def _full(scope: Scope, subject: Callable[[Identity], bytes]) -> Circumstances:
     if scope.claimed and seen:  # only beside something known: on its own it would be all there is to go by
         more = (one for one in scope.claimed if seen.get(one.type) is None)
         seen = Identity(identifiers=(*seen.identifiers, *more))
-    encoded = circumstances(identity=seen, context=scope.context, consent=scope.allowed.as_map())
-    return Circumstances(encoded, subject(scope.identity), _bits(scope.allowed.granted))
+    context = permitted(scope.context, scope.allowed.granted, linked=True)
+    encoded = circumstances(identity=seen, context=context, consent=scope.allowed.as_map())
+    return Circumstances(encoded, subject(scope.identity), _bits(scope.allowed.granted), _bits(needed(context)))
 
 
 @lru_cache(maxsize=256)
@@ -125,16 +127,8 @@ def _anonymous(spec: TouchpointSpec, context: Context, allowed: Allowed, policy:
     encoded = circumstances(identity=Identity(), context=context, consent=allowed.as_map())
     # Not what the person granted: nobody could ask them again, for nobody knows whose it is.
     lawful = policy.granted | (policy.anonymous - allowed.denied)
-    around = Circumstances(encoded, NOBODY, _bits(lawful))
+    around = Circumstances(encoded, NOBODY, _bits(lawful), holds=0)
     return _prepared(spec, around, channel=context.channel, source=source)
-
-
-def _unlinked(context: Context) -> Context:
-    """Without what could single somebody out."""
-    place = context.place and attrs.evolve(context.place, region=None, city=None)
-    if context.session is None and context.traceparent is None and place is context.place:
-        return context
-    return attrs.evolve(context, session=None, traceparent=None, place=place)  # a trace may know whose it is
 
 
 @lru_cache(maxsize=1024)

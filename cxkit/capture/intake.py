@@ -25,7 +25,7 @@ from cxkit.capture.gate import HELD, Prepared
 from cxkit.capture.interruption import let_through
 from cxkit.capture.redact import Redactor
 from cxkit.capture.sanitise import sanitise
-from cxkit.capture.scan import MAX_FLAT_BYTES, flat
+from cxkit.capture.scan import MAX_FLAT_BYTES, flat, may_link
 from cxkit.capture.scope import Scope
 from cxkit.capture.stamp import Stamper, clock_text
 from cxkit.codec.frame import Record
@@ -288,9 +288,9 @@ class Intake:
     def record(self, captured: Captured) -> Record:
         """What the spool keeps of it."""
         prepared, id, us, occurrence, properties = captured
-        _, shared, subject, purposes, own, priority, type, _, governed = prepared
+        _, shared, subject, purposes, own, priority, type, _, governed, holds = prepared
         payload = assemble(id, clock_text(us), shared, occurrence, properties)
-        return Record(payload, subject, purposes, own, priority, type, governed=governed)
+        return Record(payload, subject, purposes, own, priority, type, governed=governed, holds=holds)
 
     @property
     def queued(self) -> int:
@@ -305,7 +305,7 @@ class Intake:
             encoded = _encode(properties)
         except (UnicodeEncodeError, TypeError, RuntimeError):  # a lone surrogate, or changed by another thread
             return None
-        return None if len(encoded) > MAX_FLAT_BYTES or b"://" in encoded else encoded
+        return None if len(encoded) > MAX_FLAT_BYTES or may_link(encoded) else encoded
 
     def _walked(self, properties: Any, extra: bytes, marks: Mapping[str, str]) -> tuple[bytes, bytes]:
         walked = sanitise(properties, redactor=self._redactor)

@@ -1,4 +1,4 @@
-"""What may be seen: names and fields that hide their values, URLs without their credentials.
+"""What may be seen: names and fields that hide their values, URLs without credentials, campaigns and click ids.
 
 A key is judged by its words: ``X-Api-Key``, ``x_api_key``, ``xApiKey`` and ``X API key`` are one
 key. In this order, and the first rule that knows the key decides:
@@ -25,14 +25,27 @@ import dataclasses
 import re
 import types
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 from urllib.parse import unquote
 
 import attrs
 import msgspec
 
-__all__ = ["ABSENT", "HIDDEN", "REDACTED", "Redactor", "bases", "encodable", "fields", "stored", "type_name"]
+from cxkit.capture.scan import RELATIVE
+from cxkit.rules.acquisition import tells_acquisition
+
+__all__ = [
+    "ABSENT",
+    "HIDDEN",
+    "REDACTED",
+    "Redactor",
+    "bases",
+    "encodable",
+    "fields",
+    "stored",
+    "type_name",
+]
 
 REDACTED: Final = "[redacted]"
 """What stands in the place of a value that hides."""
@@ -72,6 +85,8 @@ _ABOUT_LAST: Final = frozenset(
 _WORD_ENDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\W_]")
 _AUTHORITY_END: Final = re.compile("[/?#]")
 _PIECES: Final = re.compile("([?&;#])")
+_MOST_ENCODED: Final = 5
+"""A link in a parameter of a link in a parameter, and so on."""
 
 _MAX_NAME_CHARS: Final = 256
 """Of a longer key, so much is judged at either end."""
@@ -151,23 +166,35 @@ class Redactor:
         return stripped, [marker for marker, changed in changes.items() if changed]
 
     def strip_url(self, url: str) -> str:
-        """An ``http(s)`` URL without its userinfo and without the parameters whose names hide.
+        """A link without its userinfo and without the parameters whose names hide.
+
+        A link is what begins with ``http://`` or ``https://``; and what begins as one of the same site does (with
+        ``/``, ``//``, ``?`` or ``#``) and has a query or a fragment. Any other text is returned as it is.
 
         Parameters of the query, of the fragment (where OAuth puts tokens) and of the path (where
-        servlets put session ids) count, and so does one whose percent-encoded value is itself a
-        link with such a parameter. Any other text is returned as it is. Linear in its length.
+        servlets put session ids) count, and so does one whose value is itself a link with such a parameter, however
+        often it is percent-encoded. Those that tell of a campaign or a click (``utm_source``, ``gclid``)
+        hide as secrets do: what brought somebody here is kept apart, as far as they allow. Linear in its length.
 
         Example:
             >>> Redactor().strip_url("https://me:pw@shop.example/reset?token=abc&lang=fr#top")
             'https://shop.example/reset?lang=fr#top'
+            >>> Redactor().strip_url("/nuts?gclid=abc&page=2")
+            '/nuts?page=2'
         """
         scheme, colon, rest = url.partition("://")
-        if not colon or scheme.lower() not in ("http", "https"):
+        if colon and scheme.lower() in ("http", "https"):
+            scheme += "://"
+        elif not url.startswith(RELATIVE) or ("?" not in url and "#" not in url):
             return url
+        elif url.startswith("//"):
+            scheme, rest = "//", url[2:]
+        else:
+            return self._harmless_pieces(url)
         end = _AUTHORITY_END.search(rest)
         cut = end.start() if end else len(rest)
         host = rest[:cut].rpartition("@")[2]
-        return f"{scheme}://{host}{self._harmless_pieces(rest[cut:])}"
+        return f"{scheme}{host}{self._harmless_pieces(rest[cut:])}"
 
     def _harmless_pieces(self, tail: str) -> str:
         first, *pieces = _PIECES.split(tail)
@@ -186,10 +213,20 @@ class Redactor:
     def _holds_secret(self, piece: str) -> bool:
         if "=" not in piece and "%" not in piece:
             return False
-        parameters = _PIECES.split(unquote(piece))[::2]
-        names = (name for name, equals, _ in (text.partition("=") for text in parameters) if equals)
+        for _ in range(_MOST_ENCODED):
+            if any(self._hides(name) for name in _named(piece)):
+                return True
+            decoded = unquote(piece)
+            if decoded == piece:
+                return False
+            piece = decoded
+        return True  # nobody encodes a link so often who does not hide something
+
+    def _hides(self, name: str) -> bool:
         # Not is_secret: visitors write URLs, and what they write must not fill `clean`.
-        return any(name not in self.clean and self._judge(name) for name in names)
+        if name not in self.clean and self._judge(name):
+            return True
+        return tells_acquisition(name) and _joined(name) not in self._keep
 
     def _judge(self, key: str) -> bool:
         if len(key) > _MAX_NAME_CHARS:
@@ -198,10 +235,18 @@ class Redactor:
         joined = "".join(words)
         if joined in self._extra:
             return True
-        return joined not in self._keep and _hides(words, joined)
+        return joined not in self._keep and _speaks_of_secrets(words, joined)
 
 
-def _hides(words: list[str], joined: str) -> bool:
+def _named(piece: str) -> Iterator[str]:
+    """The names of parameters, also of those of a link that is the value of one."""
+    for text in _PIECES.split(piece)[::2]:
+        name, equals, _ = text.partition("=")
+        if equals:
+            yield name.replace("+", " ")
+
+
+def _speaks_of_secrets(words: list[str], joined: str) -> bool:
     """The built-in rules, on the words of a key."""
     if len(words) > 1 and (words[0] in _ABOUT_FIRST or words[-1] in _ABOUT_LAST):
         return False

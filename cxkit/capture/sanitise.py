@@ -8,7 +8,7 @@ int beyond; Decimal, Fraction, complex              text; null if too long      
 NaN, infinities, also of Decimal                    null                                  nan, inf, -inf
 str                                                 itself; lone surrogates are U+FFFD    surrogate
 - with more bytes than the limits allow             its beginning                         cut:CHARACTERS
-- beginning with http:// or https://                less userinfo and secret parameters   url
+- a link, also within the same site                 less userinfo and secret parameters   url
 datetime, date, time, timedelta; UUID               ISO 8601 (UTC is Z); text
 - datetime without a zone, or one that raises       as if in UTC                          naive, timezone
 bytes, bytearray, memoryview                        {"$bytes": LENGTH}
@@ -53,6 +53,7 @@ import msgspec
 
 from cxkit.capture.interruption import let_through
 from cxkit.capture.redact import ABSENT, HIDDEN, REDACTED, Redactor, bases, encodable, fields, stored, type_name
+from cxkit.capture.scan import RELATIVE
 from cxkit.model import JSON
 
 __all__ = ["Limits", "Sanitised", "sanitise"]
@@ -353,7 +354,7 @@ class _Walk:
 
     def text(self, value: str, at: _At) -> JSON:
         room = min(self.limits.max_string_bytes, self.text_left)
-        if len(value) <= room and value.isascii() and "://" not in value[:8]:
+        if len(value) <= room and value.isascii() and "://" not in value[:8] and not value.startswith(RELATIVE):
             self.text_left -= len(value)
             return value
         text, markers = self.redactor.fit(value, room)

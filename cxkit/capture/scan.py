@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-__all__ = ["MAX_FLAT_BYTES", "flat"]
+__all__ = ["MAX_FLAT_BYTES", "RELATIVE", "flat", "may_link"]
 
 _EXACT: Final = 2**53
 """Whole numbers beyond it do not survive a reader that has only doubles."""
@@ -17,6 +17,9 @@ _MAX_KEYS: Final = 64
 _MAX_DEPTH: Final = 4
 MAX_FLAT_BYTES: Final = 8192
 """Encoded properties longer than this take the walk, so no single text here can be too long."""
+
+RELATIVE: Final = ("/", "?", "#")
+"""So begin links within a site."""
 
 
 def flat(properties: dict[str, Any], clean: set[str], depth: int = 0) -> bool:
@@ -37,3 +40,10 @@ def flat(properties: dict[str, Any], clean: set[str], depth: int = 0) -> bool:
             continue
         return False
     return True
+
+
+def may_link(encoded: bytes) -> bool:
+    """Whether a text in this JSON may be a link, which the walk strips (`cxkit.capture.redact.Redactor.strip_url`)."""
+    if b"://" in encoded:
+        return True
+    return (b"?" in encoded or b"#" in encoded) and (b'"/' in encoded or b'"?' in encoded or b'"#' in encoded)

@@ -8,7 +8,7 @@ at its parent instead.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -16,13 +16,19 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import attrs
 
 from cxkit.model import Choice, Context, Facts, Identifier, Identity, TouchpointSpec
-from cxkit.rules.consent import STRICT, Allowed, Home, Jurisdiction, Policy
+from cxkit.model.context import MACHINES
+from cxkit.rules.consent import STRICT, Allowed, Home, Jurisdiction, Policy, denials, later
+from cxkit.rules.language import first
 
 if TYPE_CHECKING:
     from cxkit.capture.gate import Prepared
 
-__all__ = ["Scope", "current_scope", "enter"]
+__all__ = ["TOLD", "Scope", "current_scope", "enter"]
 
+TOLD: Final = ("place", "timezone", "currency", "market")
+"""What of the context its person, or their device, may tell."""
+
+_FIELDS: Final = tuple(attrs.fields_dict(Context))
 _NO_LAW: Final = Jurisdiction()
 _NO_HOME: Final = Home()
 _current: ContextVar[Scope | None] = ContextVar("cxkit_scope", default=None)
@@ -34,6 +40,17 @@ class Circumstances(NamedTuple):
     encoded: bytes
     subject: bytes
     purposes: int
+    holds: int
+
+
+class Spoken(NamedTuple):
+    """The language that was found for a scope; it holds there while the same is wanted."""
+
+    wanted: str | None
+    """What its person chose."""
+    tag: str
+    follows: str
+    """``choice``, ``asked`` or ``locale``."""
 
 
 class Held(NamedTuple):
@@ -57,27 +74,35 @@ class Scope:
 
     Attributes:
         kit: The kit that opened it; ``intake`` is that kit's.
+        asked: Languages that the browser asks for, the best first; None where there is no browser.
+        chosen_language: The language that its person, or the app for them, chose here.
         choices: The choices made in this scope and in this browser behind ``allowed``, and when they were made.
-        ceiling: The depth that decisions may have at most, whatever the person allows.
         despite_gpc: Whether they were made while the browser objected (``Sec-GPC: 1``).
+        follows: What that which was shown follows, here or in a scope within; see `vary`.
         forsaken: Whether its person has left it (`leave_person`): whom a framework still names is that person.
+        found: The context as it was found, before its person or their device told a place, if they did: by that the law
+            is inferred, and to that it goes back when they leave.
+        given: The context as the app gave it, before an enricher or its person added to it; None: as it is now.
+        given_timezone: The time zone that the app says it is in; that of the context may be but a guess.
         issue_visitor: Makes an identifier for a visitor who may now be recognised; None where
             none can be kept: outside the web, or once the response has begun.
         policy: What holds where its person chose nothing; ``jurisdiction`` is whose law that is, and follows from
             ``home`` and the place.
         signals: What the browser or app said of its owner's choices, as it came; ``gpc`` apart.
+        spoken: What the app speaks here, once it has asked.
         held: What waits in memory for a choice.
         pending: Whether what the store knows of this person is still on its way.
         returning: Whether the visitor was here before, by a cookie of ours.
+        said: What a response that others may get says that it follows, once it has begun: what is shown from here on
+            must be alike for all, but for that. None: there is no such response, or it has not begun.
         claimed: What its browser says it is called, without any proof: it is captured beside the identity, and is no
             part of it: nothing is known, allowed or refused by it.
         aside: The visitor's identifier, while a login without consent to stitching keeps it apart.
         depth_shown: The deepest decision that was shown, here or in a scope within: all of it is in
             one answer.
         recalled: The choices its person made elsewhere; they hold here, and are never kept here.
-        refused: Likewise what somebody refused who was erased so as not to be recognised again.
+        refused: Likewise what somebody refused who is recognised no longer: erased, or taken for a machine.
         shown: Experience, variant and subject of each exposure.
-        varies: Whether what was shown, here or in a scope within, follows who it was shown to.
         circumstances: What is encoded of it where its person is known, for this version; None: nothing yet.
         heard: The version of what is known of people that ``recalled`` is of.
         muted: Whether nothing captured here is kept: an exporter must not observe itself.
@@ -85,10 +110,11 @@ class Scope:
     """
 
     __slots__ = (
-        "_enrich", "_origin", "allowed", "aside", "ceiling", "choices", "circumstances", "claimed", "closed", "context",
-        "depth_shown", "despite_gpc", "facts", "forsaken", "gpc", "heard", "held", "home", "identity", "intake",
-        "issue_visitor", "jurisdiction", "kit", "muted", "parent", "pending", "policy", "prepared", "recalled",
-        "refused", "returning", "shown", "signals", "varies", "version",
+        "_enrich", "_origin", "allowed", "aside", "asked", "choices", "chosen_language", "circumstances",
+        "claimed", "closed", "context", "depth_shown", "despite_gpc", "facts", "follows", "forsaken", "found", "given",
+        "given_timezone", "gpc", "heard", "held", "home", "identity", "intake", "issue_visitor", "jurisdiction", "kit",
+        "muted", "parent", "pending", "policy", "prepared", "recalled", "refused", "returning", "said", "shown",
+        "signals", "spoken", "version",
     )  # fmt: skip
 
     def __init__(
@@ -104,20 +130,15 @@ class Scope:
         parent: Scope | None = None,
         policy: Policy = STRICT,
     ) -> None:
-        self.kit = kit
-        self.intake = kit.intake
-        self.identity = identity
-        self.context = context
-        self.allowed = allowed
+        self.kit, self.intake = kit, kit.intake
+        self.identity, self.context, self.allowed = identity, context, allowed
         self.choices: dict[str, tuple[Choice, datetime]] = dict(choices or {})
-        self.ceiling = 4
         self.despite_gpc = False
         self.issue_visitor: Callable[[], Identifier] | None = None
-        self.facts = facts
-        self.gpc = gpc
-        self.parent = parent
+        self.facts, self.gpc = facts, gpc
+        self.parent = self._origin = parent
         self.muted: bool = parent is not None and parent.muted
-        self.closed = self.forsaken = self.pending = self.returning = self.varies = False
+        self.closed = self.forsaken = self.pending = self.returning = False
         self.version = self.depth_shown = self.heard = 0
         self.prepared: dict[str, Prepared] = {}
         self.circumstances: Circumstances | None = None
@@ -129,8 +150,15 @@ class Scope:
         self.policy = policy
         self.jurisdiction, self.home = _NO_LAW, _NO_HOME
         self.signals: Mapping[str, str] = {}
+        self.asked: Sequence[str] | None = None
+        self.chosen_language: str | None = None
+        self.spoken: Spoken | None = None
+        self.given_timezone: str | None = None
+        self.given: Context | None = None
+        self.found: Context | None = None
+        self.follows: set[str] = set()
+        self.said: frozenset[str] | None = None
         self.held: deque[Held] = deque()
-        self._origin = parent
         self._enrich: Callable[[Facts, Context], Context] | None = None
 
     def change(
@@ -165,24 +193,35 @@ class Scope:
             parent=self,
             policy=self.policy,
         )
+        child.given = attrs.evolve(self.given, **context) if self.given and context else self.given
+        child.found = attrs.evolve(self.found, **context) if self.found and context else self.found
         child.jurisdiction, child.home, child.signals = self.jurisdiction, self.home, self.signals
         child.pending = self.pending
-        child.ceiling = self.ceiling
         child.returning = self.returning
         child.despite_gpc = self.despite_gpc
         child.recalled, child.refused, child.heard = self.recalled, self.refused, self.heard
         child.aside, child.claimed = self.aside, self.claimed
+        child.asked, child.chosen_language, child.spoken = self.asked, self.chosen_language, self.spoken
+        child.given_timezone = self.given_timezone
         return child
 
     def leave_person(self) -> None:
         """Forget whose it was; what was chosen here, and the browser's objection, are the device's."""
         self.recalled, self.refused = {}, {}
         self.aside, self.claimed = None, ()
+        self.chosen_language = None
         self.home = _NO_HOME
         self.forsaken = True
         self.pending = self.returning = False
         self.shown = set()
-        self.change(identity=Identity())
+        self.change(identity=Identity(), context=self._unchosen())
+
+    def _unchosen(self) -> Context:
+        """The context without the language and the place that whoever leaves it chose."""
+        before, self.found = self.found, None
+        locale = first(self.asked) if self.asked is not None else (self.given or self.context).locale
+        told = {} if before is None else {name: getattr(before, name) for name in TOLD}
+        return attrs.evolve(self.context, locale=locale, **told)
 
     def show(self, depth: int) -> None:
         """Something of that depth was shown, here and so in the scopes around."""
@@ -191,12 +230,38 @@ class Scope:
             scope.depth_shown = depth
             scope = scope._origin
 
-    def vary(self) -> None:
-        """What is shown follows who it is shown to, here and so in the scopes around."""
+    def vary(self, *what: str) -> bool:
+        """What is shown follows this, here and so in the scopes around.
+
+        Args:
+            what: An attribute of the context or the person, ``asked``, or a ``choice``.
+
+        Returns:
+            Whether it may: see `may_follow`. Ask this way where the response may begin meanwhile, in another thread.
+        """
         scope: Scope | None = self
         while scope is not None:
-            scope.varies = True
+            scope.follows.update(what)
             scope = scope._origin
+        return all(map(self.may_follow, what))
+
+    def begin(self) -> None:
+        """A response begins that others may get: it says what is followed by now, and no more."""
+        self.said = frozenset(self.follows)
+
+    @property
+    def late(self) -> bool:
+        """Whether what is shown goes into a response that has begun, and that others may get."""
+        return not self.may_follow("")
+
+    def may_follow(self, what: str) -> bool:
+        """Whether what is shown may follow this; once it is `late`, only if the response said before that it does."""
+        scope: Scope | None = self
+        while scope is not None:
+            if scope.said is not None and not scope.closed and what not in scope.said:
+                return False
+            scope = scope._origin
+        return True
 
     def on_first_use(self, enrich: Callable[[Facts, Context], Context]) -> None:
         """Let this add to the context when something is first captured or decided."""
@@ -205,11 +270,34 @@ class Scope:
     def enrich(self) -> None:
         """Let the enrichers add to the context, once, when it is first needed."""
         enrich, self._enrich = self._enrich, None
-        if enrich is not None and self.facts is not None:
-            place = self.context.place
-            self.context = enrich(self.facts, self.context)
-            if self.context.place is not place:
-                self.kit.desk.govern(self)
+        facts, given = self.facts, self.context
+        if enrich is not None and facts is not None:
+            found = enrich(facts, given)
+            now = self.context
+            if now is not given:  # something was chosen meanwhile, in another thread: it outranks what is found
+                kept = [name for name in _FIELDS if getattr(now, name) != getattr(given, name)]
+                found = attrs.evolve(found, **{name: getattr(now, name) for name in kept})
+            self.enriched(found)
+
+    def enriched(self, context: Context) -> None:
+        """Take what the enrichers found: a place may have another law, and a machine is nobody."""
+        before, self.context = self.context, context
+        self.given = self.given or before
+        machine = context.actor in MACHINES and before.actor not in MACHINES
+        if machine:
+            self._unrecognise()
+        if machine or context.place is not before.place:
+            self.kit.desk.govern(self)
+
+    def _unrecognise(self) -> None:
+        """Forget whom it was taken for; not what they refused, nor what the app itself said: no header undoes that."""
+        logins = tuple(one for one in self.identity.identifiers if one.evidence == "login")
+        self.issue_visitor = self.aside = None
+        self.refused = later(self.refused, denials(self.recalled))
+        self.claimed, self.recalled = (), dict(self.refused)
+        self.pending = self.returning = False
+        self.change(identity=Identity(identifiers=logins))
+        self.kit.desk.recall(self, patience_s=0.0)  # whoever signed in goes on to be obeyed
 
     def close(self) -> None:
         """Nothing belongs to it any more. Idempotent."""

@@ -11,7 +11,7 @@ import click
 
 from cxkit.cli.checks.code import check_code
 from cxkit.cli.checks.configuration import check_configuration, check_exporters, check_plugins
-from cxkit.cli.checks.consent import Withheld, check_consent, print_withheld, withheld
+from cxkit.cli.checks.consent import Withheld, check_asked, check_consent, print_withheld, withheld
 from cxkit.cli.checks.delivery import check_account, check_dead_letters, check_dropped, check_noted
 from cxkit.cli.checks.directory import (
     check_clock,
@@ -45,6 +45,7 @@ _CHECKS: tuple[Callable[[Examined], Iterable[Finding]], ...] = (
     check_dropped,
     check_noted,
     check_consent,
+    check_asked,
     check_clock,
 )
 

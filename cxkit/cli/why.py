@@ -44,6 +44,7 @@ _MERGE: Final = "merge"
 """How a choice came about that nobody made: two people became one, and did not agree."""
 _OVER: Final = re.compile(r"depth (\d+) is over the cap of (\d+) \((\w+)\)")
 _DIFFERS: Final = re.compile(r"(\S+) differs")
+_LATE: Final = re.compile(r"(\S+) comes too late")
 
 
 @attrs.frozen(kw_only=True)
@@ -223,7 +224,7 @@ def _policy(person: Person, known: Known | None, settings: Settings) -> tuple[Po
         account=None if residence is None else str(residence), account_minor=bool(told.get("minor")),
         known=known is not None or not regional,
     )  # fmt: skip
-    places = (code_of(one.interaction.context) for one in reversed(person.seen))
+    places = (code_of(one.interaction.context.place) for one in reversed(person.seen))
     geo = next((place for place in places if place), None)
     policy, where = governing(None if regional else policy_of(settings), home, geo=geo)
     return policy, where, home.account if where.inferred_from == "account" else geo
@@ -286,6 +287,8 @@ def _cap_word(by: str) -> str:
         "identity": say("identity"),
         "pending": say("pending"),
         "policy": say("policy"),
+        "late": say("too late"),
+        "actor": say("no person"),
     }.get(by, by)
 
 
@@ -296,6 +299,8 @@ def _reason(text: str) -> str:
         told = say("depth {depth} is over the cap of {cap} ({by})", depth=over[1], cap=over[2], by=_cap_word(over[3]))
     elif differs := _DIFFERS.fullmatch(why):
         told = say("{field} differs", field=differs[1])
+    elif late := _LATE.fullmatch(why):
+        told = say("{field} comes too late", field=late[1])
     else:
         told = {"chosen": say("chosen"), "fallback": say("fallback")}.get(why, why)
     return pair(variant, told) if variant else text

@@ -15,6 +15,8 @@ import struct
 import zlib
 from typing import Final, NamedTuple
 
+from cxkit.model import purpose_bits
+
 __all__ = [
     "COMMAND",
     "ERASED",
@@ -48,6 +50,9 @@ ERASED: Final = 4
 """What is left of one that was erased: its place, so that the account adds up."""
 
 _UNGOVERNED: Final = 1
+_CLICK, _POSITION = purpose_bits(["advertising"]), purpose_bits(["precise_location"])
+_HOLDS: Final = (0, _CLICK, _POSITION, _CLICK | _POSITION)
+"""By the flags' second and third bit."""
 
 NOBODY: Final = bytes(16)
 """The subject of an interaction that names no persistent identifier."""
@@ -73,6 +78,8 @@ class Record(NamedTuple):
     """Position in the spool, from 0, without gaps."""
     governed: bool = True
     """Whether delivery asks for the subject's consent; a choice itself is always delivered to those who had it."""
+    holds: int = 0
+    """Bits of the purposes that it needs besides, for what its context holds: ``advertising``, ``precise_location``."""
 
 
 def pack(record: Record, sequence: int | None = None) -> bytes:
@@ -82,8 +89,8 @@ def pack(record: Record, sequence: int | None = None) -> bytes:
         >>> unpack(pack(Record(b"{}"), 7), 0)[0].sequence
         7
     """
-    payload, subject, purposes, own, priority, type, place, governed = record
-    flags = 0 if governed else _UNGOVERNED
+    payload, subject, purposes, own, priority, type, place, governed, holds = record
+    flags = _HOLDS.index(holds) << 1 | (0 if governed else _UNGOVERNED)
     body = _BODY.pack(place if sequence is None else sequence, type, priority, own, flags, purposes, subject)
     crc = zlib.crc32(payload, zlib.crc32(body))
     return b"".join((_SEAL.pack(_MAGIC, len(payload), crc), body, payload))
@@ -109,7 +116,8 @@ def unpack(data: bytes, offset: int) -> tuple[Record | None, int]:
     payload = data[start:end]
     if zlib.crc32(payload, zlib.crc32(data[offset + _CRC_END : start])) != crc:
         return None, find_magic(data, offset + 1)
-    return Record(payload, subject, purposes, own, priority, type, sequence, not flags & _UNGOVERNED), end
+    governed, holds = not flags & _UNGOVERNED, _HOLDS[flags >> 1 & 3]
+    return Record(payload, subject, purposes, own, priority, type, sequence, governed, holds), end
 
 
 def erased(record: Record) -> Record:

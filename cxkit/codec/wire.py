@@ -26,6 +26,7 @@ from cxkit.codec.typed import converter
 from cxkit.errors import CodecError, CXError, InvalidInteractionError
 from cxkit.model import (
     Acquisition,
+    Agent,
     Context,
     Decision,
     Device,
@@ -395,5 +396,5 @@ def _plain(value: Any) -> Any:
 
 _plans: Final = {
     kind: tuple((attribute.name, attribute.default) for attribute in attrs.fields(kind))
-    for kind in (Acquisition, Context, Decision, Device, Feedback, Identifier, Identity, Page, Place)
+    for kind in (Acquisition, Agent, Context, Decision, Device, Feedback, Identifier, Identity, Page, Place)
 }

@@ -43,7 +43,7 @@ class Verdict(Protocol):
 
 @attrs.frozen(kw_only=True)
 class ForExporter:
-    """What an exporter may have: what each of its purposes and the touchpoint's own is allowed for."""
+    """What an exporter may have: what each of its purposes, the touchpoint's own and those of what it holds allow."""
 
     purposes: int
     """Bits of the purposes of the exporter."""
@@ -60,7 +60,7 @@ class ForExporter:
                 return "erased"
             if not self.erases and tells_of_leaving(record):
                 return "not_ours"
-            wanted = self.purposes | 1 << record.own
+            wanted = self.purposes | 1 << record.own | record.holds
             if wanted & ~record.purposes:
                 return "not_allowed"
             if record.subject == NOBODY or not record.governed:

@@ -9,6 +9,7 @@ from typing import Final
 from cxkit.capture.interruption import let_through
 from cxkit.codec import decode
 from cxkit.errors import ConflictError, StoreError
+from cxkit.flows.arrive import ARRIVED
 from cxkit.flows.bus import Bus, Committed, names_of, refusals_in
 from cxkit.flows.consent import CONSENT_CHANGED, consented
 from cxkit.flows.documents import keys_of
@@ -39,6 +40,7 @@ Act = Callable[..., object]
 
 COMMANDS: Final[Mapping[str, Act]] = {
     IDENTIFIED.name: identified,
+    ARRIVED.name: identified,
     LINKED.name: linked,
     MERGED.name: merged,
     UNMERGED.name: unmerged,

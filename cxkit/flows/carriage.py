@@ -28,7 +28,7 @@ from cxkit.flows.desk import Desk
 from cxkit.model import Choice, Context, Evidence, Identifier, Identity
 from cxkit.model.consent import InferredFrom
 from cxkit.model.context import Actor
-from cxkit.rules.consent import Home, Jurisdiction, denials
+from cxkit.rules.consent import Home, Jurisdiction, denials, later
 from cxkit.rules.identity import join, without
 
 __all__ = ["pack", "unpack"]
@@ -47,6 +47,7 @@ class _Carried(msgspec.Struct, omit_defaults=True):
     session: str | None = None
     locale: str | None = None
     timezone: str | None = None
+    given_timezone: str | None = None
     actor: Actor = "unknown"
     minor: bool = False
     region: tuple[str, InferredFrom] | None = None
@@ -68,13 +69,14 @@ def pack(desk: Desk, scope: Scope, *, to: str) -> str:
     encoded = _encode(
         _Carried(
             identifiers=[(one.type, one.value, one.evidence) for one in scope.identity.identifiers],
-            choices=scope.choices,
+            choices=later(scope.choices, denials(scope.recalled)),  # what was refused elsewhere may be known there late
             gpc=scope.gpc,
             despite_gpc=scope.despite_gpc,
             channel=context.channel,
             session=context.session,
             locale=context.locale,
             timezone=context.timezone,
+            given_timezone=scope.given_timezone,
             actor=context.actor,
             minor=scope.home.minor or scope.home.account_minor,
             region=None if where.inferred_from == "unknown" else (where.region, where.inferred_from),
@@ -107,6 +109,7 @@ def unpack(desk: Desk, scope: Scope, carried: str, *, to: str, patience_s: float
     found = _decode(text)
     region, inferred_from = found.region or ("unknown", "unknown")
     scope.home = Home(minor=found.minor, brought=Jurisdiction(region=region, inferred_from=inferred_from))
+    scope.given_timezone = found.given_timezone
     scope.choices, scope.gpc, scope.despite_gpc = found.choices, scope.gpc or found.gpc, found.despite_gpc
     scope.change(
         identity=join(

@@ -42,7 +42,7 @@ from cxkit.roles import SignalReader
 from cxkit.rules.consent import MAX_SIGNAL_CHARS, all_named, denials, policy_named, record, said, unobjected
 from cxkit.rules.identity import TYPES, Types, join, proves, type_of, without
 
-__all__ = ["CONSENT_CHANGED", "answer", "choose", "consented", "declare", "signalled", "visitor_may_stay"]
+__all__ = ["CONSENT_CHANGED", "answer", "choose", "consented", "declare", "obey", "signalled", "visitor_may_stay"]
 
 CONSENT_CHANGED = TouchpointSpec(name="consent.changed", kind="consent", purpose="necessary", priority="critical")
 
@@ -91,7 +91,7 @@ def choose(
     earlier = unobjected(scope.choices) if scope.gpc and not scope.despite_gpc else scope.choices
     scope.choices = {**earlier, **_holding(desk, scope, made)}
     scope.despite_gpc = scope.gpc
-    _obey(desk, scope)
+    obey(desk, scope)
     told = _told(scope, method=method, notice=notice)
     bits = purpose_bits(granted | scope.allowed.granted)
     concerned = [join(before, scope.identity.identifiers, types=desk.identifying.types)]
@@ -163,7 +163,7 @@ def declare(desk: Desk, scope: Scope, *, residence: str | None, minor: bool) -> 
     """
     code = scope.home.declared if residence is None else str(residence)[:64].strip().upper()
     scope.home = attrs.evolve(scope.home, declared=code, minor=minor or scope.home.minor)
-    _obey(desk, scope)
+    obey(desk, scope)
     if residence is not None and (wrong := misplaced(code)) is not None:
         raise wrong
 
@@ -181,7 +181,7 @@ def signalled(desk: Desk, scope: Scope, texts: Mapping[str, str]) -> str | None:
     scope.signals = {**scope.signals, **kept}
     if heard.get("gpc") == "1" and not scope.gpc:
         scope.gpc = True
-        _obey(desk, scope)
+        obey(desk, scope)
     choices = said(
         (one.purposes, _read(desk, one, heard[one.signal]))
         for one in desk.readers
@@ -276,7 +276,7 @@ def _is_sound(notice: object) -> bool:
     return all(text is None or (isinstance(text, str) and _WORDS.fullmatch(text)) for text in texts)
 
 
-def _obey(desk: Desk, scope: Scope) -> None:
+def obey(desk: Desk, scope: Scope) -> None:
     """Let the scope be what its person allows now: its policy and choices, who they are, and what waits."""
     desk.govern(scope)
     _recognise(desk, scope)

@@ -23,7 +23,8 @@ from cxkit.flows.known import Known
 from cxkit.flows.view import View
 from cxkit.flows.watching import STORE_FAILED
 from cxkit.keyring import Keyring
-from cxkit.model import JSON, PURPOSES, Context, Identity, TouchpointSpec, purpose_bits
+from cxkit.model import JSON, PURPOSES, Identity, Place, TouchpointSpec, purpose_bits
+from cxkit.model.context import CHOSEN
 from cxkit.roles import Decider, SignalReader, Store
 from cxkit.rules.consent import Home, Jurisdiction, Policy, allowed, denials, governing, later, unexpired, unobjected
 from cxkit.rules.identity import Identifying
@@ -74,7 +75,7 @@ class Desk:
         home = scope.home
         if self.regional or home.minor or home.account_minor:
             configured = None if self.regional else self.policy
-            policy, scope.jurisdiction = governing(configured, home, geo=code_of(scope.context))
+            policy, scope.jurisdiction = governing(configured, home, **_whereabouts(scope))
         else:
             policy, scope.jurisdiction = self._everywhere
         both = unexpired(later(scope.choices, scope.recalled), policy=policy, now=self.intake.stamper.now())
@@ -257,9 +258,25 @@ def _mended(value: JSON) -> JSON:
     return encodable(value) if isinstance(value, str) else value
 
 
-def code_of(context: Context) -> str | None:
-    """Where somebody seems to be, as an ISO 3166 code."""
-    place = context.place
+def _whereabouts(scope: Scope) -> dict[str, str | None]:
+    """Where its person was found to be, and where they say they are: whoever chooses a shop gives up no law by it."""
+    place = scope.context.place
+    found = place if scope.found is None else scope.found.place
+    return {"geo": code_of(found), "chosen": _code(place) if _is_chosen(place) else None}
+
+
+def code_of(place: Place | None) -> str | None:
+    """Where somebody was found to be, as an ISO 3166 code; None where that is not sure enough to infer a law from."""
+    doubtful = place is None or place.confidence == "low" or _is_chosen(place)
+    return None if doubtful else _code(place)
+
+
+def _is_chosen(place: Place | None) -> bool:
+    """Whether they named the country; what was added to it since comes after."""
+    return place is not None and (place.source or "").partition("+")[0] == CHOSEN
+
+
+def _code(place: Place | None) -> str | None:
     if place is None or place.country is None:
         return None
     return f"{place.country}-{place.region}" if place.region else place.country

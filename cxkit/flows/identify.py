@@ -50,13 +50,16 @@ from cxkit.rules.identity import (
 __all__ = [
     "IDENTIFIED",
     "IGNORED",
+    "REMEMBERED",
     "STITCHING",
     "TYPE",
     "identified",
     "identifiers_of",
     "identify",
     "linkable",
+    "nameless",
     "resolved",
+    "traits_of",
     "usable",
 ]
 
@@ -67,9 +70,12 @@ IGNORED = TouchpointSpec(name="identity.ignored", kind="identity", purpose="nece
 """An identifier that identifies nobody was left out: its type, and why."""
 
 STITCHING = "identity_stitching"
+REMEMBERED = "personalization"
+"""What a visitor must allow to have a profile."""
 _MOST: Final = 10**256
 _TRIED: Final = 10_000
 _NOT_STITCHED: Final = Blocked(gate="identity", purpose=STITCHING, reason="not_allowed")
+_NOT_REMEMBERED: Final = Blocked(gate="identity", purpose=REMEMBERED, reason="not_allowed")
 TYPE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _MISSPELT: Final = 0.81
 """From this ratio on a type is another one misspelt: ``e_mail`` is, and ``customer_id`` is none of ours."""
@@ -90,6 +96,9 @@ def identify(
     recorded again. Without consent to ``identity_stitching`` the visitor's own identifier is set
     aside: nothing captured carries both. A login of somebody else ends the earlier one.
 
+    A visitor alone has traits only where they allow ``personalization``; without consent to stitching none while
+    their browser's visitor is known by a login, too: they would be that person's.
+
     Args:
         traits: Their names and values.
 
@@ -97,6 +106,7 @@ def identify(
         InvalidInteractionError: An identifier identifies nobody ("null", "0", ...), or has a misspelt type; the traits
             are none, or the residence among them. The others count all the same.
     """
+    scope.enrich()  # first: whom a machine was taken for must not be joined to anybody
     proven, wrong = usable(desk, scope, identifiers, evidence="login")
     _tell_undeclared(desk, proven)
     id = None
@@ -126,7 +136,15 @@ def _identify(
     if _somebody_else(known, proven, types):
         known = Identity(identifiers=tuple(one for one in known.identifiers if one.evidence != "login"))
     visitor = known.get("visitor")
-    if visitor is not None and STITCHING not in scope.allowed.granted:
+    granted = scope.allowed.granted
+    if visitor is not None and known.identifiers == (visitor,) and not proven and REMEMBERED not in granted:
+        desk.intake.block(_NOT_REMEMBERED)
+        return None
+    if (
+        visitor is not None
+        and STITCHING not in granted
+        and (proven or not nameless(desk, known, desk.known(scope, patience_s=patience_s)))
+    ):
         scope.aside = visitor
         desk.intake.block(_NOT_STITCHED)
         known = without(known, ["visitor"])
@@ -135,6 +153,10 @@ def _identify(
     desk.recall(scope, patience_s=patience_s)
     if _barred(desk, scope, given):
         return None
+    if visitor is not None and len(scope.identity.identifiers) > 1 and STITCHING not in scope.allowed.granted:
+        scope.aside = visitor  # so the store says: they refused it elsewhere
+        desk.intake.block(_NOT_STITCHED)
+        scope.change(identity=without(scope.identity, ["visitor"]))
     if _nothing_new(desk, scope.identity, told_of, patience_s=patience_s):
         return None
     joined = frozenset(keys_of(desk.keyring, scope.identity))
@@ -149,6 +171,32 @@ def _identify(
     if not told_of.keys().isdisjoint(GOVERNING):
         desk.recall(scope, patience_s=patience_s)
     return command
+
+
+def nameless(desk: Desk, identity: Identity, known: Known | None) -> bool:
+    """Whether it is a visitor alone, and surely one whom no login ever named: what they do is said of nobody else.
+
+    Args:
+        known: What is known of them.
+    """
+    keys = keys_of(desk.keyring, identity)
+    if len(keys) > 1 or identity.get("visitor") is None or known is None or known.stale or known.contested:
+        return False
+    links = known.graph.links if known.graph else ()
+    named = any(one.evidence == "login" or type_of(one.type, desk.identifying.types).kind != "device" for one in links)
+    return not named and known.joined <= keys.keys()
+
+
+def traits_of(desk: Desk, scope: Scope, known: Known | None) -> dict[str, JSON]:
+    """The traits that something may follow here: of a visitor alone none, unless they allow ``personalization``.
+
+    Args:
+        known: What is known of the scope's person.
+    """
+    alone = [one.type for one in scope.identity.identifiers] == ["visitor"]
+    if known is None or not known.traits.held or (alone and REMEMBERED not in scope.allowed.granted):
+        return {}
+    return known.values(desk.intake.stamper.now())
 
 
 def _barred(desk: Desk, scope: Scope, given: Identity) -> bool:

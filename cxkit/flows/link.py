@@ -36,6 +36,7 @@ def link(desk: Desk, scope: Scope, *, identifiers: Mapping[str, str | int], pati
             a person has one. The others count all the same.
         StateError: The customer of the scope is not known by a cookie or a login: there is nobody to link to.
     """
+    scope.enrich()
     held = linkable(desk, scope.identity)
     best = max(held.identifiers, key=lambda one: one.rank, default=None)
     if best is None or not best.proven:

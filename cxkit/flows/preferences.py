@@ -78,6 +78,7 @@ def prefer(
     """
     one_of("choice", choice, get_args(Choice))
     one_of("act", by, get_args(Act))
+    scope.enrich()  # first: whom a machine was taken for chose nothing
     unknown = None
     try:
         check_words(topic=topic, channel=channel)
@@ -113,6 +114,7 @@ def stop_marketing(desk: Desk, scope: Scope, *, lifted: bool, by: str, patience_
         InvalidInteractionError: The act is none, or there is nobody whose act it could be.
     """
     one_of("act", by, get_args(Act))
+    scope.enrich()  # first: whom a machine was taken for stops nothing
     properties: dict[str, JSON] = {"lifted": bool(lifted), "by": by}
     if not lifted:
         properties |= _refused_at(desk, scope, patience_s=patience_s)

@@ -140,8 +140,9 @@ def may_send(
     Where that cannot be known now, it is to be asked again in a minute: ``Deferred`` with the reason ``unknown``.
 
     Args:
-        timezone: The person's; by default the scope's, else the one they told us. Where there is no such zone, it is
-            not known whether it is night there; what is transactional goes out at any hour.
+        timezone: The person's; by default the one that the scope was given, else the one they told us, else where they
+            seem to be. Where there is no such zone, it is not known whether it is night there; what is transactional
+            goes out at any hour.
 
     Raises:
         InvalidInteractionError: A word is wrong; or, in strict mode, the topic is not declared, or there is no such
@@ -175,8 +176,11 @@ def _asked(
     box = None if known is None or known.stale else _opened(desk, known, scope, patience_s)
     if known is None or box is None:
         return later
+    told = known.values(now).get("timezone")
     zone = (
-        _named(desk, timezone) if timezone else _zone(desk, scope.context.timezone, known.values(now).get("timezone"))
+        _named(desk, timezone)
+        if timezone
+        else _zone(desk, scope.given_timezone, told, scope.context.timezone)  # which may be but a guess
     )
     answer = rule.may_send(
         topic=topic,

@@ -15,7 +15,7 @@ from cxkit.model.consent import (
     Topic,
     purpose_bits,
 )
-from cxkit.model.context import Acquisition, Context, Device, Page, Place
+from cxkit.model.context import Acquisition, Agent, Context, Device, Page, Place
 from cxkit.model.decision import Decision
 from cxkit.model.experience import ExperienceSpec, Variant
 from cxkit.model.facts import Facts
@@ -34,6 +34,7 @@ __all__ = [
     "PURPOSES",
     "SCALES",
     "Acquisition",
+    "Agent",
     "Answer",
     "Blocked",
     "Choice",

@@ -31,6 +31,7 @@ PURPOSES: Final = (
     "advertising",
     "sale_share",
     "identity_stitching",
+    "precise_location",
 )
 """The purposes. Their order is part of the spool's format: append, never reorder."""
 

@@ -30,3 +30,5 @@ class Facts:
     """Where the app is mounted; empty, or starts with a slash."""
     client_ip: str | None = attrs.field(default=None, repr=False)
     """The customer's address, as far as the setting ``web.client_ip`` lets it be known."""
+    proxied: bool = False
+    """Whether whoever is at the other end of the socket is a proxy of yours, whose headers count."""

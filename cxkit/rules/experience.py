@@ -5,7 +5,7 @@ Depth: 0 the same for all, 1 contextual, 2 segment, 3 individual, 4 adaptive.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import NamedTuple
 
 from cxkit.errors import DeclarationError
@@ -22,36 +22,49 @@ class Cap(NamedTuple):
 
 
 def depth_cap(
-    *, granted: frozenset[str], identity: Identity, pending: bool, contested: bool = False, ceiling: int = 4
+    *,
+    granted: frozenset[str],
+    identity: Identity,
+    pending: bool,
+    contested: bool = False,
+    machine: bool = False,
+    late: bool = False,
 ) -> Cap:
     """How personal a decision may be by consent, by how surely the customer is known, by what arrived.
 
     Args:
         contested: Whether they are known by a device alone that several people use.
+        machine: Whether no person asks: it is shown what a stranger is, so that no cache can mix up the two.
+        late: Whether others may get what is shown, too.
     """
     strongest = max((one.rank for one in identity.identifiers), default=-1)
     caps = [
         Cap(4 if "profiling" in granted else 3, "consent") if "personalization" in granted else Cap(1, "consent"),
         Cap(1 if contested else {3: 4, 2: 2, 1: 2}.get(strongest, 1), "identity"),
         Cap(1 if pending else 4, "pending"),
-        Cap(ceiling, "policy"),
+        Cap(1 if late else 4, "late"),
+        Cap(1 if machine else 4, "actor"),
     ]
     lowest = min(caps, key=lambda cap: cap.depth)
     return lowest if lowest.depth < 4 else Cap(4, None)
 
 
-def choose(spec: ExperienceSpec, attributes: Mapping[str, JSON], cap: Cap) -> Decision:
+def choose(
+    spec: ExperienceSpec, attributes: Mapping[str, JSON], cap: Cap, *, withheld: Container[str] = ()
+) -> Decision:
     """The first variant, in the order declared, that is allowed and has this audience; else the fallback.
 
     Args:
         attributes: Nested; an audience names them by dotted path.
+        withheld: Names of those that are kept back, as it is too late to follow them.
     """
     reasons = []
     for variant in spec.variants:
         if variant.depth > cap.depth:
             reasons.append(f"{variant.name}: depth {variant.depth} is over the cap of {cap.depth} ({cap.by})")
         elif (missed := _missed(variant, attributes)) is not None:
-            reasons.append(f"{variant.name}: {missed} differs")
+            late = missed.partition(".")[0] in withheld
+            reasons.append(f"{variant.name}: {missed} {'comes too late' if late else 'differs'}")
         else:
             reasons.append(f"{variant.name}: chosen")
             return _decision(spec, variant, cap, reasons)

@@ -154,6 +154,10 @@ class Web:
         ),
     )
     """Pages that change in the browser without the server being asked, as templates: the path itself is not kept."""
+    accept_ch: tuple[str, ...] = attrs.field(
+        default=(), validator=shaped("[A-Za-z][A-Za-z0-9-]{0,63}", 'name headers like "Sec-CH-Viewport-Width"')
+    )
+    """Client hints that pages ask browsers to send along from then on."""
     beacon_touchpoints: tuple[str, ...] = attrs.field(default=(), validator=touchpoint_names)
     """Declared touchpoints that pages may capture with ``cx.capture``: anybody may."""
     beacon_per_minute: int = attrs.field(default=6000, validator=between(1, 1_000_000))

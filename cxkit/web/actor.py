@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from cxkit.model.context import Actor
+from cxkit.web.remembered import Remembered
 
 __all__ = ["actor_of", "is_part"]
 
@@ -24,8 +25,7 @@ _ROBOT: Final = re.compile(
 )
 """Not Cubot's telephones; not okhttp, by which apps of one's own call for somebody; nor httpx, which drives tests."""
 _LONGEST: Final = 1024
-_MOST_KNOWN: Final = 4096
-_known: Final[dict[int, bool]] = {}
+_known: Final = Remembered[bool](most=4096)
 _PARTS: Final = frozenset(
     "audio font image manifest script serviceworker sharedworker style track video worker".split()
 )
@@ -49,13 +49,10 @@ def actor_of(headers: Mapping[str, str]) -> Actor:
 
 
 def _is_robot(agent: str) -> bool:
-    """Remembered by its hash, which no other process shares: whole user agents are kept nowhere."""
-    key = hash(agent)
-    known = _known.get(key)
+    known = _known.get(agent)
     if known is None:
-        if len(_known) >= _MOST_KNOWN:
-            _known.clear()
-        known = _known[key] = _ROBOT.search(agent) is not None
+        known = _ROBOT.search(agent) is not None
+        _known.keep(agent, known)
     return known
 
 

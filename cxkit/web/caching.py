@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterable
 from typing import Final, Literal
 
-__all__ = ["Headers", "audience", "for_one_visitor"]
+__all__ = ["BY_HEADER", "Headers", "audience", "for_one_visitor", "varying"]
 
 Headers = Iterable[tuple[bytes, bytes]]
 """Names and values as they go over the wire; names in any case."""
 
+BY_HEADER: Final = {"asked": "accept-language"}
+"""What a scope `follows` to the header that caches see it by; by the rest nobody but us can tell visitors apart."""
 _DIRECTIVE: Final = re.compile(rb'[^\s,="]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,]*))?')
 _REPLACED: Final = frozenset([b"public", b"s-maxage", b"private"])
 _KEPT: Final = frozenset(
@@ -82,10 +84,22 @@ def for_one_visitor(headers: Headers) -> list[tuple[bytes, bytes]]:
     directives = [one for value in _values(changed, b"cache-control") for one in _DIRECTIVE.findall(value)]
     private = [*(one for one in directives if _named(one) not in _REPLACED), b"private"]
     changed = _replaced(changed, b"cache-control", b", ".join(private))
-    varies = [part.strip() for value in _values(changed, b"vary") for part in value.split(b",")]
-    if not {b"*", b"cookie"} & {part.lower() for part in varies}:
-        changed = _replaced(changed, b"vary", b", ".join([*filter(None, varies), b"Cookie"]))
-    return changed
+    return varying(changed, ["cookie"])
+
+
+def varying(headers: Headers, names: Iterable[str]) -> list[tuple[bytes, bytes]]:
+    """The headers, whose ``Vary`` names these of the request, too; where it stands if it is there.
+
+    Example:
+        >>> varying([(b"vary", b"Accept")], ["accept-language", "accept"])
+        [(b'vary', b'Accept, Accept-Language')]
+    """
+    varies = [part.strip() for value in _values(headers, b"vary") for part in value.split(b",") if part.strip()]
+    said = {part.lower() for part in varies}
+    more = [name.title().encode() for name in sorted(names) if name.encode() not in said]
+    if b"*" in said or not more:
+        return list(headers)
+    return _replaced(headers, b"vary", b", ".join([*varies, *more]))
 
 
 def _named(directive: bytes) -> bytes:

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, TypeAlias
 from cxkit.settings import ClientIP
 from cxkit.settings.client_ip import MOST_HOPS, trusted_networks
 
-__all__ = ["PRESETS", "Preset", "client_ip_strategy"]
+__all__ = ["PRESETS", "Preset", "client_ip_strategy", "proxy_check"]
 
 Strategy: TypeAlias = Callable[[Mapping[str, str], str | None], str | None]
 Reader: TypeAlias = Callable[[str], str | None]
@@ -60,6 +60,8 @@ _ESCAPE: Final = re.compile(r"\\(.)")
 _DIGITS: Final = re.compile("[0-9]{1,5}")
 _LONGEST: Final = 1_024
 """Letters in an element of ``Forwarded``: a host's name has 253 at most."""
+_NOBODY: Final = "0.0.0.0"
+"""Like ``::``: what stands where there is no address (RFC 1122, section 3.2.1.3; RFC 4291, section 2.5.2)."""
 _MAPPED: Final = bytes(10) + b"\xff\xff"
 
 
@@ -92,6 +94,20 @@ def client_ip_strategy(settings: ClientIP) -> Strategy:
     if settings.strategy == "rightmost_trusted_range":
         return _walked(header, read, trusted)
     return _single(header, read, trusted)
+
+
+def proxy_check(settings: ClientIP) -> Callable[[str | None], bool]:
+    """Whether the address of a socket's peer (None: a Unix socket) is of a proxy whose headers count.
+
+    Example:
+        >>> proxied = proxy_check(ClientIP(strategy="cloudflare", trusted=("10.0.0.0/8",)))
+        >>> proxied("10.0.0.1"), proxied("198.51.100.4")
+        (True, False)
+    """
+    if settings.strategy == "peer":
+        return lambda peer: False
+    trusted = _Trusted(settings.trusted)
+    return lambda peer: trusted.peer(peer, _entry(peer) if peer else None)
 
 
 class _Trusted:
@@ -196,10 +212,12 @@ def _address(found: re.Match[str] | None) -> str | None:
     if found is None:
         return None
     if found[1]:
-        return found[1]
+        return found[1] if found[1] != _NOBODY else None
     try:
         packed = inet_pton(AF_INET6, found[found.lastindex or 0])  # a tenth of what IPv6Address costs
     except OSError:
+        return None
+    if not any(packed[12:]) and (packed.startswith(_MAPPED) or not any(packed)):
         return None
     if packed.startswith(_MAPPED):
         return inet_ntop(AF_INET, packed[12:])

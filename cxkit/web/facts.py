@@ -25,14 +25,21 @@ class FactsReader:
     Args:
         cookie_names: What the cookies are called on requests of a scheme.
         client_ip: How the customer's address is found.
+        proxied: Whether the socket's other end is a proxy whose headers count.
         cookies: Further cookies to know.
     """
 
     def __init__(
-        self, *, cookie_names: Callable[[str], CookieNames], client_ip: ClientIP, cookies: tuple[str, ...] = ()
+        self,
+        *,
+        cookie_names: Callable[[str], CookieNames],
+        client_ip: ClientIP,
+        proxied: Callable[[str | None], bool] = lambda peer: False,
+        cookies: tuple[str, ...] = (),
     ) -> None:
         self._cookie_names = cookie_names
         self._client_ip = client_ip
+        self._proxied = proxied
         self._more = cookies
 
     def asgi(self, scope: MutableMapping[str, Any]) -> Facts:
@@ -55,6 +62,7 @@ class FactsReader:
             query=scope.get("query_string", b"").decode("latin-1"),
             root=scope.get("root_path", "").rstrip("/"),
             client_ip=self._client_ip(headers, peer),
+            proxied=self._proxied(peer),
         )
 
     def wsgi(
@@ -86,6 +94,7 @@ class FactsReader:
             query=environ.get("QUERY_STRING", ""),
             root=(_decoded(environ.get("SCRIPT_NAME", "")) if root is None else root).rstrip("/"),
             client_ip=self._client_ip(headers, peer),
+            proxied=self._proxied(peer),
         )
 
     def _read(self, header: str, scheme: str) -> dict[str, str]:

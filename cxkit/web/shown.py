@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cxkit.api.declared import unconfigured
 from cxkit.api.experiences import Experience, experiences
 from cxkit.errors import DeclarationError, nearest
 from cxkit.kit import current_kit
+from cxkit.kit.here import unconfigured
 from cxkit.model import Decision
 
 __all__ = ["show"]

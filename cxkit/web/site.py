@@ -13,7 +13,7 @@ from cxkit.kit import Kit
 from cxkit.model import Facts
 from cxkit.roles import Endpoint
 from cxkit.rules.consent import Policy
-from cxkit.web.client_ip import client_ip_strategy
+from cxkit.web.client_ip import client_ip_strategy, proxy_check
 from cxkit.web.cookies import CookieNames, cookie_names
 from cxkit.web.facts import FactsReader
 from cxkit.web.paths import pattern_of
@@ -52,6 +52,7 @@ class Site:
         self.settings = kit.settings.web
         self._exact = frozenset(self.settings.exclude)
         self._below = tuple(one for one in self.settings.exclude if one.endswith("/"))
+        self.accept_ch = ", ".join(self.settings.accept_ch).encode()
         self.kiosk = kit.desk.identifying.kiosk
         self.visitor_max_age_s = _KIOSK_IDLE_S if self.kiosk else self.settings.visitor_max_age_s
         self.renew_after_s = 0 if self.kiosk else _RENEW_AFTER_S
@@ -59,6 +60,7 @@ class Site:
         self.facts = FactsReader(
             cookie_names=self.cookie_names,
             client_ip=client_ip_strategy(self.settings.client_ip),
+            proxied=proxy_check(self.settings.client_ip),
             cookies=tuple(self.settings.id_cookies),
         )
 

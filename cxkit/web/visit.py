@@ -18,15 +18,18 @@ import attrs
 
 from cxkit.capture.scope import current_scope, enter
 from cxkit.codec.wire import occurrence
+from cxkit.flows.arrive import arrive
 from cxkit.flows.identify import identify, usable
 from cxkit.flows.link import logout
 from cxkit.model import Context, Facts, Identity, Page
-from cxkit.model.context import Actor
+from cxkit.model.context import MACHINES, Actor
 from cxkit.model.interaction import Outcome
 from cxkit.roles import Endpoint
+from cxkit.rules.consent import denials, later
+from cxkit.rules.language import first, ranges
 from cxkit.rules.measure.pages import PAGE_VIEWED
 from cxkit.web.actor import actor_of, is_part
-from cxkit.web.caching import Headers, audience, for_one_visitor
+from cxkit.web.caching import BY_HEADER, Headers, audience, for_one_visitor, varying
 from cxkit.web.cookies import new_visitor
 from cxkit.web.kept import Kept
 from cxkit.web.site import Site
@@ -137,11 +140,12 @@ class Visit:
         # No parent: where a server starts one request from within another, theirs is another visitor.
         self._outer = current_scope()
         self.scope = scope = site.kit.open_scope(self._here, facts=facts, gpc=_objects(facts))
+        scope.asked = ranges(facts.headers.get("accept-language", ""))
         scope.on_first_use(self._circumstances)
         self._place(facts)
         self._kept = Kept(site, facts)
         self._kept.read_choices(scope)
-        if self._here is _WEB:  # what is no person is recognised as none
+        if scope.context.actor not in MACHINES:  # what is no person is recognised as none
             if sets_cookies:
                 scope.issue_visitor = new_visitor
             if scope.allowed.recognise:
@@ -154,9 +158,9 @@ class Visit:
         """Where the region decides: ask where this is now, for it decides whether the visitor may be recognised."""
         desk, enrich = self.site.kit.desk, self.site.kit.enrich
         if desk.regional and enrich is not None:
-            self.scope.context = enrich(facts, self._here)
-            self.scope.on_first_use(self._on_page)
+            self.scope.enriched(enrich(facts, self._here))
             desk.govern(self.scope)
+            self.scope.on_first_use(self._on_page)
 
     def _recognise(self, *, anew: bool) -> None:
         """Know the visitor by the cookie, or by a new one that a page can set; obey what they chose elsewhere."""
@@ -174,6 +178,7 @@ class Visit:
         scope.returning = scope.allowed.recognise and visitor in scope.identity.identifiers
         if not scope.allowed.recognise:
             scope.change(identity=Identity())
+            scope.choices = later(scope.choices, denials(scope.recalled))  # else the next request would not know of it
 
     def _claims(self, facts: Facts) -> None:
         """Add what a front end of the app's own calls its visitors: an unsigned claim, as anybody could send it."""
@@ -191,7 +196,7 @@ class Visit:
     def _sign_in(self) -> None:
         """Know whom the app knows, if it has asked its framework for that; unless that person has just left."""
         scope = self.scope
-        if not self.site.settings.users or scope.identity.signed_in or scope.forsaken or self._here is not _WEB:
+        if not self.site.settings.users or scope.identity.signed_in or scope.forsaken:
             return
         try:
             user = self._user()
@@ -206,7 +211,7 @@ class Visit:
     def _circumstances(self, facts: Facts, context: Context) -> Context:
         enrich = self.site.kit.enrich
         context = self._on_page(facts, context)
-        return enrich(facts, context) if enrich else context
+        return _landed(enrich(facts, context)) if enrich else context
 
     def _on_page(self, facts: Facts, context: Context) -> Context:
         try:
@@ -216,8 +221,10 @@ class Visit:
             route = None
         if route is None:
             self.scope.on_first_use(self._on_page_at_last)
-        page = _page(route, self._method, context.actor)
-        return page if context is self._here else attrs.evolve(context, page=page.page)
+        page = _page(route, self._method, context.actor, first(self.scope.asked))
+        if context is self._here:
+            return page
+        return _landed(attrs.evolve(context, page=page.page, locale=context.locale or page.locale))
 
     def _on_page_at_last(self, facts: Facts, context: Context) -> Context:
         """Asked before routing; so what is encoded of the scope has no route."""
@@ -236,6 +243,7 @@ class Visit:
         because they chose something just now and it invites shared caches. A response that invites
         them otherwise gets no cookie, lest they give it to everybody; nor does a part of a page.
         """
+        self.scope.begin()  # first: what fails from here on is sent as it is
         try:
             self.status = int(status)
             return self._answer(headers)
@@ -246,7 +254,7 @@ class Visit:
     @property
     def personal(self) -> bool:
         """Whether something was shown that is for this visitor alone."""
-        return self.scope.depth_shown > 1 or self.scope.varies
+        return self.scope.depth_shown > 1 or not self.scope.follows <= BY_HEADER.keys()
 
     def _answer(self, headers: Headers) -> Headers:
         scope = self.scope
@@ -257,12 +265,22 @@ class Visit:
             kept_by = "shared"  # by their names alone: many are set up so for images, styles and scripts
         if self.personal or (chosen and kept_by == "shared"):
             headers, kept_by = for_one_visitor(headers), "one"
-        if kept_by != "one":
-            scope.ceiling = 1  # whatever is decided from here on goes into a response that others may get
-        if kept_by == "shared" or self._here is not _WEB:  # a machine keeps nothing for us
+        if kept_by == "one":
+            scope.said = None  # whatever is decided from here on is for this visitor, too
+        if scope.follows:
+            headers = varying(headers, [BY_HEADER[one] for one in scope.follows if one in BY_HEADER])
+        if self.site.accept_ch and self.facts.headers.get("sec-fetch-dest") == "document":  # who else knows of hints?
+            headers = [*headers, (b"accept-ch", self.site.accept_ch)]
+        if kept_by == "shared" or scope.context.actor in MACHINES:  # a machine keeps nothing for us
             return headers
         cookies = self._kept.cookies(scope)
-        return [*headers, *cookies] if cookies else headers
+        if not cookies:
+            return headers
+        version = scope.version
+        scope.enrich()  # that it is a machine may be known to an enricher only, and nothing may have asked one yet
+        if scope.context.actor in MACHINES:
+            return headers
+        return [*headers, *(cookies if scope.version == version else self._kept.cookies(scope))]
 
     # --- the end ---
 
@@ -276,6 +294,7 @@ class Visit:
         Args:
             error: What the framework made this response of.
         """
+        self.scope.said = None  # whatever is done from here on goes into no response
         self._capture(error, ended=True)
 
     def close(self, error: BaseException | None = None) -> None:
@@ -315,7 +334,10 @@ class Visit:
                 error=type(error).__name__ if error is not None else None,
                 duration=timedelta(seconds=time.perf_counter() - self._began),
             )
-            self.site.kit.desk.intake.capture(self.scope, PAGE_VIEWED, {"status": status}, added)
+            kit = self.site.kit
+            kit.desk.intake.capture(self.scope, PAGE_VIEWED, {"status": status}, added)
+            if self.scope.context.acquisition is not None and kit.settings.profile.remember:
+                arrive(kit.desk, self.scope)
         except Exception as failure:  # noqa: BLE001 - the guest's promise
             self.site.failed(failure)
 
@@ -328,9 +350,17 @@ class Visit:
 
 
 @lru_cache(maxsize=1024)
-def _page(route: str | None, method: str | None, actor: Actor) -> Context:
-    """One object for each page: routes are few."""
-    return attrs.evolve(_WEB, page=Page(route=route, method=method), actor=actor)
+def _page(route: str | None, method: str | None, actor: Actor, locale: str | None) -> Context:
+    """One object for each page and language: both are few."""
+    return attrs.evolve(_WEB, page=Page(route=route, method=method), actor=actor, locale=locale)
+
+
+def _landed(context: Context) -> Context:
+    """With the page to which somebody came, once its route is known: that may be before or after what brought them."""
+    came, page = context.acquisition, context.page
+    if came is None or came.landing is not None or page is None or page.route is None:
+        return context
+    return attrs.evolve(context, acquisition=attrs.evolve(came, landing=page.route))
 
 
 def _objects(facts: Facts) -> bool:

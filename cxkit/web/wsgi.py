@@ -199,6 +199,7 @@ def _begun(visit: Visit, status: Any, headers: Any) -> Any:
         ]
         code = status[:3]
     except Exception:  # noqa: BLE001 - the guest's promise
+        visit.scope.begin()
         return headers
     changed = visit.begin(code, raw)
     if changed is raw:

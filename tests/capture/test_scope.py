@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cxkit
-from cxkit.capture.scope import Scope, current_scope, enter
+from cxkit.capture.scope import Scope, Spoken, current_scope, enter
 from cxkit.kit import Kit
-from cxkit.model import Context, Facts, Identifier, Identity
+from cxkit.model import Context, Facts, Identifier, Identity, Place
 from cxkit.rules.consent import Allowed
 from cxkit.settings import Settings
 
@@ -159,15 +159,33 @@ def test_a_change_is_a_new_version_and_nothing_prepared_outlives_it(kit: Kit) ->
 def test_a_child_starts_from_its_parent_and_goes_its_own_way(kit: Kit) -> None:
     parent = kit.open_scope(Context(channel="web"), gpc=True)
     parent.change(identity=NANCY)
-    parent.pending, parent.ceiling, parent.despite_gpc = True, 2, True
+    parent.pending, parent.despite_gpc = True, True
+    parent.asked, parent.chosen_language, parent.given_timezone = ("fr",), "de", "Asia/Tokyo"
+    parent.spoken = Spoken("de", "de", "choice")
     child = parent.child(context={"locale": "fr"})
     assert child.context == Context(channel="web", locale="fr")
     assert (child.identity, child.allowed, child.gpc) == (NANCY, parent.allowed, True)
-    assert (child.pending, child.ceiling, child.despite_gpc, child.parent) == (True, 2, True, parent)
+    assert (child.pending, child.despite_gpc, child.parent) == (True, True, parent)
+    assert (child.asked, child.chosen_language, child.given_timezone) == (("fr",), "de", "Asia/Tokyo")
+    assert child.spoken == parent.spoken
     child.change(identity=Identity())
     child.choices["analytics"] = ("granted", kit.intake.stamper.now())
     assert parent.identity == NANCY
     assert parent.choices == {}
+
+
+def test_what_is_shown_late_follows_only_what_the_response_said_before(kit: Kit) -> None:
+    """In scopes within, whenever they were opened; and not once the response is over."""
+    visit = kit.open_scope(Context(channel="web"))
+    before = visit.child()
+    assert (visit.late, visit.may_follow("asked"), visit.may_follow("country")) == (False, True, True)
+    assert before.vary("asked")
+    visit.begin()
+    assert not before.vary("country")
+    for scope in (visit, before, visit.child(), before.child()):
+        assert (scope.late, scope.may_follow("asked"), scope.may_follow("country")) == (True, True, False)
+    visit.close()
+    assert (before.late, before.may_follow("country")) == (False, True)
 
 
 def test_enrichers_run_once_when_they_are_first_needed(kit: Kit) -> None:
@@ -188,6 +206,21 @@ def test_enrichers_run_once_when_they_are_first_needed(kit: Kit) -> None:
     scope.on_first_use(enrich)
     scope.enrich()
     assert len(calls) == 1, "without facts there is nothing to enrich from"
+
+
+def test_what_is_chosen_while_they_run_outranks_what_they_find(kit: Kit) -> None:
+    """By another thread, which does not wait for them."""
+    scope = kit.open_scope(Context(channel="web"), facts=FACTS)
+
+    def enrich(facts: Facts, context: Context) -> Context:
+        scope.enrich()  # nothing: it is on its way
+        scope.change(context=Context(channel="web", place=Place(country="FR"), locale="fr"))
+        return Context(channel="web", place=Place(country="US"), locale="en", timezone="UTC", actor="bot")
+
+    scope.on_first_use(enrich)
+    scope.enrich()
+    chosen = Context(channel="web", place=Place(country="FR"), locale="fr", timezone="UTC", actor="bot")
+    assert scope.context == chosen
 
 
 # --- carry ---

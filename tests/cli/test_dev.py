@@ -101,7 +101,7 @@ def test_a_visit_is_seen_as_it_happens(tmp_path: Path) -> None:
             dev.until("identity.identified")
         dev.press(signal.SIGTERM)
         assert dev.ended() == 128 + signal.SIGTERM
-    assert re.fullmatch(r"\d\d:\d\d:\d\d  web +page\.viewed +nobody +- +/", line)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  web +page\.viewed +nobody +- +/  fr", line)
     header = dev.printed.splitlines()[:3]
     assert header[0] == "cxkit | local file  .cxkit/local.db"
     assert header[1] == "cxkit | exporters   development (local)"

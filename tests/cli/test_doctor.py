@@ -31,6 +31,7 @@ from cxkit.roles import Outcome
 from cxkit.settings import load
 from cxkit.testing import RecordingExporter
 from tests.cli.terminal import Running
+from tests.theirs import installing
 
 KEYS = '[keys]\nsigning = ["0123456789abcdef"]\nidentifier = "0123456789abcdef"\n'
 LINES = '[exporters.lines]\ntype = "file"\npath = "{path}"\npurposes = ["analytics"]\n'
@@ -119,6 +120,41 @@ def test_settings_in_code_are_told_for_they_are_not_read(name: str, text: str, l
     assert (found["severity"], found["about"]) == ("warning", "settings")
     assert found["what"].startswith(f"{name}:{line} gives settings in code, which this command does not read")
     assert "CXKIT_DIRECTORY" in found["fix"]
+
+
+CHANNEL = """
+    import attrs
+    from cxkit.hookspecs import hookimpl
+    from cxkit.roles import Endpoint, Factory, Reply
+
+    @attrs.frozen
+    class Options:
+        pass
+
+    class Channel:
+        def endpoints(self):
+            told = lambda facts, body: Reply(status=200)
+            return [Endpoint(path="/near", methods=frozenset({"POST"}), handle=told, needs="precise_location")]
+
+    @hookimpl
+    def cxkit_channels():
+        return [Factory(name="near", settings=Options, build=lambda options: Channel())]
+"""
+
+
+@pytest.mark.parametrize(
+    ("web", "warned"), [("", True), ('asked = ["precise_location"]', False), ('mount = ""', False)]
+)
+def test_an_endpoint_that_nobody_is_asked_to_allow_is_told(web: str, warned: bool, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    configured(more=f"[web]\n{web}\n")
+    with installing(site) as install:
+        install("cxkit_near", CHANNEL)
+        found = [one for one in findings("consent") if "precise_location" in one["what"]]
+    assert [(one["severity"], "/cx/near" in one["what"], "web.asked" in one["fix"]) for one in found] == (
+        [("warning", True, True)] if warned else []
+    )
 
 
 def test_generated_keys_are_a_warning_and_broken_ones_an_error() -> None:
@@ -348,7 +384,7 @@ def test_everything_noted_has_a_meaning() -> None:
     reference = (Path(__file__).parents[2] / "docs/reference/guarantees.md").read_text("utf-8")
     section = reference.partition("## What else is counted")[2].partition("\n## ")[0]
     names = [line.split("`")[1] for line in section.splitlines() if line.startswith("| `")]
-    assert len(names) == 20
+    assert len(names) == 21
     unknown = meaning_of_noted("what nobody notes")
     assert [name for name in names if meaning_of_noted(name) == unknown] == []
 
@@ -374,6 +410,7 @@ def test_it_says_what_the_policy_withholds_before_a_choice() -> None:
         "advertising": "withheld",
         "sale_share": "withheld",
         "identity_stitching": "withheld",
+        "precise_location": "withheld",
     }
     configured(more='[consent]\nbefore_choice = "drop"')
     assert {fate for purpose, fate in consent()["purposes"].items() if purpose != "necessary"} == {"dropped"}

@@ -57,6 +57,7 @@ INNER: dict[str, object] = {
     "data.context.device": FULL.context.device,
     "data.context.place": FULL.context.place,
     "data.context.acquisition": FULL.context.acquisition,
+    "data.context.agent": FULL.context.agent,
     "data.decision": FULL.decision,
 }
 EVENT = msgspec.json.decode(encode(FULL))

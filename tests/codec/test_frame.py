@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxkit.codec.frame import HEADER_BYTES, MAX_PAYLOAD_BYTES, Record, find_magic, pack, unpack
+from cxkit.model import purpose_bits
 
 records = st.builds(
     Record,
@@ -16,6 +17,8 @@ records = st.builds(
     priority=st.integers(0, 255),
     type=st.integers(0, 255),
     sequence=st.integers(0, 2**64 - 1),
+    governed=st.booleans(),
+    holds=st.sets(st.sampled_from(["advertising", "precise_location"])).map(purpose_bits),
 )
 SMALL = Record(b'{"a":1}', b"0123456789abcdef", 5, 2, 1, 1, 7)
 

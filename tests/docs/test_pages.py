@@ -27,6 +27,7 @@ HOLDERS = {
 NOT_RUN = {
     "CONTRIBUTING.md": 4,  # sets up a checkout; .ci/run does it
     "README.md": 6,  # installs, and runs the demo and all tests; .ci/run does it
+    "docs/how-to/know-where-customers-are.md": 1,  # installs
     "docs/how-to/open-the-local-file.md": 2,  # other people's programs, one of which downloads a part of itself
     "docs/tutorial/first-five-minutes.md": 2,  # installs; the tests run in an environment that has it all
     "docs/tutorial/shop.fr.md": 3,  # likewise
@@ -37,11 +38,16 @@ NOT_RUN = {
     "docs/how-to/share-state-in-postgresql.md": 1,  # needs a server, the plugin's tests run it on one
     "docs/how-to/share-state-in-redis.md": 1,  # likewise
     "docs/how-to/write-an-exporter.md": 1,  # installs
-    "plugins/cxkit-celery/README.md": 1,  # installs
+    "plugins/cxkit-acquisition/README.md": 1,  # installs
+    "docs/how-to/know-where-customers-come-from.md": 1,  # likewise
+    "docs/how-to/know-the-device.md": 1,  # installs
+    "plugins/cxkit-device/README.md": 1,  # likewise
+    "plugins/cxkit-celery/README.md": 1,  # likewise
     "docs/how-to/use-with-celery.md": 1,  # likewise
     "plugins/cxkit-nats/README.md": 1,  # installs
     "plugins/cxkit-segment/README.md": 1,  # likewise
     "plugins/cxkit-flask/README.md": 1,  # likewise
+    "plugins/cxkit-geo/README.md": 1,  # likewise
     "plugins/cxkit-otel/README.md": 1,  # likewise
     "plugins/cxkit-starlette/README.md": 1,  # likewise
     "plugins/cxkit-django/README.md": 1,  # likewise

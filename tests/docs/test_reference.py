@@ -243,9 +243,9 @@ def filled(kind: Any, name: str, default: object = None) -> Any:
         return kind(**{one.name: filled(hints[one.name], one.name, one.default) for one in attrs.fields(kind)})
     if name in ("consent", "trimmed", "properties"):
         return {"KEY": True if name == "consent" else "cut"}
-    if kind is int:
-        return 2
-    return (name,) if name == "reasons" else name
+    if kind in (bool, int, float):
+        return kind(2)
+    return (name,) if get_origin(kind) is tuple else name
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

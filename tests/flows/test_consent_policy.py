@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 import cxkit
 from cxkit.api.declared import declared
-from cxkit.capture.scope import Scope, current_scope
+from cxkit.capture.scope import Scope, current_scope, enter
 from cxkit.capture.stamp import Stamper
 from cxkit.errors import ConfigurationError, InvalidInteractionError
 from cxkit.flows import carriage
-from cxkit.kit import Kit
-from cxkit.model import PURPOSES, Context, Evidence, Facts
+from cxkit.kit import Kit, place_here
+from cxkit.model import PURPOSES, Context, Evidence, Facts, Place
 from cxkit.settings import Consent, Settings
 from cxkit.stores.memory import MemoryStore
 from cxkit.testing import FakeClock, RecordingExporter
@@ -38,7 +39,9 @@ GEO = """
     class Geo:
         def enrich(self, facts, context):
             country, _, region = facts.headers.get("x-place", "").partition("-")
-            return {"place": Place(country=country, region=region or None, source="test")} if country else {}
+            region, _, low = region.partition("?")
+            place = Place(country=country, region=region or None, source="test", confidence=low or None)
+            return {"place": place} if country else {}
 
     @hookimpl
     def cxkit_enrichers():
@@ -81,7 +84,7 @@ def installed(tmp_path: Path) -> Iterator[Install]:
     site = tmp_path / "site"
     site.mkdir()
     with installing(site) as install:
-        install("cxkit_geo", GEO)
+        install("cxkit_places", GEO)
         install("cxkit_letters", SIGNALS)
         yield install
 
@@ -131,6 +134,60 @@ def told(kit: Kit, **traits: Any) -> None:
     assert asyncio.run(kit.settled(timeout_s=30))
 
 
+def chosen(kit: Kit, scope: Scope, country: str, region: str | None = None) -> None:
+    """They chose a country, as a plugin says it."""
+    enter(scope)
+    place = Place(country=country, region=region, source="chosen")
+    assert place_here(lambda context, _: attrs.evolve(context, place=place)) is not None
+
+
+@pytest.mark.parametrize(
+    ("place", "choice", "policy"),
+    [("FR", ("US", "TX"), "eea/1"), ("US-TX", ("FR", None), "eea/1"), ("US-TX", ("US", "NY"), "us_opt_out/1"),
+     ("FR", ("BR", None), "eea/1"), ("", ("US", "NY"), "strict/1"), ("US-NY", ("JP", None), "strict/1")],
+)  # fmt: skip
+def test_a_place_that_was_chosen_can_only_make_the_law_stricter(
+    make: Make, place: str, choice: tuple[str, str | None], policy: str
+) -> None:
+    kit = make()
+    scope = at(kit, place)
+    chosen(kit, scope, *choice)
+    assert scope.policy.name == policy
+    cxkit.grant("functional")
+    cxkit.withdraw("functional")
+    with cxkit.scope(kit=kit):
+        assert here().policy.name == "strict/1"
+    own = scope.child()
+    kit.desk.govern(own)
+    assert scope.policy.name == own.policy.name == policy, "it holds whatever happens then"
+    scope.close()
+
+
+def test_a_stricter_law_that_was_chosen_goes_along(make: Make) -> None:
+    kit = make()
+    scope = at(kit, "US-TX")
+    chosen(kit, scope, "FR")
+    text = cxkit.pack(to="message 7")
+    scope.close()
+    with cxkit.unpack(text, to="message 7", kit=kit):
+        assert (here().policy.name, here().allowed.granted) == ("eea/1", {"necessary"})
+
+
+def test_whoever_chose_again_is_under_the_law_of_where_they_were_found(make: Make) -> None:
+    kit = make()
+    scope = at(kit, "US-TX")
+    chosen(kit, scope, "FR")
+    chosen(kit, scope, "US", "NY")
+    assert scope.policy.name == "us_opt_out/1"
+    scope.close()
+
+
+def test_a_place_that_is_not_sure_is_under_no_law_but_the_strictest(make: Make) -> None:
+    scope = at(make(), "US-TX?low")
+    assert (scope.policy.name, scope.jurisdiction.inferred_from) == ("strict/1", "unknown")
+    assert at(make(), "US-TX?high").policy.name == "us_opt_out/1"
+
+
 @pytest.mark.parametrize(
     ("place", "policy"),
     [("", "strict/1"), ("FR", "eea/1"), ("CA-QC", "opt_in/1"), ("US-CA", "us_opt_out/1"), ("US-NY", "us/1"),
@@ -139,7 +196,8 @@ def told(kit: Kit, **traits: Any) -> None:
 def test_the_place_decides_where_nothing_else_is_known(make: Make, place: str, policy: str) -> None:
     scope = at(make(), place)
     assert scope.policy.name == policy
-    assert (scope.allowed.granted == frozenset(PURPOSES)) == policy.startswith("us")
+    everything = frozenset(PURPOSES) - {"precise_location"}
+    assert (scope.allowed.granted == everything) == policy.startswith("us")
 
 
 def test_as_long_as_the_place_is_not_known_the_strictest_holds(make: Make) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,12 @@ import attrs
 import pytest
 
 import cxkit
+from cxkit.capture.enrich import Enrichment
+from cxkit.capture.scope import enter
 from cxkit.capture.stamp import Stamper
 from cxkit.errors import InvalidInteractionError, StateError
 from cxkit.kit import Kit
+from cxkit.model import Context, Facts
 from cxkit.settings import CapTable, QuietHours, Settings, TopicTable
 from cxkit.testing import FakeClock
 from tests.flows.world import Faulty, eventually, held
@@ -184,6 +187,50 @@ def test_quiet_hours_are_the_persons_own(kit: Kit, clock: FakeClock) -> None:
         assert cxkit.may_send("news", "email") == CLEAR
         with cxkit.scope(kit=kit, user_id="nancy", timezone="Europe/Paris"):
             assert cxkit.may_send("news", "email") != CLEAR, "they are travelling"
+
+
+class FromTokyo:
+    """Finds by the address where somebody seems to be."""
+
+    def enrich(self, facts: Facts, context: Context) -> Mapping[str, object]:
+        return {"timezone": "Asia/Tokyo"}
+
+
+@configured(QUIET)
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_somebody_says_of_their_time_goes_before_where_they_seem_to_be(
+    kit: Kit, clock: FakeClock, packed: bool
+) -> None:
+    """A guess by the address may be a VPN's; what the app says of this very contact goes first of all."""
+    late = datetime(2026, 11, 22, 23, tzinfo=UTC)  # eight in Tokyo, midnight in Paris
+    clock.advance((late - NOON).total_seconds())
+
+    def found() -> str:
+        visit = kit.open_scope(
+            Context(channel="web"), facts=Facts(method="GET", scheme="https", host=None, path="/", headers={})
+        )
+        visit.on_first_use(Enrichment({"placed": FromTokyo()}, count=lambda reason: None))
+        enter(visit)
+        try:
+            cxkit.identify(user_id="nancy")
+            assert cxkit.current().context.timezone == "Asia/Tokyo"
+            if not packed:
+                return type(cxkit.may_send("news", "email")).__name__
+            carried = cxkit.pack(to="job") or ""
+        finally:
+            visit.close()
+        with cxkit.unpack(carried, to="job", kit=kit):
+            return type(cxkit.may_send("news", "email")).__name__
+
+    assert found() == "Clear"
+    with cxkit.scope(kit=kit, user_id="nancy", evidence="login"):
+        cxkit.identify(traits={"timezone": "Europe/Paris"})
+    assert found() == "Deferred"
+    with cxkit.scope(kit=kit, user_id="nancy", evidence="login", timezone="Asia/Tokyo"):
+        assert cxkit.may_send("news", "email") == CLEAR
+        carried = cxkit.pack(to="job") or ""
+    with cxkit.unpack(carried, to="job", kit=kit):
+        assert cxkit.may_send("news", "email") == CLEAR
 
 
 # --- what cannot be known, and what is counted ---

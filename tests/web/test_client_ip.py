@@ -386,12 +386,18 @@ def test_so_it_is_with_10_000_more_that_nearly_are_right() -> None:
         check(header, chance.choice([None, PROXY, header, chance.choice(words)]))
 
 
+@pytest.mark.parametrize("text", ["0.0.0.0", "::", "::ffff:0.0.0.0", "0:0:0:0:0:0:0:0", "0.0.0.0:80", "[::]:80"])
+def test_what_stands_where_there_is_no_address_is_none(text: str) -> None:
+    assert PEER({}, text) is by(SINGLE, text) is by(RANGE, text) is None
+
+
 @settings(max_examples=300)
 @given(ADDRESSES)
 def test_every_address_is_read_as_the_one_it_is(text: str) -> None:
     """B78."""
     one = ip_address(text)
     told = str(getattr(one, "ipv4_mapped", None) or one)
+    assume(told not in ("0.0.0.0", "::"))
     assert PEER({}, text) == by(SINGLE, text) == told
     assert by(RANGE, FORGED, text) == (FORGED if within(told) else told)
 

@@ -16,8 +16,9 @@ import cxkit
 from cxkit.errors import InvalidInteractionError
 from cxkit.model import Facts
 from cxkit.settings import Web
-from cxkit.web.consent import posted
+from cxkit.web import posted
 from cxkit.web.consent.asking import notices
+from cxkit.web.consent.posted import fields_of
 from cxkit.web.paths import safe_back
 from tests.web.surface import (
     ASKED,
@@ -209,7 +210,7 @@ def test_a_body_that_is_too_long_is_not_read(browser: Any) -> None:
 def test_no_body_makes_it_fail(body: bytes, kind: tuple[bytes, bytes]) -> None:
     facts = Facts(method="POST", scheme="http", host="x", path="/", headers={"content-type": kind[1].decode()})
     try:
-        posted.fields_of(body).all("a") if kind is FORM else posted.json_of(facts, body, COUNTS)
+        fields_of(body).all("a") if kind is FORM else posted.json_of(facts, body, COUNTS)
     except InvalidInteractionError as error:
         code = error.code
     else:

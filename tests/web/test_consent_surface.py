@@ -151,6 +151,27 @@ def test_the_language_is_the_one_asked_for(browser: Any, query: str, accepts: by
     assert sent.all("content-language") == [language]
 
 
+@pytest.mark.parametrize("page", ["/cx/consent", "/cx/preferences"])
+@pytest.mark.parametrize(
+    ("chosen", "query", "language", "vary"),
+    [
+        ("fr", "", "fr", ["Cookie"]),
+        ("fr-CA", "", "fr", ["Cookie"]),
+        ("fr", "lang=en", "en", []),
+        ("fr", "lang=tlh", "fr", ["Cookie"]),
+        ("de", "", "en", ["Accept-Language"]),
+    ],
+)
+def test_our_own_pages_are_in_the_language_that_was_chosen(
+    visitor: Any, shop: Any, page: str, chosen: str, query: str, language: str, vary: list[str]
+) -> None:
+    visitor.in_(shop(lambda: cxkit.choose_language(chosen))).ask()
+    sent = get(visitor, page, HTML, (b"accept-language", b"en"), query=query)
+    assert page_of(sent).one("html").attributes["lang"] == language
+    assert sent.all("vary") == vary
+    assert "private" in sent.all("cache-control")[0]
+
+
 @pytest.mark.parametrize("query", ["choice=accept", "choice=accept&asked=analytics&purpose=analytics", "saved=1"])
 def test_a_get_never_changes_anything(kept: Any, browser: Any, query: str) -> None:
     for method in ("GET", "HEAD"):

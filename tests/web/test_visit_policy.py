@@ -23,7 +23,7 @@ def regional(tmp_path: Path, make: Any) -> Iterator[Any]:
     site = tmp_path / "site"
     site.mkdir()
     with installing(site) as install:
-        install("cxkit_geo", GEO)
+        install("cxkit_places", GEO)
         yield make({"consent": Consent(policy="regional")})
 
 

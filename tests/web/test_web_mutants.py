@@ -55,7 +55,7 @@ GUARD = """    except Exception as error:  # noqa: BLE001 - the guest's promise:
     marks["""
 COOKIES = "[*self._visitor_cookie(scope), *self._consent_cookie(scope)]"
 HEARD = "        async def heard() -> Message:\n            message = await receive()\n"
-SHARED = """        if kept_by == "shared" or self._here is not _WEB:  # a machine keeps nothing for us
+SHARED = """        if kept_by == "shared" or scope.context.actor in MACHINES:  # a machine keeps nothing for us
             return headers
 """
 READ = "                read = await _body(receive, at_most=endpoint.max_body_bytes)\n"
@@ -233,7 +233,7 @@ MUTANTS = [
     Mutant(
         "varies with a cookie",
         "all_that_is_added_is_two_cookies",
-        {"[*headers, *cookies] if": '[*headers, *cookies, (b"vary", b"Cookie")] if'},
+        {"return [*headers, *(cookies": 'return [*headers, (b"vary", b"Cookie"), *(cookies'},
     ),
     Mutant("more each time", "installed_twice_it_is_there_once", {"outer is not None and not outer.closed": "False"}),
     Mutant(

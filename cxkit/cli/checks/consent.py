@@ -15,12 +15,12 @@ from cxkit.cli.terminal import print_table
 from cxkit.delivery.account import read_account
 from cxkit.errors import ConfigurationError, LocalFileError
 from cxkit.exporters.local import read
-from cxkit.kit.assembly import policy_of
+from cxkit.kit.assembly import build_plugins, claim_tables, policy_of
 from cxkit.kit.examination import Examined
 from cxkit.model import PURPOSES
 from cxkit.rules.consent import REGIONAL, Policy, capture_mode
 
-__all__ = ["Withheld", "check_consent", "print_withheld", "withheld"]
+__all__ = ["Withheld", "check_asked", "check_consent", "print_withheld", "withheld"]
 
 
 @attrs.frozen(kw_only=True)
@@ -107,6 +107,28 @@ def check_consent(examined: Examined) -> Iterator[Finding]:
             ),
             fix=say("ask for consent, and call cxkit.grant() with the answer"),
         )
+
+
+def check_asked(examined: Examined) -> Iterator[Finding]:
+    """Endpoints of plugins that answer nobody, as the page of choices does not ask for what they need."""
+    settings, registry = examined.settings, examined.registry
+    if examined.errors or not settings.web.mount:
+        return
+    channels = build_plugins(registry, registry.channels(), claim_tables(registry, settings))
+    endpoints = [(name, endpoint) for name, channel in channels.items() for endpoint in channel.endpoints()]
+    for name, endpoint in endpoints:
+        if endpoint.needs is not None and endpoint.needs not in settings.web.asked:
+            yield Finding(
+                severity="warning",
+                about="consent",
+                what=say(
+                    "{path} of plugin {name} needs {purpose}, which the banner and the page of choices do not ask for",
+                    path=settings.web.mount + endpoint.path,
+                    name=name,
+                    purpose=endpoint.needs,
+                ),
+                fix=say("add {purpose} to web.asked, unless your app asks for it itself", purpose=endpoint.needs),
+            )
 
 
 def print_withheld(told: Withheld) -> None:

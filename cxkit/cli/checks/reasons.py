@@ -153,6 +153,10 @@ def meaning_of_noted(name: str) -> Meaning:
             say("more was allowed from one address in a minute than the pages of consent take"),
             say("behind a proxy, set web.client_ip, or all visitors share one address"),
         ),
+        "endpoint_limited": Meaning(
+            say("an endpoint of a plugin was asked more often from one address than it answers"),
+            say("behind a proxy, set web.client_ip, or all visitors share one address"),
+        ),
         "beacon_repeated": Meaning(
             say("a browser sent an event of the beacon twice, and it was kept once"),
             say("nothing: browsers do when they cannot know whether it arrived"),

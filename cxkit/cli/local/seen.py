@@ -19,6 +19,7 @@ from cxkit.codec import decode
 from cxkit.errors import CodecError, LocalFileError
 from cxkit.exporters.local import read
 from cxkit.model import Interaction
+from cxkit.model.context import MACHINES
 
 __all__ = [
     "Arrivals",
@@ -165,7 +166,7 @@ def as_text(seen: Seen, *, today: bool = False) -> str:
     """The line for people: when, where, what, who, stage, and what is peculiar to it."""
     one = seen.interaction
     who = shown(seen.person) if seen.person else say("nobody")
-    if one.context.actor in ("bot", "prefetch"):
+    if one.context.actor in MACHINES:
         who += f" ({one.context.actor})"
     columns = (one.channel or "-", 8), (one.name, 22), (who, 20), (one.stage or "-", 14)
     aligned = "".join(visible(text).ljust(width) + " " for text, width in columns)

@@ -6,12 +6,13 @@ whom), ``flows.identify`` (may it be joined), ``rules.experience`` (how personal
 asked: a topic has no purpose, and ``rules.preferences`` decides.
 
 ``policy`` holds what follows from choices, ``records`` what the choices are, ``packs`` what holds
-where nobody chose, ``maps`` what is allowed in the words of others, ``hold`` what waits for a choice, and
-``signals`` what browsers and apps say.
+where nobody chose, ``circumstances`` what of the context may be kept, ``maps`` what is allowed in the
+words of others, ``hold`` what waits for a choice, and ``signals`` what browsers and apps say.
 """
 
 from __future__ import annotations
 
+from cxkit.rules.consent.circumstances import needed, permitted
 from cxkit.rules.consent.hold import Fate, fate
 from cxkit.rules.consent.maps import CONSENT_MODE, to_categories, to_consent_mode
 from cxkit.rules.consent.packs import (
@@ -81,7 +82,9 @@ __all__ = [
     "jurisdiction",
     "later",
     "merged",
+    "needed",
     "pack_of",
+    "permitted",
     "policy_named",
     "record",
     "refused",

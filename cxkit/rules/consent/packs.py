@@ -41,7 +41,11 @@ __all__ = [
 ]
 
 _NECESSARY: Final = frozenset({"necessary"})
-_EVERYTHING: Final = frozenset(PURPOSES)
+_EVERYTHING: Final = frozenset(PURPOSES) - {"precise_location"}
+"""Where nobody needs to ask. Where exactly somebody is, is sensitive everywhere: it is asked for.
+
+Source: CPRA, Cal. Civ. Code 1798.140(ae)(1)(C).
+"""
 
 PACKS: Final[Mapping[str, Policy]] = {
     "eea": Policy(name="eea/1", granted=_NECESSARY, anonymous=STRICT.anonymous, signals=frozenset({"tc"})),
@@ -212,7 +216,9 @@ class Home:
     """Whether their account could be asked."""
 
 
-def governing(configured: Policy | None, home: Home, *, geo: str | None) -> tuple[Policy, Jurisdiction]:
+def governing(
+    configured: Policy | None, home: Home, *, geo: str | None, chosen: str | None = None
+) -> tuple[Policy, Jurisdiction]:
     """The policy that holds for somebody, and whose law that is taken to be.
 
     Of the account of somebody who only claims to be that person, whatever is stricter holds. Where the account
@@ -221,6 +227,7 @@ def governing(configured: Policy | None, home: Home, *, geo: str | None) -> tupl
     Args:
         configured: The policy that holds everywhere; None: that of the region.
         geo: Where they seem to be: an ISO 3166 code.
+        chosen: Where they would like to be: of that and ``geo``, whichever allows less without a choice.
 
     Example:
         >>> policy, whose = governing(None, Home(declared="FR"), geo="US-CA")
@@ -235,7 +242,13 @@ def governing(configured: Policy | None, home: Home, *, geo: str | None) -> tupl
     where = jurisdiction(declared=home.declared, account=home.account if home.proven else None, geo=geo)
     if where.inferred_from == "unknown":
         where = home.brought
+    if chosen and where.inferred_from in ("geo", "unknown"):
+        where = _stricter(where, Jurisdiction(region=region_of(chosen), inferred_from="declared"))
     policy = pack_of(where.region, minor=minor)
     if home.account and not home.proven:
         policy = strictest([policy, pack_of(region_of(home.account))])
     return (policy if home.known else STRICT), where
+
+
+def _stricter(one: Jurisdiction, other: Jurisdiction) -> Jurisdiction:
+    return other if pack_of(other.region).granted < pack_of(one.region).granted else one

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from cxkit.api.declared import unconfigured
 from cxkit.capture.scope import current_scope
 from cxkit.kit import Kit, current_kit
+from cxkit.kit.here import unconfigured
 from cxkit.web.markup import Html, element
 from cxkit.web.paths import mounted
 from cxkit.web.static import Static

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from cxkit.api.customer import in_scope
 from cxkit.capture.scope import Scope
 from cxkit.kit import Kit
+from cxkit.kit.here import in_scope
 from cxkit.model import Facts
 from cxkit.web.consent.asking import SELLING, Asking, asking, shown_in_banner, shown_in_sale
 from cxkit.web.consent.page import stylesheet_link
-from cxkit.web.consent.texts import TEXTS, language_of, spoken
+from cxkit.web.consent.posted import language_for
+from cxkit.web.consent.texts import TEXTS
 from cxkit.web.markup import Html, element, hidden
 from cxkit.web.paths import here, mounted, safe_back
 
@@ -23,11 +24,11 @@ def banner(back: str | None = None, language: str | None = None) -> Html:
     Put it at the end of the body. It works without JavaScript, and under a Content-Security-Policy that allows
     ``style-src 'self'`` and ``form-action 'self'``. What it shows follows the visitor, so the response becomes
     ``private``, with ``Vary: Cookie``. Where the response has begun already and others may get it, only the link
-    is shown, in ``language`` or English.
+    is shown, in ``language``, else in what the response says that it follows, else in English.
 
     Args:
         back: Where they go once they have chosen; by default to the page they are on. A path on this site.
-        language: ``en`` or ``fr``, also as ``fr-CA``; by default what their browser asks for.
+        language: ``en`` or ``fr``, also as ``fr-CA``; by default the one they chose, else what their browser asks for.
 
     Example:
         >>> import cxkit
@@ -47,7 +48,7 @@ def consent_url(language: str | None = None, back: str | None = None) -> str:
     """The path of the page of choices, for a link of your own.
 
     Args:
-        language: As for `banner`; by default what the visitor's browser asks for when they are there.
+        language: As for `banner`; by default the one to speak to them when they are there.
         back: Where that page leads back to; by default to the path of the page they are on. A path on this site.
     """
     found: list[str] = []
@@ -65,12 +66,11 @@ def _link(kit: Kit, facts: Facts | None, *, language: str | None, back: str | No
 def _shown(kit: Kit, scope: Scope, *, back: str | None, language: str | None) -> str:
     if not kit.settings.web.mount:
         return ""  # nothing would take the answer
-    facts, shared = scope.facts, _others_may_get_it(scope)
-    language = _language(None if shared else facts, language)
+    facts, shared = scope.facts, not scope.vary("choices")
+    language = language_for(kit, scope, language)
     link = _link(kit, facts, language=language, back=back)
     if shared:
         return stylesheet_link(kit, facts) + _line(link, language=language)
-    scope.vary()
     asked = asking(kit, scope)
     fields = hidden("back", safe_back(back) or (here(facts, query=True) if facts is not None else None))
     form = {"method": "post", "action": mounted(kit, facts, "/consent")}
@@ -81,21 +81,6 @@ def _shown(kit: Kit, scope: Scope, *, back: str | None, language: str | None) ->
     else:
         body = _line(link, language=language)
     return stylesheet_link(kit, facts) + body
-
-
-def _language(facts: Facts | None, language: str | None) -> str:
-    """What the app says, else the visitor's browser, if what is shown is for that alone."""
-    return spoken(language) or language_of(None if facts is None else facts.headers.get("accept-language"))
-
-
-def _others_may_get_it(scope: Scope) -> bool:
-    """Whether the response has begun, and shared caches may keep it."""
-    one: Scope | None = scope
-    while one is not None:
-        if one.ceiling < 2:
-            return True
-        one = one.parent
-    return False
 
 
 def _line(link: str, *, language: str, before: str = "") -> str:

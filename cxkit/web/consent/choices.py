@@ -18,25 +18,14 @@ from cxkit.model import PURPOSES, Choice, Facts, Notice
 from cxkit.roles import Endpoint, Reply
 from cxkit.rules.consent import denials
 from cxkit.web.consent.asking import SELLING, Asking, asking, notices, shown_on_page
-from cxkit.web.consent.page import PRIVATE, STYLESHEET, page
-from cxkit.web.consent.posted import (
-    as_json,
-    check_sender,
-    fields_of,
-    is_form,
-    json_of,
-    language_for,
-    limited,
-    query_of,
-    scope_here,
-    status_of,
-    wants_html,
-)
+from cxkit.web.consent.page import STYLESHEET, page
+from cxkit.web.consent.posted import fields_of, is_form, language_for, query_of, wants_html
 from cxkit.web.consent.preferences import preference_endpoint
 from cxkit.web.consent.texts import LANGUAGES, TEXTS
 from cxkit.web.limits import Rate
 from cxkit.web.markup import element, hidden
 from cxkit.web.paths import mounted, safe_back
+from cxkit.web.posted import PRIVATE, as_json, check_sender, json_of, scope_here, status_of, too_many
 
 if TYPE_CHECKING:
     from cxkit.web.site import Site
@@ -119,7 +108,7 @@ class _Consent:
 
     def _form(self, facts: Facts, scope: Scope, body: bytes) -> Reply:
         fields = fields_of(body)
-        act, language = fields.one("choice"), language_for(facts, fields.one("lang"))
+        act, language = fields.one("choice"), language_for(self._kit, scope, fields.one("lang"))
         asked, ticked = fields.all("asked"), fields.all("purpose")
         if act not in _METHODS or not asked:
             raise InvalidInteractionError("a form chooses nothing", fix="press one of its buttons", code="CX3171")
@@ -170,7 +159,7 @@ class _Consent:
         if taken:
             consenting.choose(self._kit.desk, scope, taken, method=method, notice=notice)
         if len(taken) < len(choices):
-            raise limited(self._kit)
+            raise too_many(self._kit, "choices", counted="consent_limited", code="CX3179")
 
     # --- the page ---
 
@@ -184,7 +173,7 @@ class _Consent:
         back: str | None = None,
         language: str | None = None,
     ) -> Reply:
-        language, back = language_for(facts, language), safe_back(back)
+        language, back = language_for(self._kit, scope, language), safe_back(back)
         text, asked = TEXTS[language], asking(self._kit, scope)
         said = element("p", text["saved"], class_="cx-said", role="status") if saved else ""
         if wrong is not None:

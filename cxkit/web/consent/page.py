@@ -11,11 +11,11 @@ from cxkit.roles import Reply
 from cxkit.web.consent.texts import LANGUAGES, TEXTS
 from cxkit.web.markup import element
 from cxkit.web.paths import mounted
+from cxkit.web.posted import PRIVATE, waits
 from cxkit.web.static import Static
 
-__all__ = ["PRIVATE", "STYLESHEET", "page", "stylesheet_link", "waits"]
+__all__ = ["STYLESHEET", "page", "stylesheet_link"]
 
-PRIVATE: Final = (("Cache-Control", "private, no-store"), ("X-Content-Type-Options", "nosniff"))
 _PAGE: Final = (
     *PRIVATE,
     ("Content-Type", "text/html; charset=utf-8"),
@@ -34,11 +34,6 @@ STYLESHEET: Final = Static(package="cxkit.web.consent", name="cx.css", type="tex
 def stylesheet_link(kit: Kit, facts: Facts | None) -> str:
     """What fetches the stylesheet: anew as soon as it is another one."""
     return element("link", rel="stylesheet", href=f"{mounted(kit, facts, '/cx.css')}?v={STYLESHEET.version}")
-
-
-def waits(status: int) -> tuple[tuple[str, str], ...]:
-    """What says when to try again, where there were too many."""
-    return (("Retry-After", "60"),) if status == 429 else ()
 
 
 def page(

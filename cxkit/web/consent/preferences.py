@@ -19,24 +19,13 @@ from cxkit.flows import preferences as preferring
 from cxkit.model import Choice, Facts, Topic
 from cxkit.roles import Endpoint, Reply
 from cxkit.rules.preferences import Act, answer, wanted
-from cxkit.web.consent.page import PRIVATE, page
-from cxkit.web.consent.posted import (
-    as_json,
-    check_sender,
-    fields_of,
-    is_form,
-    json_of,
-    language_for,
-    limited,
-    query_of,
-    scope_here,
-    status_of,
-    wants_html,
-)
+from cxkit.web.consent.page import page
+from cxkit.web.consent.posted import fields_of, is_form, language_for, query_of, wants_html
 from cxkit.web.consent.texts import TEXTS
 from cxkit.web.limits import Rate
 from cxkit.web.markup import element, hidden
 from cxkit.web.paths import mounted, safe_back
+from cxkit.web.posted import PRIVATE, as_json, check_sender, json_of, scope_here, status_of, too_many
 
 if TYPE_CHECKING:
     from cxkit.kit import Kit
@@ -90,10 +79,10 @@ class _Preferences:
                 check_sender(facts, scope)
                 return self._form(facts, scope, body) if is_form(facts) else self._script(facts, scope, body)
             offer = self._offer(scope)
-            return self._page(facts, offer) if html else as_json(_state(offer))
+            return self._page(facts, scope, offer) if html else as_json(_state(offer))
         except InvalidInteractionError as error:
             if html:
-                return self._page(facts, None, wrong=error)
+                return self._page(facts, scope, None, wrong=error)
             return as_json(_state(None)) if facts.method != "POST" and error.code == "CX3175" else as_json(error)
 
     def _offer(self, scope: Scope) -> _Offer:
@@ -124,7 +113,7 @@ class _Preferences:
 
     def _form(self, facts: Facts, scope: Scope, body: bytes) -> Reply:
         fields = fields_of(body)
-        act, language = fields.one("choice"), language_for(facts, fields.one("lang"))
+        act, language = fields.one("choice"), language_for(self._kit, scope, fields.one("lang"))
         ticked = fields.all("cell")
         if act not in ("save", "stop", "lift"):
             raise InvalidInteractionError("a form chooses nothing", fix="press one of its buttons", code="CX3171")
@@ -170,7 +159,7 @@ class _Preferences:
         if cells:
             self._prefer(scope, self._offer(scope), cells)
         if over:
-            raise limited(self._kit)
+            raise too_many(self._kit, "choices", counted="consent_limited", code="CX3179")
 
     def _prefer(self, scope: Scope, offer: _Offer, cells: Mapping[Cell, bool]) -> None:
         """What differs from what they receive; refusals first, for they need no proof."""
@@ -190,9 +179,9 @@ class _Preferences:
 
     # --- the page ---
 
-    def _page(self, facts: Facts, offer: _Offer | None, *, wrong: CXError | None = None) -> Reply:
+    def _page(self, facts: Facts, scope: Scope, offer: _Offer | None, *, wrong: CXError | None = None) -> Reply:
         query = query_of(facts) if facts.method != "POST" else {}
-        language, back = language_for(facts, query.get("lang")), safe_back(query.get("back"))
+        language, back = language_for(self._kit, scope, query.get("lang")), safe_back(query.get("back"))
         text, status = TEXTS[language], 200
         said = element("p", text["saved"], class_="cx-said", role="status") if "saved" in query else ""
         if wrong is not None and facts.method != "POST":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
@@ -11,8 +10,9 @@ from typing import Final
 import msgspec
 
 from cxkit.model import Notice
+from cxkit.rules.language import lookup
 
-__all__ = ["LANGUAGES", "TEXTS", "language_of", "notice_of", "spoken"]
+__all__ = ["LANGUAGES", "TEXTS", "notice_of", "spoken"]
 
 _EN: Final[Mapping[str, str]] = {
     "title": "Your choices",
@@ -64,6 +64,8 @@ _EN: Final[Mapping[str, str]] = {
     "sale_share.means": "Selling your data to other companies, or sharing it with them.",
     "identity_stitching": "One history",
     "identity_stitching.means": "Joining what you did before you signed in to your account.",
+    "precise_location": "Where exactly you are",
+    "precise_location.means": "Finding the store that is nearest to you. Your position itself is not kept.",
     "channel.web": "Site",
     "channel.mobile": "App",
     "channel.email": "E-mail",
@@ -140,6 +142,8 @@ _FR: Final[Mapping[str, str]] = {
     "sale_share.means": "Vendre vos données à d'autres entreprises, ou les partager avec elles.",
     "identity_stitching": "Un seul historique",
     "identity_stitching.means": "Joindre à votre compte ce que vous avez fait avant de vous connecter.",
+    "precise_location": "Votre position exacte",
+    "precise_location.means": "Trouver le magasin le plus proche. Votre position elle-même n'est pas conservée.",
     "channel.web": "Site",
     "channel.mobile": "Application",
     "channel.email": "E-mail",
@@ -173,7 +177,6 @@ LANGUAGES: Final = tuple(TEXTS)
 """The first is what is spoken to those who want none of the others."""
 
 _MOST_CHARS: Final = 1_000
-_RANGE: Final = re.compile(r"([A-Za-z]{2,3})(?:-[A-Za-z0-9-]{1,40})?(?:\s*;\s*q=([01](?:\.[0-9]{0,3})?))?")
 
 
 def spoken(tag: str | None) -> str | None:
@@ -183,27 +186,7 @@ def spoken(tag: str | None) -> str | None:
         >>> spoken("fr-CA"), spoken("nl"), spoken(None)
         ('fr', None, None)
     """
-    primary = (tag or "")[:_MOST_CHARS].replace("_", "-").partition("-")[0].lower()
-    return primary if primary in TEXTS else None
-
-
-def language_of(accept_language: str | None) -> str:
-    """What to speak to somebody whose browser asks so.
-
-    Args:
-        accept_language: The header; its first 1,000 characters count (RFC 9110, section 12.5.4; RFC 4647, section 3.4).
-
-    Example:
-        >>> language_of("de, fr-CH;q=0.9, en;q=0.8"), language_of("nl"), language_of("en;q=0, fr;q=0.1")
-        ('fr', 'en', 'fr')
-    """
-    best, weight = LANGUAGES[0], 0.0
-    for part in (accept_language or "")[:_MOST_CHARS].split(","):
-        found = _RANGE.fullmatch(part.strip())
-        language = spoken(found[1]) if found else None
-        if found and language and (quality := float(found[2] or 1)) > weight:
-            best, weight = language, quality
-    return best
+    return lookup([tag[:_MOST_CHARS].replace("_", "-")], LANGUAGES) if tag else None
 
 
 @lru_cache(maxsize=256)

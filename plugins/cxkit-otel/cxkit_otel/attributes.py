@@ -66,22 +66,47 @@ ATTRIBUTES: Final = (
     Row("context.session", "session.id", "development"),
     Row("context.locale", "cx.locale", "cxkit"),
     Row("context.timezone", "cx.timezone", "cxkit"),
+    Row("context.currency", "cx.currency", "cxkit"),
+    Row("context.market", "cx.market", "cxkit"),
     Row("context.actor", "cx.actor", "cxkit"),
     Row("context.actor", "user_agent.synthetic.type", "development"),
+    Row("context.agent.category", "cx.agent.category", "cxkit"),
+    Row("context.agent.name", "cx.agent.name", "cxkit"),
+    Row("context.agent.evidence", "cx.agent.evidence", "cxkit"),
     Row("context.page.route", "http.route", "stable"),
     Row("context.page.method", "http.request.method", "stable"),
     Row("context.page.title", "cx.page.title", "cxkit"),
     Row("context.page.engaged_ms", "cx.page.engaged_ms", "cxkit"),
     Row("context.device.type", "cx.device.type", "cxkit"),
     Row("context.device.os", "os.name", "development"),
+    Row("context.device.os_version", "os.version", "development"),
     Row("context.device.browser", "user_agent.name", "development"),
+    Row("context.device.browser_version", "user_agent.version", "development"),
+    Row("context.device.viewport", "cx.device.viewport", "cxkit"),
+    Row("context.device.touch", "cx.device.touch", "cxkit"),
+    Row("context.device.reduced_motion", "cx.device.reduced_motion", "cxkit"),
+    Row("context.device.color_scheme", "cx.device.color_scheme", "cxkit"),
+    Row("context.device.save_data", "cx.device.save_data", "cxkit"),
     Row("context.place.country", "geo.country.iso_code", "development"),
     Row("context.place.region", "geo.region.iso_code", "development"),
     Row("context.place.city", "geo.locality.name", "development"),
+    Row("context.place.latitude", "geo.location.lat", "development"),
+    Row("context.place.longitude", "geo.location.lon", "development"),
+    Row("context.place.store", "cx.geo.store", "cxkit"),
+    Row("context.place.fences", "cx.geo.fences", "cxkit"),
     Row("context.place.source", "cx.geo.source", "cxkit"),
+    Row("context.place.precision", "cx.geo.precision", "cxkit"),
+    Row("context.place.accuracy_km", "cx.geo.accuracy_km", "cxkit"),
+    Row("context.place.confidence", "cx.geo.confidence", "cxkit"),
     Row("context.acquisition.source", "cx.campaign.source", "cxkit"),
     Row("context.acquisition.medium", "cx.campaign.medium", "cxkit"),
     Row("context.acquisition.campaign", "cx.campaign.name", "cxkit"),
+    Row("context.acquisition.term", "cx.campaign.term", "cxkit"),
+    Row("context.acquisition.content", "cx.campaign.content", "cxkit"),
+    Row("context.acquisition.vendor", "cx.campaign.vendor", "cxkit"),
+    Row("context.acquisition.click_id", "cx.campaign.click_id", "cxkit"),
+    Row("context.acquisition.referrer", "cx.campaign.referrer", "cxkit"),
+    Row("context.acquisition.landing", "cx.campaign.landing", "cxkit"),
     Row("decision.experience", "feature_flag.key", "release candidate"),
     Row("decision.variant", "feature_flag.result.variant", "release candidate"),
     Row("decision.form", "cx.decision.form", "cxkit"),
@@ -125,6 +150,10 @@ def _granted(consent: Mapping[str, bool]) -> JSON:
     return [purpose for purpose, allowed in consent.items() if allowed] or None
 
 
+def _listed(texts: tuple[str, ...]) -> JSON:
+    return list(texts) or None
+
+
 def _known(actor: str) -> JSON:
     return None if actor == "unknown" else actor
 
@@ -135,7 +164,9 @@ _CONVERTED: Final[Mapping[str, Callable[[Any], JSON]]] = {
     "cx.actor": _known,
     "user_agent.synthetic.type": lambda actor: "bot" if actor == "bot" else None,
     "cx.value.amount": str,
-    "cx.decision.reasons": lambda reasons: list(reasons) or None,
+    "cx.agent.evidence": _listed,
+    "cx.decision.reasons": _listed,
+    "cx.geo.fences": _listed,
 }
 
 

@@ -144,11 +144,25 @@ def _context(one: Interaction) -> dict[str, Any]:
         traceparent=context.traceparent,
         page=page and _present(path=page.route, title=page.title),
         device=device and _present(type=device.type),
-        os=device and _present(name=device.os),
-        browser=device and _present(name=device.browser),
-        location=place and _present(country=place.country, region=place.region, city=place.city),
+        os=device and _present(name=device.os, version=device.os_version),
+        browser=device and _present(name=device.browser, version=device.browser_version),
+        screen=device and _present(width=device.viewport),
+        location=place
+        and _present(
+            country=place.country,
+            region=place.region,
+            city=place.city,
+            latitude=place.latitude,
+            longitude=place.longitude,
+        ),
         campaign=acquisition
-        and _present(name=acquisition.campaign, source=acquisition.source, medium=acquisition.medium),
+        and _present(
+            name=acquisition.campaign,
+            source=acquisition.source,
+            medium=acquisition.medium,
+            term=acquisition.term,
+            content=acquisition.content,
+        ),
     )
 
 
