@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cxkit
 from cxkit.codec import decode
+from cxkit.model import Context
 
 
 class Arrivals:
@@ -17,7 +18,10 @@ class Arrivals:
     Who is told by a keyed hash: it tells customers apart, and not who they are.
     """
 
-    COLUMNS = f"{'time (UTC)':<14}{'channel':<9}{'touchpoint':<21}{'who':<17}{'stage':<15}{'outcome':<24}refuses"
+    COLUMNS = (
+        f"{'time (UTC)':<14}{'channel':<9}{'touchpoint':<21}{'who':<17}{'stage':<15}{'where, on':<12}{'outcome':<26}"
+        "refuses"
+    )
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -39,10 +43,17 @@ class Arrivals:
         when = one.occurred_at.strftime("%H:%M:%S.%f")[:-3]
         shown = f"{one.decision.experience}: {one.decision.variant}" if one.decision else None
         scored = f"{one.feedback.question}: {one.feedback.score}" if one.feedback else None
-        ended = one.outcome or shown or scored or "-"
+        came = one.context.acquisition
+        brought = f"by {came.medium}: {came.source}" if came and came.source else None
+        ended = shown or scored or brought or one.outcome or "-"
         refused = ", ".join(purpose for purpose, allowed in one.consent.items() if not allowed)
         columns = f"{when:<14}{one.channel or '-':<9}{one.name:<21}{self._who(one):<17}{one.stage or '-':<15}"
-        return f"{columns}{ended:<24}{refused or '-'}"
+        return f"{columns}{self._where(one.context):<12}{ended:<26}{refused or '-'}"
+
+    def _where(self, context: Context) -> str:
+        country = context.place.country if context.place else None
+        device = context.device.type if context.device else None
+        return " ".join(filter(None, [country, device])) or "-"
 
     def _who(self, one: cxkit.Interaction) -> str:
         if not one.identity:

@@ -40,7 +40,7 @@ _WRONG = {
 _STYLE = (
     "body{font:1.1rem/1.5 sans-serif;max-width:44rem;margin:auto;padding:1rem}nav a{margin-right:1rem}"
     "form{margin:.5rem 0}aside{border:1px solid;padding:0 1rem}th,td{padding:.2rem 1rem .2rem 0;text-align:left}"
-    ".skip:not(:focus){position:absolute;left:-99rem}"
+    ".wide{columns:2}.skip:not(:focus){position:absolute;left:-99rem}"
 )
 _BEFORE_MARKS = re.compile(" (?=[?!:;])")
 
@@ -69,8 +69,8 @@ class View:
 # --- what there is --------------------------------------------------------------------------------
 
 
-def home(view: View, welcome: str) -> str:
-    return _page(view, welcome, _sweets(view, SWEETS.values()))
+def home(view: View, welcome: str, *, wide: bool) -> str:
+    return _page(view, welcome, _sweets(view, SWEETS.values(), wide=wide))
 
 
 def sweets(view: View) -> str:
@@ -104,12 +104,12 @@ def compared(view: View, these: Sequence[Sweet]) -> str:
     return _page(view, title, f"<table><caption>{title}</caption><tr><td></td>{head}</tr>{body}</table>")
 
 
-def sweet(view: View, one: Sweet, *, invited: bool = False) -> str:
+def sweet(view: View, one: Sweet, delivery: str, *, invited: bool = False) -> str:
     add = _form("/cart", view.say("Add to the cart", "Ajouter au panier"), _hidden("sku", one.sku))
     tell = _link(f"/share/{one.sku}", view.say("Tell somebody", "En parler à quelqu'un"))
     hello = view.say("Somebody of your family likes these.", "Quelqu'un de votre famille les aime.")
     body = f"<p>{hello}</p>" if invited else ""
-    body += f"<p>{one.about[view.language]}</p><p>{view.price(one.price)}</p>{add}{tell}"
+    body += f"<p>{one.about[view.language]}</p><p>{view.price(one.price)}. {delivery}.</p>{add}{tell}"
     return _page(view, one.names[view.language], body)
 
 
@@ -292,10 +292,10 @@ def _languages(view: View) -> str:
     return f'<form method="post" action="/language">{buttons}</form>'
 
 
-def _sweets(view: View, these: Iterable[Sweet]) -> str:
+def _sweets(view: View, these: Iterable[Sweet], *, wide: bool = False) -> str:
     links = ((_link(f"/sweets/{one.sku}", one.names[view.language]), view.price(one.price)) for one in these)
     items = "".join(f"<li>{link}, {price}</li>" for link, price in links)
-    return f"<ul>{items}</ul>"
+    return f"<ul{' class=wide' if wide else ''}>{items}</ul>"
 
 
 def _comparable(view: View, these: Iterable[Sweet]) -> str:

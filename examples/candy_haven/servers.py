@@ -22,6 +22,10 @@ _CONFIGURATION = """\
 service = "shop"
 directory = {directory}
 
+[web.client_ip]  # the customers come through a proxy on this machine, as it were: so they are somewhere
+strategy = "rightmost_trusted_range"
+trusted = ["loopback"]
+
 [topics.newsletter]
 kind = "marketing"
 
@@ -91,7 +95,7 @@ class Shop:
         # It inherits a socket that listens already, so nobody has to wait for the shop to open.
         with socket.create_server(("127.0.0.1", self._port)) as listener, self.output.open("a") as output:
             self._port = listener.getsockname()[1]
-            uvicorn = f"-m uvicorn {_APP} --fd {listener.fileno()} --log-level warning"
+            uvicorn = f"-m uvicorn {_APP} --fd {listener.fileno()} --log-level warning --no-proxy-headers"
             self._running = _python(
                 *uvicorn.split(),
                 configuration=self._configuration,

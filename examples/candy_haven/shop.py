@@ -22,6 +22,8 @@ from examples.candy_haven.stock import (
     POSTS,
     SWEETS,
     PaymentDeclinedError,
+    cart_in,
+    cart_text,
     charge,
     is_card,
     search,
@@ -44,7 +46,9 @@ from examples.candy_haven.touchpoints import (
     SEARCHED,
     SUPPORT_REQUESTED,
     USEFUL,
+    delivery,
     hero,
+    shelf,
 )
 
 MAX_BYTES = 65_536
@@ -62,8 +66,6 @@ class Asked:
     fields: Sequence[tuple[str, str]] = ()
     """Of the submitted form; of a GET those of the query."""
     cookies: Mapping[str, str] = attrs.field(factory=dict)
-    languages: str = ""
-    """The header ``Accept-Language``."""
 
     def each(self, name: str) -> list[str]:
         """The values of all fields of that name."""
@@ -95,10 +97,8 @@ class Route(NamedTuple):
 
 
 def home(asked: Asked) -> Answer:
-    view = view_of(asked)
-    shown = hero.show().content  # (1) decides what this visitor sees, and captures that they saw it
-    assert isinstance(shown, dict)
-    return Answer(html=pages.home(view, view.say(str(shown["en"]), str(shown["fr"]))))
+    view, wide = view_of(asked), shelf.show().form == {"columns": 2}
+    return Answer(html=pages.home(view, shown(view, hero), wide=wide))
 
 
 def sweets(asked: Asked) -> Answer:
@@ -132,7 +132,8 @@ def sweet(asked: Asked) -> Answer:
     if invited:
         INVITED.capture(sku=found.sku)
     PRODUCT_VIEWED.capture(sku=found.sku)
-    return Answer(html=pages.sweet(view_of(asked), found, invited=invited))
+    view = view_of(asked)
+    return Answer(html=pages.sweet(view, found, shown(view, delivery), invited=invited))
 
 
 # --- buying ---------------------------------------------------------------------------------------
@@ -267,6 +268,8 @@ def subscribe_to_news(asked: Asked) -> Answer:
 
 def speak(asked: Asked) -> Answer:
     wanted = asked.field("language")
+    if wanted in LANGUAGES:
+        cxkit.choose_language(wanted)  # letters and phone calls follow it
     return see("/", language=wanted) if wanted in LANGUAGES else refused(asked, 400)
 
 
@@ -371,28 +374,24 @@ def customer_of(asked: Asked) -> Customer | None:
 
 
 def view_of(asked: Asked) -> pages.View:
-    wanted = asked.cookies.get("language") or asked.languages
+    wanted = asked.cookies.get("language") or cxkit.language(LANGUAGES)
     return pages.View(
-        language="fr" if wanted.startswith("fr") else "en",
+        language="fr" if wanted == "fr" else "en",
         cart=cart_of(asked),
         customer=customer_of(asked),
         undecided="analytics" not in cxkit.current().profile.choices,
     )
 
 
+def shown(view: pages.View, experience: cxkit.Experience) -> str:
+    text = experience.show().content  # (1) decides what this visitor sees, and captures that they saw it
+    assert isinstance(text, dict)
+    return view.say(str(text["en"]), str(text["fr"]))
+
+
 def cart_of(asked: Asked) -> dict[str, int]:
     """What is in the cart. It is all in the cookie: the shop need not tell visitors apart for it."""
-    held = {}
-    for item in asked.cookies.get("cart", "").split("."):
-        sku, _, quantity = item.partition("*")
-        if sku in SWEETS and quantity.isdecimal() and quantity.isascii() and len(quantity) <= 2 and int(quantity):
-            held[sku] = int(quantity)
-    return held
-
-
-def cart_text(cart: Mapping[str, int]) -> str:
-    """A cart as its cookie holds it."""
-    return ".".join(f"{sku}*{quantity}" for sku, quantity in cart.items())
+    return cart_in(asked.cookies.get("cart", ""))
 
 
 def see(path: str, **cookies: str) -> Answer:

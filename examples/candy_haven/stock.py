@@ -122,6 +122,21 @@ def _plain(text: str) -> str:
     return "".join(letters)
 
 
+def cart_in(text: str) -> dict[str, int]:
+    """What a cookie holds, as far as there is such a thing: how many of each, by sku."""
+    held = {}
+    for item in text.split("."):
+        sku, _, quantity = item.partition("*")
+        if sku in SWEETS and quantity.isdecimal() and quantity.isascii() and len(quantity) <= 2 and int(quantity):
+            held[sku] = int(quantity)
+    return held
+
+
+def cart_text(cart: Mapping[str, int]) -> str:
+    """A cart as its cookie holds it."""
+    return ".".join(f"{sku}*{quantity}" for sku, quantity in cart.items())
+
+
 def total_of(cart: Mapping[str, int]) -> Decimal:
     """What these cost together.
 

@@ -1,4 +1,4 @@
-"""Every place where Candy Haven and its customers meet, declared once, and the one thing that adapts."""
+"""Every place where Candy Haven and its customers meet, declared once, and the three things that adapt."""
 
 from __future__ import annotations
 
@@ -90,4 +90,26 @@ hero = cxkit.experience(
             },
         )
     ],
+)
+
+# Depth 1 is for circumstances, which need no choice: where they are, which cxkit-geo tells, and on what: cxkit-device.
+delivery = cxkit.experience(
+    "sweet.delivery",
+    fallback=cxkit.Variant(
+        name="world",
+        content={"en": "Sent all over the world within ten days", "fr": "Envoyé dans le monde entier sous dix jours"},
+    ),
+    variants=[
+        cxkit.Variant(
+            name="france",
+            audience={"country": "FR"},
+            depth=1,
+            content={"en": "Delivered in France within two days", "fr": "Livré en France sous deux jours"},
+        )
+    ],
+)
+shelf = cxkit.experience(
+    "home.shelf",
+    fallback=cxkit.Variant(name="wide", form={"columns": 2}),
+    variants=[cxkit.Variant(name="narrow", audience={"device": "phone"}, depth=1, form={"columns": 1})],
 )

@@ -16,8 +16,10 @@ from examples.candy_haven.customers import CUSTOMERS
 Visit = Iterator[str]
 """Yields what comes next, in words; goes on with it when asked for the next."""
 
-LAPTOP = "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_0) Safari/605.1.15"
-PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Mobile/15E148 Safari/604.1"
+LAPTOP = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/18.0 Safari/605.1.15"
+PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile/15E148 Safari/604.1"
+HOMES = {"FR": "90.0.0.0", "CA": "24.200.0.0", "DE": "84.128.0.0", "IN": "49.32.0.0"}
+"""The first address of a network in each country: nobody's own."""
 GOOD_CARD, BAD_CARD = "4000 0000 0000 0002", "4000 0000 0000 0000"
 
 
@@ -53,12 +55,24 @@ class Browser:
     Args:
         shop: The shop's address.
         headers: What it tells with each request; by default that it is a browser.
+        home: The country that it calls from; the shop believes the proxy in front of it.
+        referrer: The page that brings it here; after that, the last one of the shop.
     """
 
-    def __init__(self, shop: str, *, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        shop: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        home: str | None = None,
+        referrer: str | None = None,
+    ) -> None:
         self.cookies = CookieJar()
         self._shop = shop
-        self._headers = {"User-Agent": LAPTOP, **(headers or {})}
+        self._headers = {"Accept": "text/html", "User-Agent": LAPTOP, **(headers or {})}
+        if home is not None:
+            self._headers["X-Forwarded-For"] = HOMES[home]
+        self._referrer = referrer
         # No proxy, whatever the environment says: the shop is on this machine.
         self._opener = build_opener(HTTPCookieProcessor(self.cookies), ProxyHandler({}))
 
@@ -70,6 +84,9 @@ class Browser:
         """
         body = urlencode(fields).encode() if fields else None
         request = Request(self._shop + quote(path, safe="/?&=%"), data=body, headers=self._headers)
+        if self._referrer is not None:
+            request.add_header("Referer", self._referrer)
+        self._referrer = request.full_url
         try:
             with self._opener.open(request, timeout=20) as answer:
                 page = Page(answer.status, answer.read().decode())
@@ -83,6 +100,7 @@ class Browser:
     def restart(self) -> None:
         """Close the browser and open it again: cookies of the session are gone."""
         self.cookies.clear_session_cookies()
+        self._referrer = None
 
     def holds(self, cookie: str) -> bool:
         return any(one.name == cookie for one in self.cookies)
@@ -94,9 +112,12 @@ def nancy(shop: str, call: Callable[[str, str, str], str]) -> Visit:
     Args:
         call: Calls the phone desk, by number, topic and case; returns what its operator sees.
     """
-    laptop = Browser(shop, headers={"Accept-Language": "fr", "User-Agent": LAPTOP})
-    phone = Browser(shop, headers={"Accept-Language": "fr", "User-Agent": PHONE})
-    yield "Nancy opens Candy Haven on her laptop. She has allowed nothing yet: visits are counted, not recognised"
+    laptop = Browser(shop, headers={"Accept-Language": "fr"}, home="FR", referrer="https://www.google.com/")
+    phone = Browser(shop, headers={"Accept-Language": "fr", "User-Agent": PHONE}, home="FR")
+    yield (
+        "Nancy, in France, finds Candy Haven by a search engine, on her laptop. She has allowed nothing yet: visits\n"
+        "are counted, not recognised"
+    )
     laptop.open("/")
     _insist(not laptop.holds("cxkit_visitor"), "she was given a visitor's cookie before she allowed it")
     yield "She accepts everything: from here on she is a visitor, without a name"
@@ -105,13 +126,13 @@ def nancy(shop: str, call: Callable[[str, str, str], str]) -> Visit:
     yield from _discovers(laptop)
     yield from _is_served(phone, call)
     yield from _returns(laptop)
-    yield from _tells_others(laptop, Browser(shop))
+    yield from _tells_others(laptop, Browser(shop, home="CA"))
 
 
 def _discovers(laptop: Browser) -> Visit:
     yield "1. She wants almond sweets, and searches"
     laptop.open("/search?words=amandes")
-    yield "2. She compares two, and looks at one"
+    yield "2. She compares two, and looks at one: it says how long it takes to France"
     laptop.open("/compare?sku=ALM-200&sku=ALM-300")
     laptop.open("/sweets/ALM-200")
     yield "3. She signs in, and what she did so far is hers. She buys; her bank declines the first card"
@@ -135,9 +156,9 @@ def _is_served(phone: Browser, call: Callable[[str, str, str], str]) -> Visit:
 
 
 def _returns(laptop: Browser) -> Visit:
-    yield "6. She comes back to her laptop another day, does not sign in, and is recognised all the same"
+    yield "6. Another day the newsletter brings her back. She does not sign in, and is recognised all the same"
     laptop.restart()
-    heading = laptop.open("/").heading
+    heading = laptop.open("/?utm_source=newsletter&utm_medium=email&utm_campaign=harvest").heading
     _insist("coffret or" in heading, "a gold customer was not shown what is for gold customers")
     yield f"The page says: {heading}. She signs in, and orders the same again"
     laptop.open("/login", name="nancy", password=CUSTOMERS["nancy"].password)
@@ -159,7 +180,7 @@ def _tells_others(laptop: Browser, sister: Browser) -> Visit:
 
 def otto(shop: str) -> Visit:
     """He refuses everything, and is served just the same."""
-    browser = Browser(shop)
+    browser = Browser(shop, home="DE")
     yield (
         "Otto refuses everything, and is served just the same. What he orders and asks is kept without a name, for\n"
         "the shop owes it to him; but it arrives nowhere, as each exporter is for something that he refused"
@@ -175,7 +196,8 @@ def otto(shop: str) -> Visit:
 
 def gita(shop: str) -> Visit:
     """Her browser objects to advertising for her (Global Privacy Control)."""
-    browser = Browser(shop, headers={"Sec-GPC": "1"})
+    app = "https://l.instagram.com/"
+    browser = Browser(shop, headers={"Sec-GPC": "1", "User-Agent": PHONE}, home="IN", referrer=app)
     yield "Gita's browser sends Sec-GPC: 1. That refuses advertising and sale in her name: see the last column"
     browser.open("/sweets/ALM-100")
     yield "She accepts the rest, and is recognised; the refusal stands"

@@ -111,7 +111,7 @@ def test_what_a_browser_objects_to_is_seen(demo: Any) -> None:
 
 def test_nancy_is_recognised_on_the_web_and_on_the_phone(demo: Any) -> None:
     arrived = [decode(one) for one in payloads(demo.directory / "receiver.jsonl")]
-    shown = [one.decision.variant for one in arrived if one.decision is not None]
+    shown = [one.decision.variant for one in arrived if one.decision and one.decision.experience == "home.hero"]
 
     laptop = ["everybody", "everybody", "gold"]  # unknown, accepted, signed in
     phone, next_visit = ["everybody", "gold"], ["gold", "gold"]
@@ -121,6 +121,25 @@ def test_nancy_is_recognised_on_the_web_and_on_the_phone(demo: Any) -> None:
     )
     assert "The operator's screen says: a gold customer calls about discounts" in demo.ended.stdout
     assert [one.name for one in arrived if one.channel == "phone"] == ["call.answered"]
+
+
+def test_where_on_what_and_from_where_is_known_and_adapted_to(demo: Any) -> None:
+    arrived = [decode(one) for one in payloads(demo.directory / "receiver.jsonl")]
+    placed = [one.context for one in arrived if one.context.place and one.context.device]
+    came = [one.context.acquisition for one in arrived if one.name == "page.viewed" and one.context.acquisition]
+    shown = [(one.context, one.decision.experience, one.decision.variant) for one in arrived if one.decision]
+
+    assert {one.place.country for one in placed} == {"FR", "CA", "IN"}, "Otto, in Germany, refused"
+    assert {(one.medium, one.source) for one in came if one.source} == {
+        ("search", "google"),
+        ("email", "newsletter"),
+        ("social", "instagram"),
+    }
+    by_country = {(at.place.country, how) for at, what, how in shown if what == "sweet.delivery"}
+    assert by_country == {("FR", "france"), ("CA", "world"), ("IN", "world")}
+    by_device = {(at.device.type, how) for at, what, how in shown if what == "home.shelf"}
+    assert by_device == {("desktop", "wide"), ("phone", "narrow")}
+    assert "90.0.0" not in (demo.directory / "receiver.jsonl").read_text()
 
 
 def test_her_nine_steps_are_one_persons_in_order(demo: Any) -> None:
@@ -183,7 +202,7 @@ def test_you_may_be_the_visitor_and_leave_with_ctrl_c(
 
     assert _ARRIVED.match(arrived)
     assert running.returncode == 0, rest
-    assert account(servers, tmp_path)["exporters"]["receiver"]["delivered"] == 2
+    assert account(servers, tmp_path)["exporters"]["receiver"]["delivered"] == 3
     assert "the account adds up" in rest
     assert "Traceback" not in rest
 

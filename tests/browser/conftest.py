@@ -14,8 +14,10 @@ from tests.browser.site import Site, serving
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--disable-component-update", "--disable-sync", "--lang=fr-FR", "--accept-lang=fr-FR",
+    "--user-agent=Mozilla/5.0 (X11; Linux) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
 ]  # fmt: skip
+"""As people have it: what calls itself headless is a bot to cxkit-device, which may be installed."""
 NO_ROBOT = "--disable-blink-features=AutomationControlled"
 """Else ``navigator.webdriver`` says what drives it, and the beacon does nothing."""
 

@@ -53,7 +53,6 @@ def asked_of(request: HttpRequest, values: Mapping[str, str], form: bytes = b"")
         path=values,
         fields=query if request.method != "POST" else parse_qsl(form.decode("utf-8", "replace")),
         cookies=request.COOKIES,
-        languages=request.headers.get("Accept-Language", ""),
     )
 
 

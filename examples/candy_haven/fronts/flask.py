@@ -27,7 +27,6 @@ def asked_of(path: dict[str, str], form: bytes = b"") -> Asked:
         path=path,
         fields=query if request.method != "POST" else parse_qsl(form.decode("utf-8", "replace")),
         cookies=request.cookies.to_dict(),
-        languages=request.headers.get("Accept-Language", ""),
     )
 
 

@@ -47,7 +47,6 @@ def asked_of(request: Request, form: bytes = b"") -> Asked:
         path=request.path_params,
         fields=query if request.method != "POST" else parse_qsl(form.decode("utf-8", "replace")),
         cookies=request.cookies,
-        languages=request.headers.get("accept-language", ""),
     )
 
 
