@@ -8,14 +8,41 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import burst, capture, customer, durability, insights, load, middleware, queue_bytes, start, visits
+from benchmarks import (
+    acquisition,
+    burst,
+    capture,
+    customer,
+    device,
+    durability,
+    enrichment,
+    geo,
+    insights,
+    load,
+    middleware,
+    queue_bytes,
+    start,
+    visits,
+)
 
 PARTS = {
     "capture": capture, "queue": queue_bytes, "burst": burst, "middleware": middleware, "load": load,
     "visits": visits, "start": start,
-    "durability": durability, "insights": insights, "customer": customer,
+    "durability": durability, "insights": insights, "customer": customer, "device": device,
+    "geo": geo, "acquisition": acquisition, "enrichment": enrichment,
 }  # fmt: skip
-NAMED = ("cxkit", "attrs", "msgspec", "httpcore", "starlette", "flask", "django", "opentelemetry-sdk", "posthog")
+NAMED = (
+    "cxkit",
+    "attrs",
+    "msgspec",
+    "httpcore",
+    "starlette",
+    "flask",
+    "django",
+    "maxminddb",
+    "opentelemetry-sdk",
+    "posthog",
+)
 
 
 def main() -> None:
