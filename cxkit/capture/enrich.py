@@ -35,6 +35,8 @@ class _Guarded:
     name: str
     enrich: Callable[[Facts, Context], Mapping[str, object]]
     strikes: int = 0
+    was_slow: bool = False
+    """Slow once in a process is chance: the interpreter may have tidied up just then."""
     off_until: float | None = None
     """When it is tried again; None: it is on."""
 
@@ -107,8 +109,9 @@ class Enrichment:
 
     def _strike(self, one: _Guarded, reason: str, now: float) -> None:
         one.strikes += 1
-        if reason != _SLOW or one.strikes > 1:  # once alone the interpreter may have tidied up just then
+        if reason != _SLOW or one.was_slow:
             self._count(f"{reason}.{one.name}")
+        one.was_slow = one.was_slow or reason == _SLOW
         if one.strikes >= _STRIKES and one.off_until is None:
             one.off_until = now + _PAUSE_S
             self._count(f"enricher_off.{one.name}")
