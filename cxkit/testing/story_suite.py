@@ -190,8 +190,8 @@ def arrived(haven: Haven, name: str, count: int) -> list[Interaction]:
 
 
 def keys_of(person: Any, type: str | None = None) -> set[str]:
-    """A person's identifiers, or those of one type."""
-    return {link["key"] for link in person["graph"]["links"] if type in (None, link["type"])}
+    """A person's identifiers, or those of one type; none of who became part of another."""
+    return {link["key"] for link in person.get("graph", {}).get("links", ()) if type in (None, link["type"])}
 
 
 def types_of(haven: Haven) -> list[list[str]]:
