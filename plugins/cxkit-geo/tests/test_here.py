@@ -47,7 +47,7 @@ def place() -> Place | None:
 
 def test_the_nearest_store_and_the_fences_are_kept_and_not_the_position(kit: Kits) -> None:
     exporter = RecordingExporter()
-    shop = kit(geo=POINTS, exporter=exporter)
+    shop = kit(geo=POINTS, exporter=exporter, clock=FakeClock())  # a real one's seconds may spell a position
     with cxkit.scope(kit=shop, user_id="nancy", evidence="login"):
         cxkit.grant("precise_location", "analytics")
         found = locate(**HERE, accuracy_m=20)
