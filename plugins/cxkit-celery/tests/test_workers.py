@@ -65,7 +65,7 @@ def insist(self, who):
         raise self.retry(countdown=0)
 
 
-@app.task(time_limit=1, acks_late=False)
+@app.task(time_limit=5, acks_late=False)  # time enough for the first capture of a process, on any machine
 def hang(who):
     note(who, SEEN.capture(who=who))
     time.sleep(60)
@@ -79,7 +79,7 @@ def priced(who):
 PRICED = cxkit.touchpoint("shop.priced", properties=priced)
 
 
-@app.task(soft_time_limit=1, acks_late=False)
+@app.task(soft_time_limit=5, acks_late=False)
 def linger(who):
     try:
         PRICED.capture(who=who)
