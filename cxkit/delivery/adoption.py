@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
-from cxkit.delivery.files import LOCK, check_directory, lock
+from cxkit.delivery.files import LOCK, check_directory, is_locked, lock
 from cxkit.delivery.forks import let_go
 from cxkit.delivery.segment import open_segments
 from cxkit.delivery.spool import Spool, cursor_names
 from cxkit.delivery.walk import count_records
 
-__all__ = ["adopt"]
+__all__ = ["adopt", "sweep_drafts"]
+
+_LONG_BEGUN_S: Final = 60.0
 
 
 def adopt(path: Path, *, segment_bytes: int) -> Spool | None:
@@ -46,3 +51,14 @@ def adopt(path: Path, *, segment_bytes: int) -> Spool | None:
     # A power cut may have kept a cursor's last word and not the records it speaks of.
     spool.next_sequence = max([spool.next_sequence, *(one.sequence for one in spool.positions().values())])
     return spool
+
+
+def sweep_drafts(directory: Path) -> None:
+    """Remove what a process was killed in the making of: spools begun long ago, without a record or an owner."""
+    for draft in directory.glob(".*/"):
+        with suppress(OSError):  # another was quicker, or there is something in it: then it is somebody's
+            check_directory(draft)
+            long_begun = time.time() - draft.stat().st_mtime > _LONG_BEGUN_S
+            if long_begun and {one.name for one in draft.iterdir()} <= {LOCK} and not is_locked(draft / LOCK):
+                (draft / LOCK).unlink(missing_ok=True)
+                draft.rmdir()

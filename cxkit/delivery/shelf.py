@@ -17,7 +17,7 @@ from typing import Final
 import attrs
 
 from cxkit.delivery.account import Account, Ledger, read_account, read_early, write_early
-from cxkit.delivery.adoption import adopt
+from cxkit.delivery.adoption import adopt, sweep_drafts
 from cxkit.delivery.clock import AgeClock
 from cxkit.delivery.spool import NORMAL, Spool
 
@@ -178,6 +178,7 @@ class Shelf:
             if self.crowded:
                 break
             found |= self._adopt(path)
+        sweep_drafts(self.root / "spool")
         return found
 
     def note(self, dropped: Mapping[str, int]) -> None:

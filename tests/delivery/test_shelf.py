@@ -15,6 +15,8 @@ import pytest
 
 from cxkit.codec.frame import Record
 from cxkit.delivery.account import ExporterAccount, Ledger, read_account
+from cxkit.delivery.files import lock
+from cxkit.delivery.forks import let_go
 from cxkit.delivery.lane import Lane
 from cxkit.delivery.segment import FileSegment
 from cxkit.delivery.shelf import Shelf, SpoolLimits
@@ -70,6 +72,25 @@ def test_an_orphan_is_adopted_delivered_and_put_away(
     shelf.leave(dropped={}, written=True)
     assert names(tmp_path) == set()
     assert read_account(tmp_path) == account
+
+
+@pytest.mark.parametrize("files", [[], ["owner.lock"]])
+def test_what_a_process_was_killed_in_the_making_of_is_swept(tmp_path: Path, files: list[str]) -> None:
+    """F30: not while it may still be being made, and never what holds something or has an owner."""
+    shelf = shelf_of(tmp_path, "sink")
+    left = {name: tmp_path / "spool" / f".{name}" for name in ("old", "young", "full", "owned")}
+    for draft in left.values():
+        draft.mkdir(mode=0o700)
+        for file in files:
+            (draft / file).touch()
+    (left["full"] / "00000001.seg").touch()
+    owner = lock(left["owned"] / "owner.lock")
+    assert owner is not None
+    for name in ("old", "full", "owned"):
+        os.utime(left[name], (time.time() - 3600,) * 2)
+    shelf.adopt_orphans()
+    let_go(owner)
+    assert {name for name, draft in left.items() if draft.exists()} == {"young", "full", "owned"}
 
 
 def test_of_two_who_reach_for_it_one_has_it(tmp_path: Path, records: Make) -> None:
