@@ -18,13 +18,16 @@ from cxkit.model.consent import (
 from cxkit.model.context import Acquisition, Agent, Context, Device, Page, Place
 from cxkit.model.decision import Decision
 from cxkit.model.experience import ExperienceSpec, Variant
+from cxkit.model.experiment import Assignment, Experiment, Holdout, Namespace, Prerequisite
 from cxkit.model.facts import Facts
 from cxkit.model.feedback import SCALES, Feedback
 from cxkit.model.identity import EVIDENCE, Evidence, Identifier, Identity
 from cxkit.model.interaction import Interaction
+from cxkit.model.journey import JourneySpec, Progress, Taken
 from cxkit.model.money import Money
 from cxkit.model.profile import Person, Profile, Recent, Trait
 from cxkit.model.properties import JSON, Properties
+from cxkit.model.question import Question
 from cxkit.model.touchpoint import CHANNELS, Stage, TouchpointSpec
 
 __all__ = [
@@ -36,6 +39,7 @@ __all__ = [
     "Acquisition",
     "Agent",
     "Answer",
+    "Assignment",
     "Blocked",
     "Choice",
     "Consent",
@@ -44,23 +48,31 @@ __all__ = [
     "Device",
     "Evidence",
     "ExperienceSpec",
+    "Experiment",
     "Facts",
     "Feedback",
     "GlobalStop",
+    "Holdout",
     "Identifier",
     "Identity",
     "Interaction",
+    "JourneySpec",
     "Money",
+    "Namespace",
     "Notice",
     "Page",
     "Person",
     "Place",
     "Preference",
+    "Prerequisite",
     "Profile",
+    "Progress",
     "Properties",
+    "Question",
     "Recent",
     "Stage",
     "Suppression",
+    "Taken",
     "Topic",
     "TouchpointSpec",
     "Trait",

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from cxkit.errors import DeclarationError
+from cxkit.model.experiment import Experiment
 from cxkit.model.properties import JSON
+from cxkit.model.question import Question
 from cxkit.model.touchpoint import check_name
 
 __all__ = ["ExperienceSpec", "Variant"]
@@ -42,7 +44,7 @@ class Variant:
     sequence: JSON = None
     """In which order its parts or steps come."""
     audience: Mapping[str, JSON] = attrs.field(factory=dict)
-    """Whom it is for: dotted attribute to the value it must have. Empty: everybody."""
+    """Whom it is for: a condition over dotted attributes. Empty: everybody."""
     depth: int = attrs.field(default=0, validator=_from_to(0, 4))
     """How personal it is: 0 same for all, 1 contextual, 2 segment, 3 individual, 4 adaptive."""
 
@@ -59,14 +61,20 @@ class ExperienceSpec:
     """What is declared of an experience: variants in the order they are tried, and the fallback.
 
     Raises:
-        DeclarationError: The name, the level or a variant is not one, two variants share a name, or
-            the fallback is not for everybody.
+        DeclarationError: The name, the level, a variant, an experiment or a question is not one, two of these share a
+            name, or the fallback is not for everybody.
     """
 
     name: str
     fallback: Variant = Variant(name="default")
     """Shown when nothing else fits or is allowed: depth 0, no audience."""
     variants: tuple[Variant, ...] = ()
+    experiments: tuple[Experiment, ...] = ()
+    """Each of some of the variants; those are shown by experiments alone."""
+    questions: tuple[Question, ...] = ()
+    """What it may ask, if there is something to ask."""
+    order: tuple[str, ...] = ()
+    """Names of experiments and variants, as they are tried. By default experiments, then variants."""
     level: int = attrs.field(default=2, validator=_from_to(1, 4))
     """How wide it reaches: 1 undifferentiated, 2 one element, 3 a journey, 4 the whole relation."""
 
@@ -77,6 +85,13 @@ class ExperienceSpec:
                 f'experience "{self.name}" has a fallback or a variant that is no Variant',
                 fix='write cxkit.Variant(name="all", content=...)',
                 code="CX3016",
+            )
+        tested: tuple[object, ...] = self.experiments
+        if not all(isinstance(one, Experiment) for one in tested):
+            raise DeclarationError(
+                f'experience "{self.name}" has an experiment that is no Experiment',
+                fix='write cxkit.Experiment(name="bolder", variations=["all", "bold"])',
+                code="CX3018",
             )
         names = [variant.name for variant in (self.fallback, *self.variants)]
         if len(set(names)) < len(names):
@@ -90,4 +105,11 @@ class ExperienceSpec:
                 f'the fallback of experience "{self.name}" is not for everybody',
                 fix="leave out its audience and its depth",
                 code="CX3006",
+            )
+        asked: tuple[object, ...] = self.questions
+        if len({one.name for one in asked if isinstance(one, Question)}) < len(asked):
+            raise DeclarationError(
+                f'experience "{self.name}" asks what is no Question, or one question twice',
+                fix='write cxkit.Question(name="diet"), each with a name of its own',
+                code="CX3061",
             )

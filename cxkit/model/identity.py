@@ -56,5 +56,10 @@ class Identity:
         """Whether a login says who it is."""
         return any(one.evidence == "login" for one in self.identifiers)
 
+    @property
+    def proven(self) -> bool:
+        """Whether a login or a cookie says who it is."""
+        return any(one.proven for one in self.identifiers)
+
     def __bool__(self) -> bool:
         return bool(self.identifiers)

@@ -10,6 +10,7 @@ import attrs
 
 from cxkit.errors import InvalidInteractionError, nearest
 from cxkit.model.consent import Answer, Choice
+from cxkit.model.interaction import Outcome
 from cxkit.model.properties import JSON
 from cxkit.model.touchpoint import Direction, Kind, Stage
 
@@ -103,6 +104,19 @@ class Recent:
     channel: str | None = None
     direction: Direction = "inbound"
     stage: Stage | None = None
+    route: str | None = None
+    """Of a page that was viewed."""
+    outcome: Outcome | None = None
+
+    @property
+    def place(self) -> str:
+        """Where it was: a page goes by its route, anything else by its name."""
+        return self.name if self.route is None else self.route
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it neither failed nor was abandoned, as far as anybody knows."""
+        return self.outcome is None or self.outcome == "completed"
 
 
 @attrs.frozen(kw_only=True)

@@ -13,6 +13,7 @@ from cxkit.model.consent import PURPOSES
 
 __all__ = [
     "CHANNELS",
+    "CONTACTS",
     "Direction",
     "Kind",
     "Nature",
@@ -48,6 +49,9 @@ CHANNELS: Final = (
 )
 """Channels with a known meaning; any other lower-case word is allowed."""
 
+CONTACTS: Final = frozenset({"view", "action", "message", "transaction", "service", "feedback"})
+"""Kinds in which customer and company meet; the others accompany that: an exposure, a choice, a measurement."""
+
 TOUCHPOINT: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9][a-z0-9_]*){0,5}")
 WORD: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
@@ -60,7 +64,7 @@ def check_name(name: object, noun: str) -> str:
     """
     if type(name) is not str or len(name) > 100 or not TOUCHPOINT.fullmatch(name):
         raise DeclarationError(
-            f"the name of a {noun} is not lower-case words joined by dots",
+            f"the name of {'an' if noun[0] in 'aeiou' else 'a'} {noun} is not lower-case words joined by dots",
             fix='name it like "cart.item_added"',
             code="CX3002",
         )

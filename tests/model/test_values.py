@@ -54,8 +54,17 @@ NEEDED: dict[type, dict[str, Any]] = {
     Topic: {"name": "news"},
     TouchpointSpec: {"name": "a"},
     Trait: {"value": 1},
-    model.Feedback: {"question": "nps", "score": 1},
+    model.Assignment: {"experiment": "a", "variation": "b"},
+    model.Experiment: {"name": "a", "variations": ["b"]},
+    model.Feedback: {"scale": "nps", "score": 1},
+    model.Holdout: {"name": "a", "share": 0.1},
+    model.JourneySpec: {"name": "a", "steps": ("b", "c")},
+    model.Namespace: {"name": "a", "ranges": [[0, 1]]},
     model.Person: {"id": "1"},
+    model.Prerequisite: {"experience": "a"},
+    model.Progress: {"journey": "a"},
+    model.Question: {"name": "a"},
+    model.Taken: {"step": "a", "at": NOW},
     model.Variant: {"name": "a"},
 }
 

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cxkit.model import Context, Interaction, Person
+from cxkit.model import Context, Interaction, Page, Person
 from cxkit.model.profile import Recent, Trait
 from cxkit.rules.profile import (
     HISTORY_LENGTH,
+    PASSED_LENGTH,
     History,
     Traits,
     fold,
@@ -184,6 +185,8 @@ def test_of_an_interaction_no_property_and_no_identifier_is_remembered(interacti
         "channel",
         "direction",
         "stage",
+        "route",
+        "outcome",
     }
     assert (found.id, found.at, found.name, found.stage) == (
         interaction.id, interaction.occurred_at, interaction.name, interaction.stage,
@@ -225,3 +228,49 @@ def test_a_stage_that_is_not_declared_or_none_is_not_taken(trait: Trait) -> None
         profiling=False, now=NOON,
     )  # fmt: skip
     assert (found.stage, found.preferred_channel) == ("purchase", None)
+
+
+# --- What was passed ------------------------------------------------------------------------------
+
+
+def test_the_last_contact_at_each_place_outlives_the_newest() -> None:
+    begun = [fact(1, channel="web"), fact(2, channel="phone"), fact(3, outcome="failed")]
+    pages = [attrs.evolve(fact(10 + n), name="page.viewed", route=f"/{n % 3}") for n in range(HISTORY_LENGTH + 30)]
+    history = folded([*begun, *pages])
+    first = history.passed[0]
+    assert (first.place, first.channel) == ("a", "phone")  # the last that did not fail
+    assert {one.place for one in history.passed} == {"a", "/0", "/1", "/2"}
+    assert history.contacts == (*history.passed, *history.recent)
+
+
+def test_so_many_places_are_kept_and_no_more() -> None:
+    far = [attrs.evolve(fact(n), name=f"a{n}") for n in range(HISTORY_LENGTH + PASSED_LENGTH + 7)]
+    history = folded(far)
+    assert [one.name for one in history.contacts] == [one.name for one in far[7:]]
+
+
+@settings(max_examples=30)
+@given(st.permutations(range(HISTORY_LENGTH + 20)), st.integers(1, 9))
+def test_merged_histories_have_passed_what_both_had(order: list[int], places: int) -> None:
+    far = [attrs.evolve(fact(n), name=f"a{n % places}") for n in range(2 * HISTORY_LENGTH + 40)]
+    mine, theirs = {n for n in order if n % 2}, {n for n in order if not n % 2}
+    one = folded(each for n, each in enumerate(far) if n in mine or n >= HISTORY_LENGTH + 20)
+    other = folded(each for n, each in enumerate(far) if n in theirs)
+    both = merge_histories(one, other)
+    assert both == merge_histories(other, one)
+    assert both.passed == folded(far).passed
+
+
+def test_a_history_from_before_places_were_kept_is_read() -> None:
+    body = msgspec.to_builtins(folded(fact(10 * n) for n in range(HISTORY_LENGTH + 2)))
+    del body["passed"]
+    for one in body["recent"]:
+        del one["route"], one["outcome"]
+    assert msgspec.convert(body, History, strict=False).passed == ()
+
+
+def test_a_page_is_remembered_by_its_route_and_how_anything_ended() -> None:
+    at = {"id": "1", "occurred_at": NOON, "source": "/shop", "context": Context(page=Page(route="/checkout"))}
+    seen, clicked = (Interaction(name=name, outcome="failed", **at) for name in ("page.viewed", "order.paid"))  # type: ignore[arg-type]
+    assert (recent_of(seen).place, recent_of(clicked).place) == ("/checkout", "order.paid")
+    assert not recent_of(clicked).succeeded

@@ -14,6 +14,7 @@ from cxkit.model import Choice, Person, Profile, Stage
 from cxkit.model.consent import Answer
 from cxkit.rules.profile.history import (
     HISTORY_LENGTH,
+    PASSED_LENGTH,
     History,
     fold,
     in_sessions,
@@ -27,6 +28,7 @@ from cxkit.rules.profile.traits import SEEN_INCREMENTS, Held, Traits, merge_trai
 
 __all__ = [
     "HISTORY_LENGTH",
+    "PASSED_LENGTH",
     "SEEN_INCREMENTS",
     "Held",
     "History",

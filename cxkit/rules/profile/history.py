@@ -1,25 +1,29 @@
 """History: the last contacts of a person, and what follows from them.
 
 A contact is an interaction of the kind view, action, message, transaction, service or feedback, as in
-``rules.measure``. The newest `HISTORY_LENGTH` are kept; of the older ones only how many sessions they were, and
-what they ended with. So the state does not depend on the order of arrival unless an interaction comes later than that
-many newer ones: then it is left out.
+``rules.measure``. The newest `HISTORY_LENGTH` are kept; of the older ones only how many sessions they were, what
+they ended with, and the last contact at each of the `PASSED_LENGTH` places that were left last: a journey begun
+before a hundred pages were read is not forgotten. So the state does not depend on the order of arrival unless an
+interaction comes later than that many newer ones: then it is left out.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Final
 
 import attrs
 
 from cxkit.model import Interaction, Stage
 from cxkit.model.profile import Recent
+from cxkit.model.touchpoint import CONTACTS
 
 __all__ = [
     "HISTORY_LENGTH",
+    "PASSED_LENGTH",
     "History",
     "fold",
     "in_sessions",
@@ -31,9 +35,10 @@ __all__ = [
 ]
 
 HISTORY_LENGTH: Final = 100
+PASSED_LENGTH: Final = 100
+_PAGE: Final = "page.viewed"
 _GAP: Final = timedelta(minutes=30)
 _CHANNEL_WINDOW: Final = timedelta(days=90)
-_CONTACTS: Final = frozenset({"view", "action", "message", "transaction", "service", "feedback"})
 
 
 @attrs.frozen(kw_only=True)
@@ -50,6 +55,23 @@ class History:
     """When the person last did something in these."""
     older_stage: Stage | None = None
     """The last stage of these."""
+    passed: tuple[Recent, ...] = ()
+    """Of these the last at each place that did not fail, in order."""
+
+    @property
+    def contacts(self) -> tuple[Recent, ...]:
+        """All that are known one by one, in order."""
+        return (*self.passed, *self.recent)
+
+    @cached_property
+    def ids(self) -> frozenset[str]:
+        """Of these."""
+        return frozenset(one.id for one in self.contacts)
+
+    @cached_property
+    def last_at(self) -> Mapping[str, Recent]:
+        """Place to the last of these there that did not fail."""
+        return {one.place: one for one in self.contacts if one.succeeded}
 
 
 def recent_of(interaction: Interaction) -> Recent:
@@ -62,6 +84,8 @@ def recent_of(interaction: Interaction) -> Recent:
         channel=interaction.channel or interaction.context.channel,
         direction=interaction.direction,
         stage=interaction.stage,
+        route=interaction.context.page.route if interaction.name == _PAGE and interaction.context.page else None,
+        outcome=interaction.outcome,
     )
 
 
@@ -76,7 +100,7 @@ def fold(history: History, fact: Recent) -> History:
         (1, 'service')
     """
     too_old = history.older_until is not None and _order(fact) <= history.older_until
-    if fact.kind not in _CONTACTS or too_old or any(one.id == fact.id for one in history.recent):
+    if fact.kind not in CONTACTS or too_old or any(one.id == fact.id for one in history.recent):
         return history
     return _trimmed(history, [*history.recent, fact])
 
@@ -88,7 +112,10 @@ def _trimmed(history: History, contacts: Iterable[Recent]) -> History:
 
 def _forgotten(history: History, old: Iterable[Recent], *, kept: Iterable[Recent]) -> History:
     """The history with these contacts, in order, among the older ones."""
+    passed = {one.place: one for one in history.passed}
     for one in old:
+        if one.succeeded:
+            passed[one.place] = one
         inbound = one.direction == "inbound"
         history = attrs.evolve(
             history,
@@ -97,7 +124,13 @@ def _forgotten(history: History, old: Iterable[Recent], *, kept: Iterable[Recent
             older_seen_at=one.at if inbound else history.older_seen_at,
             older_stage=one.stage or history.older_stage,
         )
-    return attrs.evolve(history, recent=tuple(kept))
+    return attrs.evolve(history, recent=tuple(kept), passed=_last_passed(passed.values()))
+
+
+def _last_passed(contacts: Iterable[Recent]) -> tuple[Recent, ...]:
+    """Of each place the last, and of these the last ones."""
+    last = {one.place: one for one in sorted(contacts, key=_order)}
+    return tuple(sorted(last.values(), key=_order)[-PASSED_LENGTH:])
 
 
 def _order(one: Recent) -> tuple[datetime, str]:
@@ -167,6 +200,7 @@ def merge_histories(one: History, other: History) -> History:
         older_until=end,
         older_seen_at=max(filter(None, [each.older_seen_at for each in both]), default=None),
         older_stage=later.older_stage or earlier.older_stage,
+        passed=_last_passed(one for each in both for one in each.passed),
     )
     return _trimmed(older, {fact.id: fact for each in both for fact in each.recent}.values())
 
