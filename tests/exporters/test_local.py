@@ -19,6 +19,7 @@ from cxkit.exporters.local.schema import TABLES
 from cxkit.kit import Kit
 from cxkit.model import (
     Acquisition,
+    Assignment,
     Context,
     Decision,
     Device,
@@ -61,7 +62,7 @@ FULL = happened(
     outcome="completed",
     duration=timedelta(milliseconds=12.5),
     value=Money("24.90", "EUR"),
-    feedback=Feedback(question="csat", score=5),
+    feedback=Feedback(scale="csat", score=5),
     decision=Decision(experience="home.hero", variant="almonds"),
     cause="0198c0de",
     properties={"sku": "ALM-200", "mot": "pâte d'amandes"},
@@ -93,7 +94,7 @@ COLUMNS = {
     "duration_ms": 12.5,
     "value_minor": 2490,
     "currency": "EUR",
-    "question": "csat",
+    "scale": "csat",
     "score": 5,
     "engaged_ms": 12_000,
     "case": "C-7",
@@ -201,13 +202,84 @@ def test_the_view_says_it_in_the_words_of_the_metrics(path: Path) -> None:
         "variant": "almonds",
         "value_minor": 2490,
         "currency": "EUR",
-        "score_kind": "csat",
+        "scale": "csat",
         "score": 5,
         "engaged_ms": 12_000,
         "is_bot": 0,
         "consent_analytics": 0,
         "source": "/shop",
+        "language": "fr",
+        "depth": None,
+        "cause": "0198c0de",
+        "outcome": "completed",
     }
+
+
+@pytest.mark.parametrize(("locale", "language"), [("fr", "fr"), ("fr-FR", "fr"), ("sr-Latn-RS", "sr"), (None, None)])
+def test_the_language_is_the_first_part_of_the_locale(path: Path, locale: str | None, language: str | None) -> None:
+    keep(path, happened(context=Context(locale=locale)))
+    assert asked(path, "SELECT language FROM events") == [(language,)]
+
+
+# --- Exposures ------------------------------------------------------------------------------------
+
+
+def shown(
+    *identifiers: str, depth: int = 0, given: Assignment | None = None, holdout: Assignment | None = None, **more: Any
+) -> Interaction:
+    decision = Decision(experience="home.hero", variant="bold", depth=depth, assignment=given, holdout=holdout)
+    return happened(*identifiers, name="experience.shown", kind="exposure", decision=decision, **more)
+
+
+EXPOSURES = "SELECT experiment, version, variation, unit_type, unit, crossed_over FROM exposures ORDER BY 1"
+BOLD = Assignment(experiment="bolder", variation="bold")
+CALM = Assignment(experiment="calmer", variation="calm", version=2, unit="user_id", crossed_over=True)
+HELD = Assignment(experiment="quiet", variation="held", unit="user_id")
+CALMER = ("calmer", 2, "calm", "user_id", "user_id:nancy", 1)
+QUIET = ("quiet", 0, "held", "user_id", "user_id:nancy", 0)
+
+
+@pytest.mark.parametrize(
+    ("told", "exposed"),
+    [
+        ({"given": BOLD}, [("bolder", 0, "bold", "visitor", "visitor:a", 0)]),
+        ({"given": CALM, "holdout": HELD}, [CALMER, QUIET]),
+        ({"holdout": HELD}, [QUIET]),
+        ({"given": attrs.evolve(BOLD, unit="session")}, [("bolder", 0, "bold", "session", "session:s-1", 0)]),
+        ({"given": attrs.evolve(BOLD, unit="phone"), "holdout": HELD}, [QUIET]),
+    ],
+)
+def test_an_exposure_names_whom_it_divided_by(path: Path, told: dict[str, Any], exposed: list[Any]) -> None:
+    one = shown("login user_id:nancy", "cookie visitor:a", depth=3, session="s-1", **told)
+    for _ in range(2):
+        keep(path, one)
+        assert asked(path, EXPOSURES) == exposed
+    assert asked(path, "SELECT DISTINCT interaction FROM exposures") == [(one.id,)]
+    assert asked(path, "SELECT depth FROM events") == [(3,)]
+
+
+def test_a_decision_without_a_depth_is_of_none(path: Path) -> None:
+    keep(path, shown("cookie visitor:a"))
+    assert asked(path, "SELECT depth FROM events") == [(0,)]
+    assert asked(path, EXPOSURES) == []
+
+
+def test_what_was_not_shown_exposed_nobody(path: Path) -> None:
+    keep(path, attrs.evolve(shown("cookie visitor:a", given=BOLD), name="order.placed"))
+    assert asked(path, EXPOSURES) == []
+
+
+def test_exposures_go_with_their_interactions(path: Path) -> None:
+    keep(path, shown("cookie visitor:a", given=BOLD), shown("cookie visitor:a", given=BOLD), max_rows=1)
+    assert asked(path, "SELECT count(*) FROM exposures") == [(1,)]
+
+
+@pytest.mark.parametrize("wrong", [b'"version":null', b'"version":"2"', b'"version":1e300', b'"version":[2]'])
+def test_an_assignment_that_is_none_is_refused_alone(path: Path, wrong: bytes) -> None:
+    sound = shown("cookie visitor:a", given=attrs.evolve(BOLD, version=2))
+    outcome = keep(path, encode(sound).replace(b'"version":2', wrong), sound)
+    assert outcome.rejected == {0: "unstorable"}
+    assert asked(path, "SELECT variation FROM exposures") == [("bold",)]
 
 
 @pytest.mark.parametrize(("actor", "is_bot"), [("human", 0), ("unknown", 0), ("bot", 1), ("prefetch", 1)])

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cxkit.exporters.local.schema import TABLES
-from cxkit.model import Interaction
+from cxkit.model import Assignment, Decision, Interaction
 from cxkit.roles import Erasing, Outcome
 from tests.exporters.happened import (
     MINUTE_MS,
@@ -73,6 +73,16 @@ def test_all_that_is_theirs_goes_and_everybody_else_s_stays(path: Path, tmp_path
     assert is_sound(path)
     assert asked(path, "SELECT count(*) FROM erased") == [(3,)]
     assert b"nancy" not in everything(path)
+
+
+def test_what_they_were_shown_by_experiments_goes_too(path: Path) -> None:
+    given = Assignment(experiment="bolder", variation="bold", unit="user_id")
+    decision = Decision(experience="home.hero", variant="bold", assignment=given)
+    keep(path, *[happened(who, name="experience.shown", kind="exposure", decision=decision) for who in (NANCY, MARY)])
+    assert len(asked(path, "SELECT unit FROM exposures")) == 2
+    keep(path, erased(NANCY))
+    assert asked(path, "SELECT unit FROM exposures") == [("user_id:mary",)]
+    assert b"nancy-of-lyon" not in everything(path)
 
 
 def test_in_one_batch_and_delivered_again(path: Path) -> None:

@@ -201,7 +201,7 @@ def test_a_file_of_version_1_is_brought_up_to_date_by_the_next_batch(first_versi
     known = asked(path, "SELECT subject, type, person, contested FROM identifiers ORDER BY subject")
     assert len(known) == 6
     keep(path)
-    assert asked(path, "PRAGMA user_version") == [(2,)]
+    assert asked(path, "PRAGMA user_version") == [(VERSION,)]
     assert (
         asked(path, "SELECT * FROM interactions ORDER BY id"), asked(path, "SELECT * FROM events ORDER BY 1")
     ) == before  # fmt: skip
@@ -244,6 +244,53 @@ def test_a_migrated_file_goes_on_learning(first_version: Path, path: Path) -> No
     assert found[both.id] == "user_id:nancy"
     assert asked(path, "SELECT count(*) FROM events WHERE subject_id = 'email:51fe'") == [(0,)]
     assert asked(path, "SELECT survivor FROM merges") == [("user_id:nancy",)]
+
+
+# --- A file of version 2 --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def second_version(path: Path) -> Path:
+    """As version 2 wrote it: two visitors who were shown a variation each, and an order of one of them."""
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(Path(__file__).with_name("test_local_2.sql").read_text())
+    return path
+
+
+def test_a_file_of_version_2_shows_its_exposures_at_once_and_has_them_with_the_next_batch(
+    second_version: Path, path: Path, tmp_path: Path
+) -> None:
+    questions = [
+        "SELECT * FROM exposures ORDER BY unit",
+        "SELECT * FROM events ORDER BY ts_ms",
+        "SELECT * FROM identifiers ORDER BY subject",
+    ]
+    before = [asked(path, one) for one in questions]
+    assert [row[1:] for row in before[0]] == [
+        ("bolder", 0, "bold", "visitor", "visitor:a", 0),
+        ("bolder", 0, "all", "visitor", "visitor:b", 0),
+    ]
+    assert asked(path, "SELECT language, depth FROM events ORDER BY ts_ms") == [("fr", 2), ("fr", 2), (None, None)]
+    assert asked(path, "PRAGMA user_version") == [(2,)]
+    keep(path)
+    assert asked(path, "PRAGMA user_version") == [(VERSION,)]
+    assert [asked(path, one) for one in questions] == before
+    keep(tmp_path / "new.db")
+    schema = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
+    assert asked(path, schema) == asked(tmp_path / "new.db", schema)
+    assert is_sound(path)
+
+
+@pytest.mark.parametrize("wrong", ['"bolder"', "7", '{"experiment":[]}', '{"experiment":null}', "[5, []]", "null"])
+def test_assignments_that_are_none_do_not_stand_in_the_way(second_version: Path, path: Path, wrong: str) -> None:
+    with closing(sqlite3.connect(path)) as other:
+        other.execute(
+            "UPDATE interactions SET payload = json_set(payload, '$.data.decision.assignment', json(?))", (wrong,)
+        )
+        other.commit()
+    assert keep(path, happened()).verdict == "delivered"
+    assert asked(path, "SELECT count(*) FROM exposures") == [(0,)]
 
 
 # --- Reading --------------------------------------------------------------------------------------

@@ -6,15 +6,25 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxkit.rules.measure import bounce, journeys, left_out, stages
+from cxkit.rules.measure import bounce, experiments, feedback, journeys, left_out, stages
 from cxkit.rules.measure.events import COLUMNS, EVER, Event
+from cxkit.rules.measure.experiments import Exposure
 from tests.relation import Engine, day, relations
 
-TEXTS = pytest.mark.parametrize("sql", [one.SQL for one in (bounce, journeys, left_out, stages)])
+EXPOSED = {one.name for one in attrs.fields(Exposure)}
+TEXTS = pytest.mark.parametrize(
+    "sql",
+    [
+        *(one.SQL for one in (bounce, experiments, feedback, journeys, left_out, stages)),
+        experiments.PERSONAL_SQL,
+        experiments.TRAFFIC_SQL,
+    ],
+)
 
 
 def test_golden(engine: Engine) -> None:
@@ -54,13 +64,20 @@ def test_every_window_is_in_total_order_and_has_a_frame_of_rows(sql: str) -> Non
 @TEXTS
 def test_nothing_is_in_it_that_engines_take_differently(sql: str) -> None:
     assert not re.search(r"/|\.\d|IS NULL(?! (THEN|AND))|\bSELECT \*|SELECT DISTINCT|COUNT\(DISTINCT [^)]*,", sql)
-    functions = {name.upper() for name in re.findall(r"\b(\w+)\s*\(", sql)} - {"AS", "OVER", "IN", "AND", "WHERE"}
-    assert functions <= {"CASE", "COALESCE", "COUNT", "LAG", "MAX", "ROW_NUMBER", "SUM"}
+    functions = {name.upper() for name in re.findall(r"\b(\w+)\s*\(", sql)} - {
+        "AS",
+        "OVER",
+        "IN",
+        "AND",
+        "WHERE",
+        "JOIN",
+    }
+    assert functions <= {"CASE", "COALESCE", "COUNT", "LAG", "MAX", "MIN", "ROW_NUMBER", "SUM"}
 
 
 @TEXTS
 def test_no_alias_is_the_name_of_a_column(sql: str) -> None:
-    assert not set(re.findall(r"\bAS (\w+)", sql)) & {*COLUMNS, "variant_key", "variant", "value_minor", "source"}
+    assert not set(re.findall(r"\bAS (\w+)", sql)) & {*COLUMNS, *EXPOSED, "source"}
 
 
 @TEXTS

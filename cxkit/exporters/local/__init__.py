@@ -32,7 +32,7 @@ from cxkit.exporters.local.opening import TroubleError, log_cleared, opened
 from cxkit.exporters.local.people import People
 from cxkit.exporters.local.reading import read
 from cxkit.exporters.local.retention import Retention
-from cxkit.exporters.local.rows import INSERT, Row, row_of
+from cxkit.exporters.local.rows import EXPOSE, INSERT, Row, row_of
 from cxkit.exporters.local.sessions import Sessions
 from cxkit.roles import Batch, Exporter, Factory, Outcome
 from cxkit.rules.identity import TYPES, IdentifierType
@@ -150,6 +150,7 @@ class LocalExporter:
             person = people.person(row.seen, id=row.id)
             if connection.execute(INSERT, {**row.columns, "subject": row.subject, "person": person}).rowcount:
                 added += 1
+                connection.executemany(EXPOSE, row.exposed)
                 if person is not None and row.columns["session"] is None:
                     sessions.disturb(person, row.columns["source"], row.place)
                 people.meet(row)

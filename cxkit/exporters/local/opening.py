@@ -24,7 +24,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from cxkit.exporters.local.schema import APPLICATION_ID, INDICES, MIGRATION, TABLES, VERSION
+from cxkit.exporters.local.schema import APPLICATION_ID, INDICES, MIGRATIONS, TABLES, VERSION
 from cxkit.roles import Outcome
 
 __all__ = ["TroubleError", "log_cleared", "opened"]
@@ -198,9 +198,9 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 def _migrate(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
-    if _value(connection, "user_version") < VERSION:  # still; another process may have been faster
-        for statement in MIGRATION:
-            connection.execute(statement)
+    # There is none if another process was faster.
+    for statement in MIGRATIONS.get(_value(connection, "user_version"), ()):
+        connection.execute(statement)
     connection.execute("COMMIT")
 
 

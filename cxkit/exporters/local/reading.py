@@ -98,9 +98,8 @@ def _open(path: Path, patience_s: float) -> sqlite3.Connection:
             raise _failed(path, _FOREIGN)
         if version > VERSION:
             raise _failed(path, _NEWER)
-        if version < VERSION:
-            for statement in SHOWN:
-                connection.execute(statement)
+        for statement in SHOWN.get(version, ()):
+            connection.execute(statement)
     except BaseException:  # whatever it is goes on its way
         connection.close()
         raise

@@ -18,6 +18,7 @@ _COUNT: Final = "SELECT count(*) FROM interactions"
 _DELETE: Final = (
     "DELETE FROM interactions WHERE id = ?",
     "DELETE FROM together WHERE interaction = ?",
+    "DELETE FROM exposures WHERE interaction = ?",
 )
 _LEFT: Final = "SELECT 1 FROM interactions WHERE person = ? LIMIT 1"
 _FORGET: Final = (

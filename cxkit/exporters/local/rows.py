@@ -11,7 +11,7 @@ import attrs
 from cxkit.model import Context, Evidence, Interaction
 from cxkit.rules.identity import Types, added_in, type_of
 
-__all__ = ["INSERT", "OPERATED", "Row", "Seen", "row_of", "seen_in"]
+__all__ = ["EXPOSE", "INSERT", "OPERATED", "Row", "Seen", "row_of", "seen_in"]
 
 Seen = Mapping[str, tuple[str, Evidence]]
 """The identifiers in an interaction: key to type and evidence, the strongest first."""
@@ -20,16 +20,21 @@ INSERT: Final = """
 INSERT INTO interactions VALUES (
     $id, $at_ms, $local_day, $source, $name, $kind, $channel, $direction, $stage, $purpose, $presence,
     $subject, $person, $session, NULL, $route, $device, $country, $locale, $actor, $experience, $variant,
-    $outcome, $duration_ms, $value_minor, $currency, $question, $score, $engaged_ms, $case, $cause, $analytics,
+    $outcome, $duration_ms, $value_minor, $currency, $scale, $score, $engaged_ms, $case, $cause, $analytics,
     $payload
 ) ON CONFLICT (id) DO NOTHING"""
 """What is delivered again changes nothing. Whom it belongs to (``person``) is for `cxkit.exporters.local.people`."""
+
+EXPOSE: Final = """
+INSERT INTO exposures VALUES ($interaction, $experiment, $version, $variation, $unit_type, $unit, $crossed_over)
+ON CONFLICT DO NOTHING"""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _INTEGERS: Final = range(-(2**63), 2**63)
 """Those that the file can hold."""
 _LINKED: Final = "identity.linked"
+_SHOWN: Final = "experience.shown"
 OPERATED: Final = ("identity.merged", "identity.unmerged")
 """What operators do to the graph."""
 _STITCHING: Final = "identity_stitching"
@@ -49,6 +54,8 @@ class Row:
     """What an operator said in it; nothing, in what is none of theirs."""
     added: frozenset[str] = frozenset()
     """Which of the identifiers were linked to the others by it."""
+    exposed: tuple[Mapping[str, Any], ...] = ()
+    """What experiments gave in it, and to which of the identifiers, or to which session."""
 
     @property
     def id(self) -> str:
@@ -107,14 +114,40 @@ def row_of(interaction: Interaction, payload: bytes, zone: tzinfo) -> Row:
         **_happened(interaction, zone),
         **_circumstances(interaction.context),
     }
+    exposed = _exposed(interaction)
     for one in columns.values():
         if type(one) not in _PLAIN and not (type(one) is int and one in _INTEGERS):
             raise ValueError("a value is neither text nor a number of 64 bits")
+    for given in exposed:
+        texts = {type(given["experiment"]), type(given["variation"])}
+        if texts != {str} or type(given["version"]) is not int or given["version"] not in _INTEGERS:
+            raise ValueError("an assignment is none")
     said = interaction.properties if interaction.name in OPERATED else {}
     seen, added = seen_in(interaction), frozenset[str]()
     if interaction.name == _LINKED:
         added = added_in({key: type for key, (type, _) in seen.items()}, interaction.properties.get("added"))
-    return Row(columns, seen, interaction.consent.get(_STITCHING, True), said, added)
+    return Row(columns, seen, interaction.consent.get(_STITCHING, True), said, added, exposed)
+
+
+def _exposed(one: Interaction) -> tuple[Mapping[str, Any], ...]:
+    if one.decision is None or one.name != _SHOWN:
+        return ()
+    units = {known.type: f"{known.type}:{known.value}" for known in reversed(one.identity.identifiers)}
+    if one.context.session is not None:
+        units["session"] = f"session:{one.context.session}"
+    return tuple(
+        {
+            "interaction": one.id,
+            "experiment": given.experiment,
+            "version": given.version,
+            "variation": given.variation,
+            "unit_type": given.unit,
+            "unit": units[given.unit],
+            "crossed_over": int(given.crossed_over is True),
+        }
+        for given in (one.decision.assignment, one.decision.holdout)
+        if given is not None and given.unit in units
+    )
 
 
 def _declared(one: Interaction) -> dict[str, Any]:
@@ -142,7 +175,7 @@ def _happened(one: Interaction, zone: tzinfo) -> dict[str, Any]:
         "duration_ms": None if one.duration is None else one.duration / _MILLISECOND,
         "value_minor": one.value and one.value.minor,
         "currency": one.value and one.value.currency,
-        "question": one.feedback and one.feedback.question,
+        "scale": one.feedback and one.feedback.scale,
         "score": one.feedback and one.feedback.score,
         "case": one.case,
         "cause": one.cause,

@@ -1,20 +1,22 @@
 """What the local file holds: plain tables and one view, documented in docs/reference/local.md.
 
-A file of version 1 knows of identifiers but whose they are. It is brought up to date by whoever writes to it
-next (`MIGRATION`), and until then read as if it had been (`SHOWN`).
+A file of version 1 knows of identifiers but whose they are; one of version 2 has its exposures in the payloads
+alone. They are brought up to date by whoever writes to them next (`MIGRATIONS`), and until then read as if they had
+been (`SHOWN`).
 
 The types have 64 bits where SQLite's and DuckDB's names for them agree, so both take the same text.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["APPLICATION_ID", "EVENTS", "INDICES", "INTERACTIONS", "MIGRATION", "SHOWN", "TABLES", "VERSION"]
+__all__ = ["APPLICATION_ID", "EVENTS", "INDICES", "INTERACTIONS", "MIGRATIONS", "SHOWN", "TABLES", "VERSION"]
 
 APPLICATION_ID: Final = int.from_bytes(b"cxlf", "big")
 """SQLite's word for whose file it is."""
-VERSION: Final = 2
+VERSION: Final = 3
 
 INTERACTIONS: Final = """\
 CREATE TABLE interactions (
@@ -44,7 +46,7 @@ CREATE TABLE interactions (
     duration_ms DOUBLE PRECISION,
     value_minor BIGINT,
     currency TEXT,
-    question TEXT,
+    scale TEXT,
     score INTEGER,
     engaged_ms BIGINT,
     "case" TEXT,
@@ -106,8 +108,20 @@ CREATE TABLE erased (
     at_ms BIGINT NOT NULL
 )"""
 
-EVENTS: Final = """\
-CREATE VIEW events AS
+EXPOSURES: Final = """\
+CREATE TABLE exposures (
+    interaction TEXT NOT NULL,
+    experiment TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    variation TEXT NOT NULL,
+    unit_type TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    crossed_over INTEGER NOT NULL,
+    PRIMARY KEY (experiment, version, interaction)
+)"""
+
+_EVENTS: Final = """\
+VIEW events AS
 SELECT
     id AS event_id,
     at_ms AS ts_ms,
@@ -129,15 +143,22 @@ SELECT
     variant,
     value_minor,
     currency,
-    question AS score_kind,
+    scale,
     score,
     engaged_ms,
     CASE WHEN actor IN ('bot', 'prefetch') THEN 1 ELSE 0 END AS is_bot,
     analytics AS consent_analytics,
-    source
+    source,
+    CASE WHEN instr(locale, '-') > 0 THEN substr(locale, 1, instr(locale, '-') - 1) ELSE locale END AS language,
+    CASE
+        WHEN name = 'experience.shown' THEN coalesce(CAST(json_extract(payload, '$.data.decision.depth') AS INTEGER), 0)
+    END AS depth,
+    cause,
+    outcome
 FROM interactions"""
+EVENTS: Final = f"CREATE {_EVENTS}"
 
-TABLES: Final = (INTERACTIONS, IDENTIFIERS, PEOPLE, MERGES, PARTED, TOGETHER, ERASED, EVENTS)
+TABLES: Final = (INTERACTIONS, IDENTIFIERS, PEOPLE, MERGES, PARTED, TOGETHER, ERASED, EXPOSURES, EVENTS)
 
 _BY_PERSON: Final = "CREATE INDEX identifiers_by_person ON identifiers (person)"
 _OF_GRAPH: Final = (
@@ -147,13 +168,15 @@ _OF_GRAPH: Final = (
     "CREATE INDEX parted_by_other ON parted (other)",
     "CREATE INDEX together_by_interaction ON together (interaction)",
 )
+_OF_EXPOSURES: Final = "CREATE INDEX exposures_by_interaction ON exposures (interaction)"
 INDICES: Final = (
     "CREATE INDEX interactions_by_time ON interactions (at_ms, id)",
     "CREATE INDEX interactions_by_person ON interactions (person, source, session, at_ms, id)",
     *_OF_GRAPH,
+    _OF_EXPOSURES,
 )
 
-MIGRATION: Final = (
+_FROM_1: Final = (
     "ALTER TABLE identifiers RENAME TO identifiers_of_1",
     IDENTIFIERS,
     PEOPLE,
@@ -180,12 +203,53 @@ MIGRATION: Final = (
     FROM identifiers_of_1 AS one GROUP BY person""",
     "DROP TABLE identifiers_of_1",
     *_OF_GRAPH,
-    f"PRAGMA user_version = {VERSION}",
 )
-"""From version 1 to this one."""
+_IN_PAYLOADS: Final = """
+SELECT interaction, experiment, version, variation, unit_type, unit, crossed_over
+FROM (
+    SELECT
+        interaction, experiment, version, variation, unit_type, crossed_over,
+        CASE unit_type WHEN 'session' THEN 'session:' || session ELSE (
+            SELECT unit_type || ':' || json_extract(payload, one.fullkey || '.value')
+            FROM json_each(payload, '$.data.identity.identifiers') AS one
+            WHERE json_extract(payload, one.fullkey || '.type') = unit_type
+            LIMIT 1
+        ) END AS unit
+    FROM (
+        SELECT
+            interactions.id AS interaction, session, payload,
+            json_extract(payload, one.fullkey || '.experiment') AS experiment,
+            coalesce(json_extract(payload, one.fullkey || '.version'), 0) AS version,
+            json_extract(payload, one.fullkey || '.variation') AS variation,
+            coalesce(json_extract(payload, one.fullkey || '.unit'), 'visitor') AS unit_type,
+            coalesce(json_extract(payload, one.fullkey || '.crossed_over'), 0) AS crossed_over
+        FROM interactions, json_each(payload, '$.data.decision') AS one
+        WHERE interactions.name = 'experience.shown' AND one.key IN ('assignment', 'holdout')
+    )
+)
+WHERE unit IS NOT NULL"""
+_FROM_2: Final = (
+    "DROP VIEW events",
+    "ALTER TABLE interactions RENAME COLUMN question TO scale",
+    EXPOSURES,
+    f"INSERT OR IGNORE INTO exposures {_IN_PAYLOADS}",
+    _OF_EXPOSURES,
+    EVENTS,
+)
+_NOW: Final = f"PRAGMA user_version = {VERSION}"
+MIGRATIONS: Final[Mapping[int, tuple[str, ...]]] = {1: (*_FROM_1, *_FROM_2, _NOW), 2: (*_FROM_2, _NOW)}
+"""From each version to this one."""
 
-SHOWN: Final = (
+_SHOWN_OF_2: Final = (
     "PRAGMA temp_store = MEMORY",
-    "CREATE TEMP VIEW identifiers AS SELECT subject, type, person, NULL AS contested FROM main.identifiers",
+    f"CREATE TEMP VIEW exposures AS {_IN_PAYLOADS}",
+    f"CREATE TEMP {_EVENTS.replace(' scale,', ' question AS scale,')}",
 )
-"""What makes a file of version 1 answer the questions of the command line."""
+SHOWN: Final[Mapping[int, tuple[str, ...]]] = {
+    1: (
+        *_SHOWN_OF_2,
+        "CREATE TEMP VIEW identifiers AS SELECT subject, type, person, NULL AS contested FROM main.identifiers",
+    ),
+    2: _SHOWN_OF_2,
+}
+"""What makes a file of each version answer the questions of the command line."""

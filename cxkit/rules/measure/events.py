@@ -8,6 +8,7 @@ from typing import Final
 
 import attrs
 
+from cxkit.model.touchpoint import CONTACTS
 from cxkit.rules.measure.pages import PAGE_VIEWED
 
 __all__ = ["COLUMNS", "CONTACTS", "EVER", "Event", "counted", "place", "runs"]
@@ -35,10 +36,29 @@ class Event:
     stage: str | None = None
     device_class: str | None = None
     country: str | None = None
+    language: str | None = None
+    """The first part of the locale: ``fr``."""
     route: str | None = None
     """The page as its template, ``/products/{sku}``."""
+    variant_key: str | None = None
+    """The experience that was shown."""
+    variant: str | None = None
+    """In which variant."""
+    depth: int | None = None
+    """How personal it was."""
+    value_minor: int | None = None
+    """What it was worth, in the minor unit of its currency."""
+    currency: str | None = None
+    scale: str | None = None
+    """Of the score: ``nps``, ..."""
+    score: int | None = None
+    """What was answered."""
     engaged_ms: int | None = None
     """How long the page was really looked at; None: nobody measured."""
+    cause: str | None = None
+    """The ``event_id`` of what led to it."""
+    outcome: str | None = None
+    """``completed``, ``failed`` or ``abandoned``; None: nobody measured."""
     is_bot: int = 0
     consent_analytics: int = 1
     """0: the person refuses analytics."""
@@ -46,9 +66,6 @@ class Event:
 
 COLUMNS: Final = tuple(one.name for one in attrs.fields(Event))
 """Those that metrics read."""
-
-CONTACTS: Final = frozenset({"view", "action", "message", "transaction", "service", "feedback"})
-"""Kinds in which customer and company meet; the others accompany that: an exposure, a choice, a measurement."""
 
 EVER: Final = (0, 99_999_999)
 """The first and the last ``local_day`` where no days are asked for."""
