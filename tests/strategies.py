@@ -17,6 +17,7 @@ from cxkit.model import (
     SCALES,
     Acquisition,
     Agent,
+    Assignment,
     Context,
     Decision,
     Device,
@@ -68,7 +69,7 @@ amounts = st.decimals(
 currencies = st.text(string.ascii_uppercase, min_size=3, max_size=3)
 moneys = st.builds(Money, amounts, currencies)
 feedbacks = st.sampled_from(sorted(SCALES)).flatmap(
-    lambda question: st.builds(Feedback, question=st.just(question), score=st.integers(*SCALES[question]))
+    lambda scale: st.builds(Feedback, scale=st.just(scale), score=st.integers(*SCALES[scale]))
 )
 
 optional_texts = st.none() | texts
@@ -118,6 +119,15 @@ contexts = st.builds(
     agent=st.none() | agents,
     traceparent=optional_texts,
 )
+assignments = st.builds(
+    Assignment,
+    experiment=names,
+    variation=texts,
+    version=st.integers(0, 9),
+    unit=words,
+    sticky=st.booleans(),
+    crossed_over=st.booleans(),
+)
 decisions = st.builds(
     Decision,
     experience=names,
@@ -130,6 +140,10 @@ decisions = st.builds(
     cap=st.integers(0, 4),
     capped_by=st.none() | words,
     reasons=st.lists(texts, max_size=3).map(tuple),
+    version=texts,
+    fallback=st.booleans(),
+    assignment=st.none() | assignments,
+    holdout=st.none() | assignments,
 )
 
 declared: dict[str, st.SearchStrategy[Any]] = {

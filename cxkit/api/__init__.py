@@ -3,7 +3,7 @@
 Nothing here raises into the app in production, or blocks it. Kits are found when something is
 captured: the scope's, else the default one. ``touchpoints`` and ``experiences`` hold the handles,
 ``scopes`` open scopes, ``customer`` is whom the current one is about, ``preferences`` what
-may be sent to them, ``privacy`` lets them leave, ``controls`` acts on the kit.
+may be sent to them, ``questions`` what they answer, ``privacy`` lets them leave, ``controls`` acts on the kit.
 """
 
 from __future__ import annotations
@@ -27,13 +27,28 @@ from cxkit.api.customer import (
     withdraw,
 )
 from cxkit.api.experiences import Experience, experience
+from cxkit.api.journeys import Journey, journey
 from cxkit.api.languages import choose_language, language
 from cxkit.api.preferences import Blocked, Clear, Deferred, may_send, prefer, sent, stop_marketing, suppress
 from cxkit.api.privacy import disclose, erase
+from cxkit.api.questions import answer, skip
 from cxkit.api.scopes import carry, pack, scope, unpack
 from cxkit.api.touchpoints import Occurrence, Ongoing, Touchpoint, money, touchpoint
 from cxkit.errors import CXError
-from cxkit.model import Decision, Feedback, Interaction, Money, Variant
+from cxkit.model import (
+    Assignment,
+    Decision,
+    Experiment,
+    Feedback,
+    Holdout,
+    Interaction,
+    Money,
+    Namespace,
+    Prerequisite,
+    Progress,
+    Question,
+    Variant,
+)
 
 if TYPE_CHECKING:
     from cxkit.delivery.account import Account
@@ -44,6 +59,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Account",
+    "Assignment",
     "Blocked",
     "CXError",
     "Clear",
@@ -53,16 +69,24 @@ __all__ = [
     "Disclosure",
     "Erasure",
     "Experience",
+    "Experiment",
     "Feedback",
     "Flushed",
+    "Holdout",
     "Interaction",
+    "Journey",
     "Kit",
     "Money",
+    "Namespace",
     "Notice",
     "Occurrence",
     "Ongoing",
+    "Prerequisite",
+    "Progress",
+    "Question",
     "Touchpoint",
     "Variant",
+    "answer",
     "carry",
     "choose",
     "choose_language",
@@ -76,6 +100,7 @@ __all__ = [
     "flush",
     "grant",
     "identify",
+    "journey",
     "language",
     "link",
     "logout",
@@ -87,6 +112,7 @@ __all__ = [
     "sent",
     "settled",
     "signal",
+    "skip",
     "stats",
     "stop_marketing",
     "suppress",

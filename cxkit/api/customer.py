@@ -235,6 +235,10 @@ class Current:
     """Whether what the store knows of this customer is still on its way."""
     _scope: Scope | None = attrs.field(default=None, eq=False, repr=False)
 
+    def __bool__(self) -> bool:
+        """Whether there is a scope at all."""
+        return self._scope is not None
+
     @property
     def consent_mode(self) -> dict[str, Choice]:
         """What is allowed in the seven signals of Google Consent Mode v2; what is undecided is denied."""
@@ -265,7 +269,7 @@ class Current:
 
 
 def current() -> Current:
-    """The scope of here and now; where there is none, one that is about nobody.
+    """The scope of here and now; where there is none, one that is about nobody, and false.
 
     Example:
         >>> from cxkit import scope

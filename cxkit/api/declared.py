@@ -7,14 +7,18 @@ from typing import Final, Literal
 
 from cxkit.errors import DeclarationError
 from cxkit.flows.arrive import ARRIVED
+from cxkit.flows.ask import ANSWERED, ASKED, EXPIRED, FEEDBACK, SKIPPED
+from cxkit.flows.assign import ASSIGNED
 from cxkit.flows.consent import CONSENT_CHANGED
-from cxkit.flows.decide import SHOWN
 from cxkit.flows.erase import ERASED
+from cxkit.flows.expose import SHOWN
 from cxkit.flows.identify import IDENTIFIED, IGNORED
 from cxkit.flows.link import LINKED, LOGGED_OUT
 from cxkit.flows.operate import MERGED, UNMERGED
 from cxkit.flows.preferences import PREFERENCE_CHANGED, PREFERENCE_STOPPED
+from cxkit.flows.readouts import READ
 from cxkit.flows.refusals import MERGE_REFUSED
+from cxkit.flows.rulings import RULED
 from cxkit.flows.sending import CONTACT_SUPPRESSED, MESSAGE_COUNTED
 from cxkit.rules.measure.pages import MEASURED
 
@@ -24,7 +28,9 @@ RESERVED: Final = frozenset(
     MEASURED.keys()
     | {SHOWN.name, IDENTIFIED.name, LINKED.name, LOGGED_OUT.name, CONSENT_CHANGED.name}
     | {PREFERENCE_CHANGED.name, PREFERENCE_STOPPED.name, CONTACT_SUPPRESSED.name, MESSAGE_COUNTED.name, ERASED.name}
-    | {MERGED.name, UNMERGED.name, MERGE_REFUSED.name, IGNORED.name, ARRIVED.name}
+    | {ASKED.name, ANSWERED.name, SKIPPED.name, EXPIRED.name, FEEDBACK.name}
+    | {MERGED.name, UNMERGED.name, MERGE_REFUSED.name, IGNORED.name, ARRIVED.name, ASSIGNED.name, RULED.name}
+    | {READ.name}
 )
 """What cxkit itself captures: its purposes are not the app's to set."""
 
@@ -32,7 +38,7 @@ declared: dict[tuple[str, str], str] = {}
 """Kind and name to the module that declared it; a module may do so again (reload, notebooks)."""
 
 
-def declare(kind: Literal["touchpoint", "experience"], name: str) -> None:
+def declare(kind: Literal["touchpoint", "experience", "journey"], name: str) -> None:
     """Note who declares what.
 
     Raises:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from cxkit.capture.scope import Scope, current_scope, enter
 from cxkit.codec.wire import check_context
+from cxkit.errors import InvalidInteractionError
 from cxkit.flows import carriage
 from cxkit.flows.identify import usable
 from cxkit.kit import current_kit
@@ -19,7 +20,7 @@ from cxkit.rules.identity import join
 if TYPE_CHECKING:
     from cxkit.kit import Kit
 
-__all__ = ["carry", "pack", "scope", "unpack"]
+__all__ = ["carry", "opened_for", "pack", "scope", "unpack"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -55,7 +56,7 @@ def scope(
         'phone'
     """
     context = Context(channel=channel, locale=locale, timezone=timezone, session=session)
-    opened = _open(kit, context, identifiers, evidence)
+    opened = opened_for(kit, context, identifiers, evidence)
     if opened is None:
         yield
         return
@@ -66,7 +67,10 @@ def scope(
         opened.close()
 
 
-def _open(kit: Kit | None, context: Context, identifiers: Mapping[str, str | int], evidence: Evidence) -> Scope | None:
+def opened_for(
+    kit: Kit | None, context: Context, identifiers: Mapping[str, str | int], evidence: Evidence
+) -> Scope | None:
+    """A scope within the current one, not entered; None where no kit can be configured."""
     try:
         kit = kit or current_kit()
     except Exception as error:  # noqa: BLE001 - the guest's promise
@@ -78,6 +82,10 @@ def _open(kit: Kit | None, context: Context, identifiers: Mapping[str, str | int
         opened.change(context=context)
         opened.given = context
         opened.chosen_language, opened.given_timezone = context.locale, context.timezone
+        if not isinstance(identifiers, Mapping):
+            raise InvalidInteractionError(
+                "a person was given by something that is no mapping", fix='give {"user_id": "nancy"}', code="CX3166"
+            )
         found, wrong = usable(kit.desk, opened, identifiers, evidence=evidence)
         opened.change(identity=join(Identity(), found, types=kit.desk.identifying.types))
         kit.desk.recall(opened, patience_s=kit.patience_s())
@@ -173,7 +181,7 @@ def unpack(carried: str | None, *, to: str, kit: Kit | None = None) -> Iterator[
         ...     current().profile.person is None
         True
     """
-    opened = _open(kit, Context(), {}, "claim")
+    opened = opened_for(kit, Context(), {}, "claim")
     if opened is None:
         yield
         return

@@ -50,6 +50,11 @@ class Touchpoint(Generic[P]):
     def __repr__(self) -> str:
         return f"<Touchpoint {self.spec.name}>"
 
+    @classmethod
+    def named(cls, name: str) -> Touchpoint[...] | None:
+        """The one of that name that was declared in this process; None if there is none."""
+        return touchpoints.get(name)
+
     def capture(self, /, *args: P.args, **kwargs: P.kwargs) -> str | None:
         """One interaction happened, with these properties.
 
@@ -283,10 +288,12 @@ def touchpoint(name: str, *, properties: Callable[..., object] | None = None, **
     Args:
         name: Lower-case words joined by dots, the object first: ``cart.item_added``. Reserved is what cxkit
             captures itself: ``page.viewed``, ``page.engaged``, ``page.vitals``, ``element.clicked``, ``link.left``,
-            ``experience.shown``, ``profile.arrived``, ``identity.identified``, ``identity.linked``,
+            ``experience.shown``, ``experiment.assigned``, ``experiment.ruled``, ``profile.arrived``,
+            ``identity.identified``, ``identity.linked``,
             ``identity.merged``, ``identity.unmerged``, ``identity.merge_refused``, ``identity.ignored``,
-            ``identity.logged_out``, ``consent.changed``, ``preference.changed``, ``preference.stopped``,
-            ``contact.suppressed``, ``message.counted`` and ``privacy.erased``.
+            ``identity.logged_out``, ``profile.asked``, ``profile.answered``, ``profile.skipped``, ``profile.expired``,
+            ``feedback.given``, ``consent.changed``, ``preference.changed``, ``preference.stopped``,
+            ``contact.suppressed``, ``message.counted``, ``experiment.read`` and ``privacy.erased``.
         properties: What makes the properties: an attrs class, a dataclass, any typed callable. It checks
             and completes what is captured, and type checkers hold callers to it.
         declared: The fields of `cxkit.model.TouchpointSpec`.

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from cxkit.capture.scope import Circumstances, Scope
+from cxkit.capture.steps import REMEMBERED, is_step
 from cxkit.codec.frame import COMMAND, INTERACTION, NOBODY, PRIORITIES
 from cxkit.codec.wire import circumstances, declaration
 from cxkit.model import PURPOSES, Context, Identity, TouchpointSpec, purpose_bits
@@ -40,6 +41,8 @@ class Prepared(NamedTuple):
     """Whether delivery asks for the subject's consent again."""
     holds: int = 0
     """The purposes that it asks for besides, as some of the context is there by them alone."""
+    step: bool = False
+    """Whether it is a step of a journey, and will be remembered of somebody."""
 
 
 def prepare(
@@ -65,20 +68,25 @@ def prepare(
         return _anonymous(spec, permitted(scope.context, (), linked=False), scope.allowed, scope.policy, source)
     if scope.circumstances is None:
         scope.circumstances = _full(scope, subject)
-    return _prepared(spec, scope.circumstances, channel=scope.context.channel, source=source)
+    step = is_step(spec, scope.context)
+    return _prepared(spec, scope.circumstances, channel=scope.context.channel, source=source, step=step)
 
 
-def _prepared(spec: TouchpointSpec, around: Circumstances, *, channel: str | None, source: str) -> Prepared:
-    channel = spec.channel or channel
+def _prepared(
+    spec: TouchpointSpec, around: Circumstances, *, channel: str | None, source: str, step: bool = False
+) -> Prepared:
+    channel, own = spec.channel or channel, PURPOSES.index(spec.purpose)
+    remembered = around.subject != NOBODY and not (REMEMBERED | 1 << own) & ~around.purposes
     return Prepared(
         refusal=None,
         shared=declaration(spec, source=source, channel=channel, plugin=None) + around.encoded,
         subject=around.subject,
         purposes=around.purposes,
-        own=PURPOSES.index(spec.purpose),
+        own=own,
         priority=PRIORITIES.index(spec.priority),
         spec=spec,
         holds=around.holds,
+        step=step and remembered,
     )
 
 

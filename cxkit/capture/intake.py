@@ -28,10 +28,12 @@ from cxkit.capture.sanitise import sanitise
 from cxkit.capture.scan import MAX_FLAT_BYTES, flat, may_link
 from cxkit.capture.scope import Scope
 from cxkit.capture.stamp import Stamper, clock_text
+from cxkit.capture.steps import Steps
 from cxkit.codec.frame import Record
 from cxkit.codec.wire import assemble, occurrence
 from cxkit.errors import CXError, InvalidInteractionError
 from cxkit.model import Blocked, TouchpointSpec
+from cxkit.model.touchpoint import CONTACTS
 
 __all__ = ["Captured", "Intake"]
 
@@ -47,6 +49,9 @@ _MAX_COUNTED: Final = 1000
 _MAX_COUNTED_CHARS: Final = 256
 _NOTED: Final = "noted:"
 """How what is noted begins among what was dropped, with which it goes into the account."""
+
+_CONTACTS: Final = CONTACTS - {"feedback"}
+"""What may be asked about afterwards."""
 
 logger = logging.getLogger("cxkit")
 _encode = msgspec.json.Encoder().encode
@@ -101,6 +106,7 @@ class Intake:
         self._accepted = 0
         self._released = 0
         self.dropped.clear()
+        self.steps = Steps()
         self._running = False
 
     def capture(
@@ -138,8 +144,12 @@ class Intake:
                 encoded, occurrence = self._walked(properties, occurrence, marks or {})
             id, us = stamp or self.stamper.stamp()
             if refusal is not None:
-                return waiting.hold(self, scope, spec, (id, us, occurrence, encoded))
-            return self.put((prepared, id, us, occurrence, encoded))
+                taken = waiting.hold(self, scope, spec, (id, us, occurrence, encoded))
+            else:
+                taken = self.put((prepared, id, us, occurrence, encoded))
+            if taken is not None and spec.kind in _CONTACTS:
+                scope.last_contact = taken
+            return taken
         except Exception as error:  # noqa: BLE001 - the guest's promise: nothing of this reaches the app
             self.failed(error)
             return None
@@ -162,6 +172,8 @@ class Intake:
         """Into the spool, if that is done at once; else into the queue, if there is room for its priority."""
         if self._write_now is not None and not self.closed:
             if self._write_now(captured):
+                if captured[0].step:
+                    self.steps.take(captured)
                 return captured[1]
             self.count("write_fell_back")
         prepared, id, _, occurrence, properties = captured
@@ -172,6 +184,8 @@ class Intake:
         self.queued_bytes += size
         self._accepted += 1
         self._put(captured)
+        if prepared.step:
+            self.steps.take(captured)
         if not self._running:
             self._running = True
             try:
@@ -196,10 +210,15 @@ class Intake:
         name = _NOTED + name
         self.dropped[name] += 1
 
-    def fault(self, name: str, what: str, error: Exception) -> None:
-        """The same of what is not ours and not the caller's, a store say: told once for each name, without its text."""
+    def fault(self, name: str, what: str, error: Exception, *, told: str = "") -> None:
+        """The same of what is not ours and not the caller's, a store say: told once for each name, without its text.
+
+        Args:
+            told: What may be told of it, for it is of nobody; then once for each such text.
+        """
         self.count(name)
-        self._say((name, ""), what, f"({type(error).__name__})")
+        text = "".join(one if one.isprintable() else "?" for one in told)
+        self._say((name, text), what, text or f"({type(error).__name__})")
 
     def note(self, error: Exception) -> None:
         """Something went wrong that cost no interaction: raised in strict mode, else counted and told once.
@@ -288,7 +307,7 @@ class Intake:
     def record(self, captured: Captured) -> Record:
         """What the spool keeps of it."""
         prepared, id, us, occurrence, properties = captured
-        _, shared, subject, purposes, own, priority, type, _, governed, holds = prepared
+        _, shared, subject, purposes, own, priority, type, _, governed, holds, _ = prepared
         payload = assemble(id, clock_text(us), shared, occurrence, properties)
         return Record(payload, subject, purposes, own, priority, type, governed=governed, holds=holds)
 

@@ -73,6 +73,7 @@ class Scope:
     """One request, job, message or call. Its fields change only through `change`.
 
     Attributes:
+        asks: Question to the experience that asks it here; to nothing, once it was answered or skipped.
         kit: The kit that opened it; ``intake`` is that kit's.
         asked: Languages that the browser asks for, the best first; None where there is no browser.
         chosen_language: The language that its person, or the app for them, chose here.
@@ -84,6 +85,7 @@ class Scope:
             is inferred, and to that it goes back when they leave.
         given: The context as the app gave it, before an enricher or its person added to it; None: as it is now.
         given_timezone: The time zone that the app says it is in; that of the context may be but a guess.
+        last_contact: The id of the last contact that was captured here.
         issue_visitor: Makes an identifier for a visitor who may now be recognised; None where
             none can be kept: outside the web, or once the response has begun.
         policy: What holds where its person chose nothing; ``jurisdiction`` is whose law that is, and follows from
@@ -102,6 +104,7 @@ class Scope:
             one answer.
         recalled: The choices its person made elsewhere; they hold here, and are never kept here.
         refused: Likewise what somebody refused who is recognised no longer: erased, or taken for a machine.
+        stance: What decisions go by, as long as it holds: the flows' own.
         shown: Experience, variant and subject of each exposure.
         circumstances: What is encoded of it where its person is known, for this version; None: nothing yet.
         heard: The version of what is known of people that ``recalled`` is of.
@@ -110,12 +113,15 @@ class Scope:
     """
 
     __slots__ = (
-        "_enrich", "_origin", "allowed", "aside", "asked", "choices", "chosen_language", "circumstances",
+        "_enrich", "_origin", "allowed", "aside", "asked", "asks", "choices", "chosen_language", "circumstances",
         "claimed", "closed", "context", "depth_shown", "despite_gpc", "facts", "follows", "forsaken", "found", "given",
         "given_timezone", "gpc", "heard", "held", "home", "identity", "intake", "issue_visitor", "jurisdiction", "kit",
-        "muted", "parent", "pending", "policy", "prepared", "recalled", "refused", "returning", "said", "shown",
-        "signals", "spoken", "version",
+        "last_contact", "muted", "parent", "pending", "policy", "prepared", "recalled", "refused", "returning", "said",
+        "shown", "signals", "spoken", "stance", "version",
     )  # fmt: skip
+
+    spoken: Spoken | None
+    stance: object
 
     def __init__(
         self,
@@ -133,9 +139,8 @@ class Scope:
         self.kit, self.intake = kit, kit.intake
         self.identity, self.context, self.allowed = identity, context, allowed
         self.choices: dict[str, tuple[Choice, datetime]] = dict(choices or {})
-        self.despite_gpc = False
         self.issue_visitor: Callable[[], Identifier] | None = None
-        self.facts, self.gpc = facts, gpc
+        self.facts, self.gpc, self.despite_gpc = facts, gpc, False
         self.parent = self._origin = parent
         self.muted: bool = parent is not None and parent.muted
         self.closed = self.forsaken = self.pending = self.returning = False
@@ -147,16 +152,17 @@ class Scope:
         self.refused: dict[str, tuple[Choice, datetime]] = {}
         self.aside: Identifier | None = None
         self.claimed: tuple[Identifier, ...] = ()
-        self.policy = policy
-        self.jurisdiction, self.home = _NO_LAW, _NO_HOME
+        self.policy, self.jurisdiction, self.home = policy, _NO_LAW, _NO_HOME
         self.signals: Mapping[str, str] = {}
         self.asked: Sequence[str] | None = None
         self.chosen_language: str | None = None
-        self.spoken: Spoken | None = None
+        self.spoken = self.stance = None
         self.given_timezone: str | None = None
         self.given: Context | None = None
         self.found: Context | None = None
         self.follows: set[str] = set()
+        self.asks: dict[str, str] = {}
+        self.last_contact: str | None = None
         self.said: frozenset[str] | None = None
         self.held: deque[Held] = deque()
         self._enrich: Callable[[Facts, Context], Context] | None = None
@@ -203,6 +209,9 @@ class Scope:
         child.aside, child.claimed = self.aside, self.claimed
         child.asked, child.chosen_language, child.spoken = self.asked, self.chosen_language, self.spoken
         child.given_timezone = self.given_timezone
+        child.last_contact = self.last_contact
+        if identity is None:  # else it is about somebody else
+            child.asks = self.asks
         return child
 
     def leave_person(self) -> None:
@@ -213,7 +222,7 @@ class Scope:
         self.home = _NO_HOME
         self.forsaken = True
         self.pending = self.returning = False
-        self.shown = set()
+        self.shown, self.asks, self.last_contact = set(), {}, None
         self.change(identity=Identity(), context=self._unchosen())
 
     def _unchosen(self) -> Context:
@@ -248,6 +257,11 @@ class Scope:
     def begin(self) -> None:
         """A response begins that others may get: it says what is followed by now, and no more."""
         self.said = frozenset(self.follows)
+
+    @property
+    def machine(self) -> bool:
+        """Whether no person acts."""
+        return self.context.actor in MACHINES
 
     @property
     def late(self) -> bool:

@@ -19,24 +19,18 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
-import attrs
 import msgspec
 
+from cxkit.codec.plain import decision_in, known, plain
 from cxkit.codec.typed import converter
 from cxkit.errors import CodecError, CXError, InvalidInteractionError
 from cxkit.model import (
-    Acquisition,
-    Agent,
     Context,
     Decision,
-    Device,
     Feedback,
-    Identifier,
     Identity,
     Interaction,
     Money,
-    Page,
-    Place,
 )
 from cxkit.model.interaction import Outcome
 from cxkit.model.touchpoint import WORD, Direction, Kind, Nature, Presence, Reach, Stage, TouchpointSpec
@@ -142,7 +136,7 @@ def declaration(spec: TouchpointSpec, *, source: str, channel: str | None, plugi
 
 def circumstances(*, identity: Identity, context: Context, consent: Mapping[str, bool]) -> bytes:
     """The part that all interactions in one version of a scope share."""
-    known = _inner(_Data(identity=_plain(identity))) if identity else b""
+    known = _inner(_Data(identity=plain(identity))) if identity else b""
     return known + _context_part(context) + (_inner(_Data(consent=dict(consent))) if consent else b"")
 
 
@@ -169,9 +163,9 @@ def occurrence(
         fields.value = _amount(value)
     if feedback is not None:
         _check(feedback, Feedback, "feedback")
-        fields.feedback = _plain(feedback)
+        fields.feedback = plain(feedback)
     if decision is not None:
-        fields.decision = _plain(decision)
+        fields.decision = plain(decision)
     for name, text in (("cause", cause), ("case", case)):
         if text is not None:
             _check(text, str, name)
@@ -190,9 +184,9 @@ def check_context(context: Context) -> None:
         InvalidInteractionError: A field is of another type, or too long.
     """
     try:
-        plain = _plain(context)
-        encoded = _encoder.encode(plain)
-        _context(plain)
+        told = plain(context)
+        encoded = _encoder.encode(told)
+        _context(told)
     except (msgspec.MsgspecError, TypeError, ValueError) as error:
         raise _invalid("context", f"holds what it may not ({type(error).__name__})") from error
     if context.channel is not None and not WORD.fullmatch(context.channel):
@@ -226,7 +220,7 @@ def _context_part(context: Context) -> bytes:
     remembered = _contexts.get(id(context))
     if remembered is not None and remembered[0] is context:
         return remembered[1]
-    part = _inner(_Data(context=_plain(context) or None))
+    part = _inner(_Data(context=plain(context) or None))
     if len(_contexts) >= _MAX_REMEMBERED:
         _contexts.clear()
     _contexts[id(context)] = context, part
@@ -285,15 +279,15 @@ def _to_event(one: Interaction) -> _Event:
     )
     event.recordedtime = None if one.received_at is None else rfc3339(one.received_at)
     data = event.data
-    data.identity = _plain(one.identity) or None
-    data.context = _plain(one.context) or None
+    data.identity = plain(one.identity) or None
+    data.context = plain(one.context) or None
     data.consent = dict(one.consent) or None
     data.outcome = one.outcome
     data.error = one.error
     data.duration_ms = _milliseconds(one.duration)
     data.value = _amount(one.value)
-    data.feedback = _plain(one.feedback)
-    data.decision = _plain(one.decision)
+    data.feedback = plain(one.feedback)
+    data.decision = plain(one.decision)
     data.cause = one.cause
     data.case = one.case
     data.trimmed = dict(one.trimmed) or None
@@ -352,8 +346,8 @@ def _from_event(event: _Event) -> Interaction:
         error=data.error,
         duration=None if data.duration_ms is None else timedelta(milliseconds=data.duration_ms),
         value=None if data.value is None else Money(data.value["amount"], data.value["currency"]),
-        feedback=None if data.feedback is None else Feedback(**_known(Feedback, data.feedback)),
-        decision=None if data.decision is None else _decision(data.decision),
+        feedback=None if data.feedback is None else Feedback(**known(Feedback, data.feedback)),
+        decision=None if data.decision is None else decision_in(data.decision),
         cause=data.cause,
         properties=data.properties or {},
         trimmed=data.trimmed or {},
@@ -366,35 +360,3 @@ def _time(text: str) -> datetime:
     if time.utcoffset() is None:
         raise ValueError("a time has no offset")
     return time.astimezone(UTC)
-
-
-def _decision(fields: dict[str, Any]) -> Decision:
-    known = _known(Decision, fields)
-    return Decision(**{**known, "reasons": tuple(known.get("reasons", ()))})
-
-
-def _known(kind: type[attrs.AttrsInstance], fields: dict[str, Any]) -> dict[str, Any]:
-    names = {attribute.name for attribute in attrs.fields(kind)}
-    return {name: value for name, value in fields.items() if name in names}
-
-
-def _plain(value: Any) -> Any:
-    """A value of the model as JSON, defaults left out."""
-    kind = type(value)
-    if kind is tuple:
-        return [_plain(one) for one in value]
-    plan = _plans.get(kind)
-    if plan is None:
-        return value
-    found = {}
-    for name, default in plan:
-        part = getattr(value, name)
-        if part is not default and part != default:
-            found[name] = _plain(part)
-    return found
-
-
-_plans: Final = {
-    kind: tuple((attribute.name, attribute.default) for attribute in attrs.fields(kind))
-    for kind in (Acquisition, Agent, Context, Decision, Device, Feedback, Identifier, Identity, Page, Place)
-}

@@ -10,6 +10,8 @@ from cxkit.capture.interruption import let_through
 from cxkit.codec import decode
 from cxkit.errors import ConflictError, StoreError
 from cxkit.flows.arrive import ARRIVED
+from cxkit.flows.ask import ANSWERED, ASKED, SKIPPED, answered, remembered_asking
+from cxkit.flows.assign import ASSIGNED, assigned
 from cxkit.flows.bus import Bus, Committed, names_of, refusals_in
 from cxkit.flows.consent import CONSENT_CHANGED, consented
 from cxkit.flows.documents import keys_of
@@ -21,6 +23,7 @@ from cxkit.flows.people import read_ahead
 from cxkit.flows.preferences import PREFERENCE_CHANGED, PREFERENCE_STOPPED, preferred, stopped
 from cxkit.flows.reading import Reading
 from cxkit.flows.remember import remember
+from cxkit.flows.rulings import RULED, ruled
 from cxkit.flows.sending import CONTACT_SUPPRESSED, MESSAGE_COUNTED, counted, suppressed
 from cxkit.keyring import Keyring
 from cxkit.model import Identifier, Interaction
@@ -33,7 +36,7 @@ _TRIES: Final = 20
 _TOGETHER: Final = 100
 """Commands in one commit at most: a store that is busy with it keeps others waiting."""
 _KINDS: Final = frozenset({"identity", "consent"})
-"""Of commands; whatever else comes is a contact."""
+"""Of nothing but commands: one that nobody knows is rejected. Others go by their names; what is none is a contact."""
 
 Act = Callable[..., object]
 """Takes a `Reading`, a `Keyring` and the command; of the graph, also what identifiers are worth."""
@@ -50,11 +53,18 @@ COMMANDS: Final[Mapping[str, Act]] = {
     PREFERENCE_STOPPED.name: stopped,
     CONTACT_SUPPRESSED.name: suppressed,
     MESSAGE_COUNTED.name: counted,
+    ASSIGNED.name: assigned,
+    ASKED.name: remembered_asking,
+    SKIPPED.name: remembered_asking,
+    ANSWERED.name: answered,
+    RULED.name: ruled,
 }
 """Name of a command to what it makes of the documents."""
 
 
-_UNTYPED: Final = frozenset({UNMERGED.name, ERASED.name, MESSAGE_COUNTED.name})
+_UNTYPED: Final = frozenset(
+    {UNMERGED.name, ERASED.name, MESSAGE_COUNTED.name, ASSIGNED.name, RULED.name, ASKED.name, SKIPPED.name}
+)
 """Commands that change the same whatever identifiers are worth."""
 
 

@@ -10,7 +10,6 @@ from cxkit.flows.identify import REMEMBERED, STITCHING, linkable, nameless
 from cxkit.flows.known import Known
 from cxkit.flows.telling import told
 from cxkit.model import JSON, Acquisition, TouchpointSpec, Trait, purpose_bits
-from cxkit.model.context import MACHINES
 
 __all__ = ["ARRIVED", "FIRST_TOUCH", "LAST_TOUCH", "arrive"]
 
@@ -32,7 +31,7 @@ def arrive(desk: Desk, scope: Scope) -> str | None:
     that would be said of whoever signed in. It joins no identifiers that were not known together, and never waits.
     """
     came = scope.context.acquisition
-    if came is None or scope.context.actor in MACHINES:
+    if came is None or scope.machine:
         return None
     identity = linkable(desk, scope.identity)
     if not identity or ARRIVED.purpose not in scope.allowed.granted:

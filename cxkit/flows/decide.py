@@ -1,65 +1,72 @@
-"""decide and show: what an experience is for this scope."""
+"""decide: what an experience is for this scope."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from typing import Final
-from zoneinfo import ZoneInfo
-
-import attrs
 
 from cxkit.capture.interruption import let_through
 from cxkit.capture.scope import Scope
-from cxkit.codec.wire import occurrence
+from cxkit.flows.ask import with_questions
 from cxkit.flows.desk import Desk
-from cxkit.flows.identify import traits_of
-from cxkit.flows.known import Known
-from cxkit.flows.language import settle, speaking
-from cxkit.model import JSON, Acquisition, Blocked, Decision, Device, ExperienceSpec, Place, TouchpointSpec
-from cxkit.model.context import MACHINES
-from cxkit.rules.consent import permitted
-from cxkit.rules.experience import choose, depth_cap
+from cxkit.flows.stance import ALIKE, SOURCES, SPOKEN, Stance, stance_of
+from cxkit.model import JSON, Blocked, Decision
+from cxkit.rules.experience import Asking, Chooser, Ruling
 
-__all__ = ["SHOWN", "decide", "show"]
+__all__ = ["NOTHING", "Attributes", "decide", "decided", "preview"]
 
-_NO_PLACE, _NO_DEVICE, _CAME = Place(), Device(), Acquisition()
-_FORM: Final = ("viewport", "touch", "reduced_motion", "color_scheme", "save_data")
-_ALIKE: Final = frozenset(["channel", "route"])
-"""What a decision may follow in a response that everybody gets."""
-_SPOKEN: Final = frozenset(["language", "locale"])
-SHOWN = TouchpointSpec(name="experience.shown", kind="exposure", direction="outbound")
+NOTHING: Final[Mapping[str, JSON]] = {}
+_DEEPEST: Final = 16
+"""Of prerequisites of prerequisites."""
+_Earlier = dict[str, tuple[Mapping[str, JSON], set[str]] | None]
+"""What other experiences are for one decision, and what was looked at; None: not decided yet, for it waits itself."""
 
 
-def decide(desk: Desk, scope: Scope, spec: ExperienceSpec, *, patience_s: float) -> Decision:
+def preview(
+    desk: Desk,
+    scope: Scope,
+    chooser: Chooser,
+    *,
+    patience_s: float,
+    given: Mapping[str, JSON] = NOTHING,
+    variant: str,
+) -> Decision:
+    """The experience as it is in one of its variants, if the scope's person may see that; nothing comes of it.
+
+    What it is shown in is theirs alone; where it is too late for that it is what they get.
+    """
+    decision = chooser.preview(variant, stance_of(desk, scope, patience_s=patience_s).cap)
+    if decision is not None and scope.vary("preview"):
+        return decision
+    return decide(desk, scope, chooser, patience_s=patience_s, given=given)
+
+
+def decide(
+    desk: Desk, scope: Scope, chooser: Chooser, *, patience_s: float, given: Mapping[str, JSON] = NOTHING
+) -> Decision:
     """What the experience is for this scope. Captures nothing.
 
     Args:
         patience_s: How long a remote store may be waited for; what is not known by then caps depth at 1.
+        given: What the app knows of this moment besides; see `Attributes`.
     """
-    return _decided(desk, scope, spec, patience_s=patience_s)[0]
+    return decided(desk, scope, chooser, given, patience_s=patience_s)[0]
 
 
-def _decided(desk: Desk, scope: Scope, spec: ExperienceSpec, *, patience_s: float) -> tuple[Decision, _Read]:
-    """The decision, and what was read for it."""
-    scope.enrich()
-    known = desk.recall(scope, patience_s=patience_s)
-    cap = depth_cap(
-        granted=scope.allowed.granted,
-        identity=scope.identity,
-        pending=scope.pending,
-        contested=known is not None and known.contested,
-        machine=scope.context.actor in MACHINES,
-        late=scope.late,
-    )
-    if cap.by == "consent" and any(one.depth > cap.depth for one in spec.variants):
+def decided(
+    desk: Desk, scope: Scope, chooser: Chooser, given: Mapping[str, JSON], *, patience_s: float
+) -> tuple[Decision, Attributes]:
+    """The decision with what it asks, and what was looked at for it."""
+    attributes = Attributes(desk, stance_of(desk, scope, patience_s=patience_s), given, chooser.spec.name)
+    decision = _chosen(desk, chooser, attributes)
+    return with_questions(desk, scope, chooser, decision, attributes, stance=attributes.stance), attributes
+
+
+def _chosen(desk: Desk, chooser: Chooser, attributes: Attributes) -> Decision:
+    cap, spec = attributes.stance.cap, chooser.spec
+    if cap.by == "consent" and chooser.depth > cap.depth:
         purpose = "profiling" if cap.depth > 1 else "personalization"
         desk.intake.block(Blocked(gate="decision", purpose=purpose, reason="not_allowed", destination=spec.name))
-    locale, follows = speaking(desk, scope, known)
-    told = _attributes(scope, known or Known(), locale, desk.intake.stamper.now())
-    told["traits"] = traits_of(desk, scope, known)
-    withheld = {name for name in told if not _may_follow(scope, name, follows)} if scope.late else set[str]()
-    attributes = _Read(told, withheld, locale=locale, follows=follows)
     for decider in desk.deciders:
         try:
             decision = decider.decide(spec, attributes, cap=cap.depth)
@@ -68,104 +75,121 @@ def _decided(desk: Desk, scope: Scope, spec: ExperienceSpec, *, patience_s: floa
             desk.intake.fault("decider_failed", "a decider failed, and is done without", error)
             continue
         if isinstance(decision, Decision) and decision.depth <= cap.depth:
-            return decision, attributes
+            return decision
         if decision is not None:
             desk.intake.count("decider_refused")
-    return choose(spec, attributes, cap, withheld=withheld), attributes
+    return chooser.choose(attributes, cap)
 
 
-def show(desk: Desk, scope: Scope, spec: ExperienceSpec, *, patience_s: float) -> Decision:
-    """`decide`, and one exposure: once per experience and variant in a scope."""
-    late = scope.late
-    decision, attributes = _decided(desk, scope, spec, patience_s=patience_s)
-    scope.show(decision.depth)
-    scope.vary(*attributes.followed)
-    if scope.late and not late:  # the response has begun meanwhile, in another thread
-        decision, attributes = _decided(desk, scope, spec, patience_s=patience_s)
-    if attributes.spoken is not None:
-        settle(scope, attributes.spoken)
-    what = (decision.experience, decision.variant, desk.subject(scope.identity))
-    if what not in scope.shown or scope is scope.kit.root_scope:  # which never ends
-        scope.shown.add(what)
-        desk.intake.capture(scope, SHOWN, {}, occurrence(decision=_told(decision)))
-    return decision
+class Attributes(Asking):
+    """What one decision may follow, by name; it knows which of it was looked at.
 
+    Args:
+        given: What the app knows of this moment besides. What is known here by that name goes first, also if it is not
+            known: nobody's word takes its place.
+        name: The experience's; others may have to be decided before it.
+        earlier: What was decided for whatever waits for this one.
+    """
 
-class _Read(Mapping[str, JSON]):
-    """Attributes that know which of them were looked at."""
+    __slots__ = ("_desk", "_earlier", "_name", "given", "read", "stance")
 
     def __init__(
-        self, attributes: Mapping[str, JSON], withheld: Container[str], *, locale: str | None, follows: str
+        self, desk: Desk, stance: Stance, given: Mapping[str, JSON], name: str, earlier: _Earlier | None = None
     ) -> None:
-        self._attributes, self._withheld = attributes, withheld
-        self._locale, self._follows = locale, follows
+        self.stance, self.given = stance, given
         self.read: set[str] = set()
+        self._desk, self._name, self._earlier = desk, name, earlier
 
     def __getitem__(self, name: str) -> JSON:
-        if name in self._withheld:
+        if self.stance.late and self.stance.withholds(name):
             return None
+        found = self.stance.attribute(name) if name in SOURCES else self.given[name]
         self.read.add(name)
-        return self._attributes[name]
+        return found
+
+    def get(self, name: str, default: JSON = None) -> JSON:  # type: ignore[override]
+        """One of them; None where there is none of that name, or it is not known."""
+        return self[name] if name in SOURCES or name in self.given else default
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._attributes)
+        yield from SOURCES
+        yield from (name for name in self.given if name not in SOURCES)
 
     def __len__(self) -> int:
-        return len(self._attributes)
+        return len(SOURCES) + sum(name not in SOURCES for name in self.given)
+
+    def unit(self, type: str) -> str | None:
+        """As `Stance.unit`: what is shown follows that."""
+        found = self.stance.unit(type)
+        if found is not None:
+            self.read.add(type)
+        return found
+
+    def withholds(self, name: str) -> bool:
+        """As `Stance.withholds`."""
+        return self.stance.withholds(name)
+
+    @property
+    def pending(self) -> bool:
+        """Whether what is known of them has not arrived."""
+        return self.stance.pending
+
+    @property
+    def measured(self) -> bool:
+        """As `Stance.measured`."""
+        return self.stance.measured
+
+    def kept(self, key: str) -> str | None:
+        """The variation that an experiment gave them before, while they allow that it is measured."""
+        known = self.stance.known
+        found = known.assigned.get(key) if known is not None and self.stance.measured else None
+        return None if found is None else found.variation
+
+    def crossed_over(self, key: str) -> bool:
+        """Whether an experiment gave them two."""
+        known = self.stance.known
+        found = None if known is None else known.assigned.get(key)
+        return found is not None and found.crossed_over
+
+    def ruling(self, experiment: str) -> Ruling | None:
+        """What an operator said of an experiment; None if nothing, `PENDING` if that is not known yet."""
+        return self._desk.ruling(experiment)
+
+    def before(self, experience: str) -> Mapping[str, JSON] | None:
+        """What another experience is for them, its variant and slots; None: there is none, or it depends on this.
+
+        Each is decided once, however many depend on it.
+        """
+        earlier = self._earlier = {self._name: None} if self._earlier is None else self._earlier
+        if experience not in earlier:
+            self._decide(experience, earlier)
+        found = earlier[experience]
+        if found is None:
+            self._desk.intake.count(
+                "prerequisite_cyclic" if self._desk.experience(experience) else "prerequisite_missing"
+            )
+            return None
+        self.read |= found[1]
+        return found[0]
+
+    def _decide(self, experience: str, earlier: _Earlier) -> None:
+        earlier[experience] = None  # it waits for what follows
+        chooser = self._desk.experience(experience)
+        if chooser is None or [*earlier.values()].count(None) > _DEEPEST:
+            return
+        looked = Attributes(self._desk, self.stance, self.given, experience, earlier)
+        decision = _chosen(self._desk, chooser, looked)
+        told = {name: getattr(decision, name) for name in ("variant", "form", "content", "sequence")}
+        earlier[experience] = told, looked.read
+
+    # --- what came of it ---
 
     @property
     def followed(self) -> set[str]:
         """What those follow that were looked at, if it is not alike for everybody."""
-        return {_source(name, self._follows) for name in self.read - _ALIKE}
+        return {self.stance.source(name) for name in self.read - ALIKE}
 
     @property
     def spoken(self) -> str | None:
         """The language, if that was looked at."""
-        return self._locale if self.read & _SPOKEN else None
-
-
-def _source(name: str, follows: str) -> str:
-    """What an attribute follows: itself; or that of the language what this one follows."""
-    return follows if name in _SPOKEN else name
-
-
-def _may_follow(scope: Scope, name: str, follows: str) -> bool:
-    return name in _ALIKE or scope.may_follow(_source(name, follows))
-
-
-def _attributes(scope: Scope, known: Known, locale: str | None, now: datetime) -> dict[str, JSON]:
-    context = permitted(scope.context, scope.allowed.granted, linked=True)
-    place, device, came = context.place or _NO_PLACE, context.device or _NO_DEVICE, context.acquisition or _CAME
-    return {
-        "actor": context.actor,
-        "channel": context.channel,
-        "locale": locale,
-        "language": locale and locale.partition("-")[0].lower(),
-        "country": place.country,
-        "region": place.region,
-        "city": place.city,
-        "store": place.store,
-        "fences": list(place.fences),
-        "market": context.market,
-        "currency": context.currency,
-        "local_hour": _local_hour(context.timezone, now),
-        "device": device.type,
-        "form": {name: getattr(device, name) for name in _FORM},
-        "acquisition": {"source": came.source, "medium": came.medium, "campaign": came.campaign},
-        "route": context.page.route if context.page else None,
-        "returning": scope.returning or known.person is not None,
-        "known": scope.identity.signed_in,
-    }
-
-
-def _local_hour(timezone: str | None, now: datetime) -> int | None:
-    """0 to 23, where they are; None where that is not known, or not to this machine."""
-    try:
-        return None if timezone is None else now.astimezone(ZoneInfo(timezone)).hour
-    except (LookupError, OSError, ValueError):  # no such zone, or no database of them
-        return None
-
-
-def _told(decision: Decision) -> Decision:
-    """The decision less its slots: what was shown is known from experience and variant."""
-    return attrs.evolve(decision, form=None, content=None, sequence=None)
+        return self.stance.spoken[0] if self.read & SPOKEN else None

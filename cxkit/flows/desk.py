@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from datetime import datetime
 from functools import cached_property, partial
 from typing import Final, Protocol, TypeVar
@@ -23,12 +23,14 @@ from cxkit.flows.known import Known
 from cxkit.flows.view import View
 from cxkit.flows.watching import STORE_FAILED
 from cxkit.keyring import Keyring
-from cxkit.model import JSON, PURPOSES, Identity, Place, TouchpointSpec, purpose_bits
+from cxkit.model import JSON, PURPOSES, Choice, Identity, JourneySpec, Place, TouchpointSpec, purpose_bits
 from cxkit.model.context import CHOSEN
 from cxkit.roles import Decider, SignalReader, Store
 from cxkit.rules.consent import Home, Jurisdiction, Policy, allowed, denials, governing, later, unexpired, unobjected
+from cxkit.rules.experience import Chooser, Ruling
 from cxkit.rules.identity import Identifying
 from cxkit.rules.preferences import Sending
+from cxkit.rules.profile import History
 
 __all__ = ["GOVERNING", "Desk", "Shows", "code_of"]
 
@@ -62,6 +64,14 @@ class Desk:
     identifying: Identifying = attrs.field(factory=Identifying)
     undeclared: set[str] = attrs.field(factory=set)
     """Types of identifiers that a login proved and nobody declared: each is told of once."""
+    experience: Callable[[str], Chooser | None] = lambda name: None
+    """The experience of that name, configured or declared."""
+    exposed: set[str] = attrs.field(factory=set)
+    """Ids of exposures to experiments that this process has captured."""
+    journeys: Mapping[str, JourneySpec] = attrs.field(factory=dict)
+    """By name, those configured, and those declared in this process as far as they are not."""
+    remembers: bool = True
+    """Whether contacts are remembered of whoever allows it."""
     tried: set[frozenset[str]] = attrs.field(factory=set)
     """Keys of several people that this process has seen together, and let the graph judge."""
 
@@ -78,10 +88,14 @@ class Desk:
             policy, scope.jurisdiction = governing(configured, home, **_whereabouts(scope))
         else:
             policy, scope.jurisdiction = self._everywhere
-        both = unexpired(later(scope.choices, scope.recalled), policy=policy, now=self.intake.stamper.now())
-        choices = {purpose: choice for purpose, (choice, _) in both.items()}
         scope.policy = policy
-        scope.change(allowed=allowed(policy, choices, gpc=scope.gpc, despite_gpc=scope.despite_gpc))
+        chosen = self.choices(scope)
+        scope.change(allowed=allowed(policy, chosen, gpc=scope.gpc, despite_gpc=scope.despite_gpc))
+
+    def choices(self, scope: Scope) -> dict[str, Choice]:
+        """What the scope's person chose, here or elsewhere, and has not ended."""
+        both = unexpired(later(scope.choices, scope.recalled), policy=scope.policy, now=self.intake.stamper.now())
+        return {purpose: choice for purpose, (choice, _) in both.items()}
 
     @cached_property
     def _everywhere(self) -> tuple[Policy, Jurisdiction]:
@@ -102,9 +116,20 @@ class Desk:
         opened = self._answered(lambda: self.view.opened_by(keys))
         return frozenset([*keys][:1]) if opened is None else opened
 
+    def ruling(self, experiment: str) -> Ruling | None:
+        """What an operator said of an experiment; None if nothing, `PENDING` if that is not known yet."""
+        rulings = self.view.rulings
+        if rulings.due:
+            self._answered(rulings.read)
+        return rulings.get(experiment)
+
     def ask(self, question: Callable[[Store], T], *, patience_s: float) -> T | None:
         """What the store answers; None if it cannot be known in that time."""
         return self._answered(lambda: self.view.ask(question, patience_s=patience_s))
+
+    def remembered(self, keys: Collection[str], *, patience_s: float) -> Mapping[str, History] | None:
+        """What is remembered under these keys; None if it cannot be known in that time."""
+        return self._answered(lambda: self.view.histories.of(keys, patience_s=patience_s))
 
     def _answered(self, asked: Callable[[], T | None]) -> T | None:
         try:
@@ -163,7 +188,7 @@ class Desk:
         if not (told or self.regional or scope.home.account_minor):
             return scope.home
         residence = told.get("residence") if self.regional else None
-        proven = any(one.proven for one in scope.identity.identifiers)
+        proven = scope.identity.proven
         return attrs.evolve(
             scope.home,
             account=None if residence is None else str(residence),
@@ -185,6 +210,7 @@ class Desk:
         claimed: Shows | None = None,
         governed: bool = True,
         traceless: bool = False,
+        occurrence: bytes = b"",
     ) -> str | None:
         """Put a command in the queue; returns its id, or None if there was no room even for that.
 
@@ -195,6 +221,7 @@ class Desk:
             claimed: Its effect under the others; None: none.
             governed: Whether delivery asks for the person's consent again.
             traceless: Whether it is spooled as nobody's: what erases somebody is not erased with them.
+            occurrence: What this one adds, encoded.
         """
         if scope.muted:
             self.intake.dropped["own_thread"] += 1
@@ -216,7 +243,7 @@ class Desk:
             effect = shows if vouched is None or key in vouched else claimed
             if effect is not None:
                 self.view.remembers([key], id, partial(effect, id=id, at=moment(us)))
-        taken = self.intake.put((prepared, id, us, b"", body))
+        taken = self.intake.put((prepared, id, us, occurrence, body))
         if taken is None:
             self.view.forgets(keys, id)
         return taken

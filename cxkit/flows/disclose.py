@@ -21,6 +21,7 @@ from cxkit.errors import CodecError
 from cxkit.flows.documents import (
     Body,
     Life,
+    asked_doc,
     consent_doc,
     consents_in,
     history_doc,
@@ -45,6 +46,7 @@ from cxkit.rules.identity import Owned
 from cxkit.rules.preferences import Sent
 from cxkit.rules.profile import History, Traits
 from cxkit.rules.profile.traits import Held
+from cxkit.rules.questions import Asked
 
 __all__ = [
     "Disclosure",
@@ -59,7 +61,7 @@ __all__ = [
     "theirs",
 ]
 
-T = TypeVar("T", Consent, Preference, GlobalStop, Suppression, Sent, Recent)
+T = TypeVar("T", Consent, Preference, GlobalStop, Suppression, Sent, Recent, Asked)
 
 
 @attrs.frozen(kw_only=True)
@@ -119,6 +121,8 @@ class Disclosure:
     """How many sessions before these are remembered, by number alone."""
     messages: tuple[Sent, ...] = ()
     """Messages to them that were counted."""
+    questions: tuple[Asked, ...] = ()
+    """What they were asked, and what they answered to or skipped. The answers are among the traits."""
     spooled: tuple[Interaction, ...] = ()
     """What is kept in the spools on this machine, delivered or not: it goes with the segment that it is in."""
     dead_letters: tuple[Refused, ...] = ()
@@ -218,6 +222,7 @@ def disclose(
         contacts=tuple(_once(_contacts(histories, who))),
         older_sessions=sum(one.older_sessions for key, one in histories.items() if key not in who.contested),
         messages=tuple(_once(rows(sent_doc, "messages", Sent))),
+        questions=tuple(_once(rows(asked_doc, "askings", Asked))),
         erased_at=max((tombstone_in(body).erased_at for body in graves), default=None),
     )
 
@@ -234,7 +239,7 @@ def _consents(reading: Reading, who: Theirs) -> list[Consent]:
 
 
 def _contacts(histories: Mapping[str, History], who: Theirs) -> list[Recent]:
-    found = [one for key, history in histories.items() for one in history.recent if who.own(key, one.id)]
+    found = [one for key, history in histories.items() for one in history.contacts if who.own(key, one.id)]
     return sorted(found, key=lambda one: (one.at, one.id))
 
 

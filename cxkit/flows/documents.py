@@ -11,6 +11,9 @@ Keys are keyed hashes of identifiers, in hexadecimal; never their values.
 ``preference/KEY``  {"choices", "stops"}              what is wanted under an identifier: the acts that decide it
 ``suppression/KEY`` {"records"}                       where nothing must be sent to any more
 ``sent/KEY``        {"messages"}                      which messages were sent lately
+``assigned/KEY``    {"given"}                         what experiments gave under an identifier, and when
+``asked/KEY``       {"askings"}                       what was asked under an identifier, and what became of it
+``ruling/NAME``     {"running", "winner", "actor"}    what an operator said of an experiment
 ``history/KEY``     see ``rules.profile.History``     the last contacts under an identifier
 """
 
@@ -26,17 +29,25 @@ import msgspec
 from cxkit.codec.typed import converter
 from cxkit.keyring import Keyring
 from cxkit.model import JSON, Consent, Evidence, GlobalStop, Identifier, Identity, Preference, Suppression
+from cxkit.rules.experience import Ruling
 from cxkit.rules.identity import Merge, Owned, Person, Tombstone
 from cxkit.rules.preferences import Sent
 from cxkit.rules.profile import History, Traits
+from cxkit.rules.questions import Asked, kept
 
 __all__ = [
     "Body",
+    "Given",
     "Ledger",
     "Life",
+    "asked_doc",
+    "askings_in",
+    "askings_written",
+    "assigned_doc",
     "consent_doc",
     "consents_in",
     "consents_written",
+    "given_in",
     "history_doc",
     "identifier_doc",
     "key_of",
@@ -44,6 +55,7 @@ __all__ = [
     "ledger_doc",
     "person_doc",
     "preference_doc",
+    "ruling_doc",
     "seen_in",
     "sent_doc",
     "suppression_doc",
@@ -102,6 +114,21 @@ def history_doc(key: str) -> str:
     return f"history/{key}"
 
 
+def assigned_doc(key: str) -> str:
+    """The document of what experiments gave under an identifier."""
+    return f"assigned/{key}"
+
+
+def asked_doc(key: str) -> str:
+    """The document of what was asked under an identifier."""
+    return f"asked/{key}"
+
+
+def ruling_doc(experiment: str) -> str:
+    """The document of what an operator said of an experiment."""
+    return f"ruling/{experiment}"
+
+
 def key_of(keyring: Keyring, identifier: Identifier) -> str:
     """The key of an identifier. A contact's value already is its key.
 
@@ -140,10 +167,26 @@ class Ledger:
     """Person to traits."""
 
 
-_READERS: Final[Mapping[type, Callable[[object], object]]] = {
-    kind: converter(kind)
-    for kind in (Life, Ledger, Tombstone, Consent, Preference, GlobalStop, Suppression, Sent, History)
-}
+@attrs.frozen(kw_only=True)
+class Given:
+    """A variation that an experiment gave: in ``assigned/KEY``, under the experiment's name and version."""
+
+    variation: str
+    at: datetime
+    crossed_over: bool = False
+    """Whether another one was given, too, under another identifier of the same person."""
+
+    def with_other(self, other: Given) -> Given:
+        """Of two the first that was given."""
+        first, later = sorted((self, other), key=lambda one: (one.at, one.variation))
+        crossed = self.crossed_over or other.crossed_over or first.variation != later.variation
+        return attrs.evolve(first, crossed_over=crossed)
+
+
+_READ: Final = (
+    Life, Ledger, Given, Ruling, Tombstone, Consent, Preference, GlobalStop, Suppression, Sent, History, Asked
+)  # fmt: skip
+_READERS: Final[Mapping[type, Callable[[object], object]]] = {kind: converter(kind) for kind in _READ}
 
 
 def written(value: object) -> dict[str, JSON]:
@@ -196,6 +239,21 @@ def _parts_in(body: Body, name: str) -> list[Any]:
     return cast("list[Any]", body.get(name, []))
 
 
+def given_in(body: Body) -> dict[str, Given]:
+    """What experiments gave, by their names and versions."""
+    return {name: read(one, Given) for name, one in cast("dict[str, Any]", body.get("given", {})).items()}
+
+
+def askings_in(body: Body) -> list[Asked]:
+    """What was asked, and what became of it."""
+    return [read(one, Asked) for one in _parts_in(body, "askings")]
+
+
+def askings_written(askings: Iterable[Asked]) -> Body:
+    """The document that holds of these what still decides something."""
+    return {"askings": [written(one) for one in kept(askings)]}
+
+
 def whole_of(name: str, body: Body) -> str | None:
     """The document of whose an identifier is, or of whom a person became part; None: it is of neither."""
     person = body.get("part_of", body.get("person") if name.startswith(identifier_doc("")) else None)
@@ -232,4 +290,6 @@ _TIMES: Final[Mapping[str, Callable[[Body], Iterable[datetime | None]]]] = {
     "suppression": lambda body: [read(one, Suppression).at for one in _records_in(body)],
     "sent": lambda body: [read(one, Sent).at for one in _parts_in(body, "messages")],
     "history": _times_of_history,
+    "assigned": lambda body: [one.at for one in given_in(body).values()],
+    "asked": lambda body: [one.at for one in askings_in(body)],
 }

@@ -21,6 +21,8 @@ from cxkit.flows.desk import Desk
 from cxkit.flows.documents import (
     Body,
     Life,
+    asked_doc,
+    assigned_doc,
     consent_doc,
     consents_in,
     consents_written,
@@ -51,7 +53,7 @@ __all__ = ["ERASED", "Stored", "erase", "erased", "keys_of_person", "leave", "ow
 
 ERASED = TouchpointSpec(name="privacy.erased", kind="identity", purpose="necessary", priority="critical")
 
-GOES: Final[tuple[Callable[[str], str], ...]] = (identifier_doc, history_doc, sent_doc)
+GOES: Final[tuple[Callable[[str], str], ...]] = (identifier_doc, history_doc, sent_doc, assigned_doc, asked_doc)
 """The documents of an identifier that go altogether; one that is new belongs here."""
 
 

@@ -57,6 +57,7 @@ __all__ = [
     "identifiers_of",
     "identify",
     "linkable",
+    "meant",
     "nameless",
     "resolved",
     "traits_of",
@@ -367,10 +368,10 @@ def identifiers_of(
             raise InvalidInteractionError(
                 "a visitor is known by a cookie, never by a login", fix="leave the visitor out", code="CX3125"
             )
-        if type not in declared.types and (meant := _meant(type, tuple(declared.types))) is not None:
+        if type not in declared.types and (right := meant(type, tuple(declared.types))) is not None:
             raise InvalidInteractionError(
                 f'"{type}" is no declared type of identifier',
-                fix=f'did you mean "{meant}"? If not, declare it: [identity.types.{type}]',
+                fix=f'did you mean "{right}"? If not, declare it: [identity.types.{type}]',
                 code="CX3129",
             )
         text = normalise(type, _text(value), blocked=declared.blocked)
@@ -384,7 +385,7 @@ def identifiers_of(
 
 
 @functools.lru_cache(maxsize=256)
-def _meant(type: str, types: tuple[str, ...]) -> str | None:
+def meant(type: str, types: tuple[str, ...]) -> str | None:
     """The type that is meant by one which is nearly it: a letter more or less, or the same in another order."""
     if type in SESSIONS:
         return None

@@ -10,9 +10,14 @@ import attrs
 
 from cxkit.flows.documents import (
     Body,
+    Given,
     Life,
+    asked_doc,
+    askings_in,
+    assigned_doc,
     consent_doc,
     consents_in,
+    given_in,
     identifier_doc,
     life_in,
     owned_in,
@@ -26,8 +31,9 @@ from cxkit.roles import Store
 from cxkit.rules.consent import choices_of, denials, ends, later
 from cxkit.rules.identity import Owned, Person, Tombstone, Types, anonymous, people_of, proves, type_of
 from cxkit.rules.profile import Traits, values, with_traits
+from cxkit.rules.questions import Asked, kept
 
-__all__ = ["Change", "Choices", "Known", "owners_in", "read_known"]
+__all__ = ["Change", "Choices", "Known", "both_given", "owners_in", "read_known"]
 
 Choices = Mapping[str, tuple[Choice, datetime]]
 """Purpose to choice, and when it was made."""
@@ -56,6 +62,10 @@ class Known:
     """Of the keys that were asked for, those of whom was erased so as not to come back: they recognise nobody."""
     joined: frozenset[str] = frozenset()
     """Keys that a command which is not committed yet makes one person's."""
+    assigned: Mapping[str, Given] = attrs.field(factory=dict)
+    """What experiments gave under any of their identifiers, by name and version: the first of it."""
+    askings: tuple[Asked, ...] = ()
+    """What was asked of them, and what became of it."""
     letterbox: Letterbox = attrs.field(factory=Letterbox)
     """What commands that are not committed yet add to it."""
     keys: tuple[str, ...] = ()
@@ -106,6 +116,8 @@ class Known:
             traits=known.traits if known.traits.held else other.traits,
             choices=later(known.choices, other.choices),
             joined=known.joined | other.joined,
+            assigned=both_given(known.assigned, other.assigned),
+            askings=_both_asked(known.askings, other.askings),
             letterbox=known.letterbox.with_more(other.letterbox),
             shared={**known.shared, **other.shared},
             keys=tuple(dict.fromkeys((*known.keys, *other.keys))),
@@ -124,11 +136,12 @@ class Known:
         """After commands that are not committed: under the identifier itself, and under others of the person.
 
         What is done on a contested device says nothing of its owner; and before it is committed, only what it
-        refuses is known of who uses the device, for a login may be part of it.
+        refuses is known of who uses the device, and what was asked there, for a login may be part of it.
         """
         if self.alone is None:
             return reduce(lambda known, change: change(known), (*others, *own), self)
-        alone = self.alone.chose(denials(reduce(lambda known, change: change(known), own, self.alone).choices))
+        after = reduce(lambda known, change: change(known), own, self.alone)
+        alone = self.alone.chose(denials(after.choices)).asked(*after.askings)
         return attrs.evolve(reduce(lambda known, change: change(known), others, self), alone=alone)
 
     def proven(self, types: Types) -> list[str]:
@@ -143,6 +156,14 @@ class Known:
         after = with_traits(self.traits, traits, id=id, at=at) if traits else self.traits
         return attrs.evolve(self, traits=after, joined=self.joined | joined)
 
+    def given(self, given: Mapping[str, Given]) -> Known:
+        """After an experiment gave this."""
+        return attrs.evolve(self, assigned=both_given(self.assigned, given))
+
+    def asked(self, *askings: Asked) -> Known:
+        """After this was asked of them, or answered, or skipped."""
+        return attrs.evolve(self, askings=_both_asked(self.askings, askings))
+
     def posted(self, more: Letterbox) -> Known:
         """After a command that added this."""
         return attrs.evolve(self, letterbox=self.letterbox.with_more(more))
@@ -151,6 +172,17 @@ class Known:
         """What holds although it may be out of date: whoever granted something may have withdrawn it since."""
         alone = self.alone and self.alone.refusals_only()
         return attrs.evolve(self, traits=Traits(), choices=denials(self.choices), alone=alone, stale=True)
+
+
+def both_given(one: Mapping[str, Given], other: Mapping[str, Given]) -> Mapping[str, Given]:
+    """What both say that experiments gave; of each the first."""
+    if not (one and other):
+        return one or other
+    return {**one, **{name: one[name].with_other(new) if name in one else new for name, new in other.items()}}
+
+
+def _both_asked(one: tuple[Asked, ...], other: tuple[Asked, ...]) -> tuple[Asked, ...]:
+    return tuple(kept((*one, *other))) if one and other else one or other
 
 
 def owners_in(found: Mapping[str, Known]) -> tuple[dict[str, Owned], dict[str, Person]]:
@@ -162,16 +194,21 @@ def owners_in(found: Mapping[str, Known]) -> tuple[dict[str, Owned], dict[str, P
 
 def read_known(store: Store, keys: Sequence[str], now: datetime) -> dict[str, Known]:
     """What the store knows under these keys: three questions, however many they are."""
-    asked = [name for key in keys for name in (identifier_doc(key), consent_doc(key), tombstone_doc(key))]
+    asked = [name for key in keys for name in (tombstone_doc(key), *_names(key))]
     bodies = {name: one.body for name, one in store.get_many(asked).items()}
     owned = {key: held for key in keys if (held := _owned(key, bodies)) is not None}
     people = [person_doc(id) for id in people_of(owned)]
     bodies |= {name: one.body for name, one in (store.get_many(people) if people else {}).items()}
     lives = {name: life for name in people if name in bodies and (life := life_in(bodies[name])) is not None}
     linked = [link.key for life in lives.values() for link in life.graph.links]
-    more = {name for key in linked for name in (identifier_doc(key), consent_doc(key))} - set(asked)
+    more = {name for key in linked for name in _names(key)} - set(asked)
     bodies |= {name: one.body for name, one in (store.get_many(more) if more else {}).items()}
     return {key: _known(key, owned.get(key), lives, bodies, now) for key in keys}
+
+
+def _names(key: str) -> tuple[str, ...]:
+    """What is read of each identifier of a person."""
+    return identifier_doc(key), consent_doc(key), assigned_doc(key), asked_doc(key)
 
 
 def _known(
@@ -182,10 +219,11 @@ def _known(
     def of(person: str | None, *, alone: Known | None = None, theirs: bool = True) -> Known:
         life = lives.get(person_doc(person)) if person else None
         keys = list(dict.fromkeys([key, *(link.key for link in life.graph.links)] if life else [key]))
-        names = [name for one in keys for name in (identifier_doc(one), consent_doc(one))]
+        names = [name for one in keys for name in _names(one)]
         chosen = [made for one in keys for made in _chosen(one, bodies, theirs=theirs)]
         documents = [tombstone_doc(key), *names, *([person_doc(person)] if person else [])]
         ended, until = ends(chosen, now=now)
+        shared = {one: held for one in keys if (held := _owned(one, bodies)) is not None and held.contested}
         return Known(
             graph=life.graph if life else None,
             owned=owned,
@@ -197,7 +235,11 @@ def _known(
             contested=owned is not None and owned.contested is not None and person != owned.person,
             tombstone=None if grave is None else tombstone_in(grave),
             keys=tuple(keys),
-            shared={one: held for one in keys if (held := _owned(one, bodies)) is not None and held.contested},
+            shared=shared,
+            assigned=reduce(
+                both_given, _assigned([one for one in keys if one == key or one not in shared], bodies), {}
+            ),
+            askings=tuple(kept(made for one in keys for made in _asked(one, bodies, theirs=theirs))),
             documents=frozenset(documents),
         )
 
@@ -212,6 +254,19 @@ def _chosen(key: str, bodies: Mapping[str, Body], *, theirs: bool) -> list[Conse
     made = consents_in([consent]) if consent is not None else []
     held = _owned(key, bodies) if theirs else None
     return [one for one in made if held is None or held.vouches(one.id)]
+
+
+def _asked(key: str, bodies: Mapping[str, Body], *, theirs: bool) -> list[Asked]:
+    """Likewise what was asked."""
+    body = bodies.get(asked_doc(key))
+    if body is None:
+        return []
+    held = _owned(key, bodies) if theirs else None
+    return [one for one in askings_in(body) if held is None or held.vouches(one.id)]
+
+
+def _assigned(keys: Iterable[str], bodies: Mapping[str, Body]) -> list[Mapping[str, Given]]:
+    return [given_in(bodies[name]) for key in keys if (name := assigned_doc(key)) in bodies]
 
 
 def _owned(key: str, bodies: Mapping[str, Body]) -> Owned | None:

@@ -13,7 +13,7 @@ from cxkit.model import Person, Profile
 from cxkit.roles import Store
 from cxkit.rules.profile import History, merge_histories, profile_of
 
-__all__ = ["profile"]
+__all__ = ["profile", "remembered_under", "theirs"]
 
 
 def profile(desk: Desk, scope: Scope, *, patience_s: float) -> Profile:
@@ -39,14 +39,33 @@ def profile(desk: Desk, scope: Scope, *, patience_s: float) -> Profile:
 
 def _history(store: Store, known: Known) -> History:
     """What is remembered under their identifiers; under a device that others use too, only what is theirs of it."""
-    links = frozenset(link.key for link in known.graph.links) if known.graph else frozenset()
+    links = _links(known)
     names = {history_doc(key): key for key in known.keys if key in links or key in known.shared}
     found = {names[name]: read(one.body, History) for name, one in store.get_many(names).items()}
-    return reduce(merge_histories, [_theirs(one, known, key, key in links) for key, one in found.items()], History())
+    return reduce(merge_histories, [theirs(one, known, key) for key, one in found.items()], History())
 
 
-def _theirs(history: History, known: Known, key: str, owner: bool) -> History:
+def _links(known: Known) -> frozenset[str]:
+    return frozenset(link.key for link in known.graph.links) if known.graph else frozenset()
+
+
+def remembered_under(known: Known, strongest: str) -> list[str]:
+    """The keys under which contacts of whoever is known here are remembered.
+
+    Args:
+        strongest: The key that theirs are remembered under from now on, also while it is nobody's in the graph.
+    """
+    own = _links(known) | known.shared.keys() | known.joined | {strongest}
+    return [key for key in known.keys if key in own]
+
+
+def theirs(history: History, known: Known, key: str) -> History:
     """The owner's are the contacts from before others used it; of the older ones nobody knows whose they are."""
     if key not in known.shared:
         return history
-    return History(recent=tuple(one for one in history.recent if known.shared[key].vouches(one.id) is owner))
+    owner = key in _links(known)
+    recent, passed = (
+        tuple(one for one in contacts if known.shared[key].vouches(one.id) is owner)
+        for contacts in (history.recent, history.passed)
+    )
+    return History(recent=recent, passed=passed)

@@ -27,8 +27,11 @@ from cxkit.capture.interruption import let_through
 from cxkit.errors import RewoundError, StoreError
 from cxkit.flows.bus import Committed
 from cxkit.flows.documents import seen_in, tombstone_doc, tombstone_in
+from cxkit.flows.histories import Histories
 from cxkit.flows.known import Change, Known, owners_in, read_known
-from cxkit.flows.watching import CHANGES_FAILED, STORE_FAILED, Failed, Watcher
+from cxkit.flows.rulings import Rulings
+from cxkit.flows.underway import Underway
+from cxkit.flows.watching import CHANGES_FAILED, STORE_FAILED, Failed, Watcher, newest
 from cxkit.model import Identifier
 from cxkit.roles import Store
 from cxkit.rules.consent import refused
@@ -43,7 +46,6 @@ _POLL_S: Final = 0.5
 _LOOK_BACK: Final = 1000
 _AT_ONCE: Final = 500
 _TRUSTED_S: Final = 60.0
-_EVERYTHING: Final = "*"
 _TOMBSTONE: Final = tombstone_doc("")
 
 
@@ -86,9 +88,11 @@ class View:
         self._guard = threading.Lock()
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._readers: dict[str, set[str]] = {}
-        self._readings: dict[object, set[str]] = {}
-        """Each that is under way to the documents that changed meanwhile."""
+        self._underway = Underway(self._guard)
         self._uncommitted: dict[str, dict[str, Change]] = {}
+        self.histories = Histories(self.ask, remote=lambda: self._store().remote, clock=self._clock)
+        """The last contacts of people, for those who read them."""
+        self.rulings = Rulings(self.ask, remote=lambda: self._store().remote, clock=self._clock)
         self._catching_up = threading.Lock()
         self._token: int | None = None
         self._polled_at = self._heard_at = -math.inf
@@ -259,17 +263,12 @@ class View:
         return [*{id: change for one in names for id, change in one.items() if id not in own}.values()]
 
     def _fetch(self, keys: Sequence[str]) -> dict[str, Known]:
-        reading, changed = object(), set[str]()
-        with self._guard:
-            self._readings[reading] = changed
-        try:
+        with self._underway.reading() as changed:
             read = read_known(self._store(), keys, self._now())
             with self._guard:
                 for key, known in read.items():
-                    if changed.isdisjoint({_EVERYTHING, *known.all_documents}):  # else it may be out of date already
+                    if not changed(known.all_documents):
                         self._keep(key, known)
-        finally:
-            self._readings.pop(reading, None)
         return read
 
     def _read_ahead(self, keys: Sequence[str]) -> None:
@@ -278,7 +277,8 @@ class View:
             return
         if self._token is None:
             self._listen()
-        self._fetch(keys)
+        found = self._fetch(keys)
+        self.histories.ahead(self._store(), {key for known in found.values() for key in known.keys})
 
     # --- changes by others ---
 
@@ -310,16 +310,17 @@ class View:
     def _know_nothing(self) -> None:
         """What was read may be gone: begin anew, with the changes that come next."""
         with self._guard:
-            for changed in self._readings.values():
-                changed.add(_EVERYTHING)
+            self._underway.changed(None)
             self.version += 1
             self._known.clear()
             self._readers.clear()
+            self.histories.changed(None)
+            self.rulings.changed(None)
             self._token = None
 
     def _catch_up(self, store: Store) -> None:
         if self._token is None:  # and who was erased just before: what this process found may be about them
-            self._token = max(0, _newest(store) - _LOOK_BACK)
+            self._token = max(0, newest(store) - _LOOK_BACK)
         while changes := store.changes_since(self._token):
             with self._guard:  # first: what interrupts us in between must not leave a change unseen
                 self._forget({change.key for change in changes})
@@ -336,8 +337,9 @@ class View:
             self._drop(next(iter(self._known)))
 
     def _forget(self, documents: Collection[str]) -> None:
-        for changed in self._readings.values():
-            changed.update(documents)
+        self.histories.changed(documents)
+        self.rulings.changed(documents)
+        self._underway.changed(documents)
         again = {key for document in documents for key in self._readers.get(document, ())}
         for key in again:  # until it is read again, what was refused is remembered
             self._keep(key, self._known[key].refusals_only())
@@ -383,18 +385,3 @@ def _of(key: str, known: Known, person: str | None) -> Known | None:
 def _graves(documents: Iterable[str]) -> dict[str, str]:
     """Of these documents the tombstones, and whose they are."""
     return {name: name.removeprefix(_TOMBSTONE) for name in documents if name.startswith(_TOMBSTONE)}
-
-
-def _newest(store: Store) -> int:
-    """The token of the last change, found by halving: there may be millions."""
-    high = 1
-    while store.changes_since(high, limit=1):
-        high *= 2
-    low = high // 2
-    while low < high:
-        middle = (low + high) // 2
-        if store.changes_since(middle, limit=1):
-            low = middle + 1
-        else:
-            high = middle
-    return high

@@ -16,7 +16,7 @@ import attrs
 
 from cxkit.roles import Announcing, Store
 
-__all__ = ["CHANGES_FAILED", "STORE_FAILED", "Failed", "Watcher"]
+__all__ = ["CHANGES_FAILED", "STORE_FAILED", "Failed", "Watcher", "newest"]
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ Failed = Callable[[str, str, Exception], None]
 STORE_FAILED: Final = ("store_failed", "the store failed, and what it holds of people is not known until it answers")
 CHANGES_FAILED: Final = ("changes_failed", "the store failed, and what others change is not heard of until it answers")
 _ASK_EVERY_S: Final = 0.25
-_ASK_FILE_EVERY_S: Final = 1.0
+_ASK_FILE_EVERY_S: Final = 0.5
 _LISTEN_S: Final = 5.0
 _TRY_AGAIN_S: Final = 0.5
 
@@ -149,3 +149,18 @@ class Watcher:
     def _tell(self, failure: tuple[str, str], error: Exception) -> None:
         if not self._ended.is_set():
             self._failed(*failure, error)
+
+
+def newest(store: Store) -> int:
+    """The token of the last change, found by halving: there may be millions."""
+    high = 1
+    while store.changes_since(high, limit=1):
+        high *= 2
+    low = high // 2
+    while low < high:
+        middle = (low + high) // 2
+        if store.changes_since(middle, limit=1):
+            low = middle + 1
+        else:
+            high = middle
+    return high

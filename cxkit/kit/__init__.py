@@ -11,13 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cxkit.kit.default import current_kit, default_kit, install, use_by_default
-from cxkit.kit.here import place_here
+from cxkit.kit.here import noted, place_here
 
 if TYPE_CHECKING:
     from cxkit.kit.examination import examined
     from cxkit.kit.kit import Kit
 
-__all__ = ["Kit", "current_kit", "default_kit", "examined", "install", "place_here", "use_by_default"]
+__all__ = ["Kit", "current_kit", "default_kit", "examined", "install", "noted", "place_here", "use_by_default"]
 
 
 def __getattr__(name: str) -> object:

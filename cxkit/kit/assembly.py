@@ -19,20 +19,20 @@ from cxkit.delivery.lane import Lane, LaneLimits
 from cxkit.delivery.receipts import erases
 from cxkit.errors import ConfigurationError, CXError, PluginError, nearest
 from cxkit.keyring import Keyring
-from cxkit.model import ExperienceSpec, Topic, purpose_bits
+from cxkit.kit.experiences import chooser_of, configured
+from cxkit.model import JourneySpec, Topic, purpose_bits
 from cxkit.registry import Registry, build
 from cxkit.roles import Exporter, Factory, Store
 from cxkit.rules.consent import POLICIES, REGIONAL, STRICT, Policy
-from cxkit.rules.experience import check
 from cxkit.rules.identity import TYPES, IdentifierType, Identifying
 from cxkit.rules.preferences import FrequencyCap, QuietHours, Sending
 from cxkit.settings import ExporterTable, RawTable, Settings, StoreTable, structure
 
 __all__ = [
     "STORE_LANE",
-    "build_experiences",
     "build_exporter",
     "build_exporters",
+    "build_journeys",
     "build_lanes",
     "build_plugins",
     "build_store",
@@ -218,19 +218,19 @@ def _located(options: RawTable, settings: Settings, name: str) -> RawTable:
     return RawTable({**options, "path": path}, origins=options.origins, also=options.also)
 
 
-def build_experiences(settings: Settings) -> dict[str, ExperienceSpec]:
-    """The experiences configured, which replace those declared in code.
+def build_journeys(settings: Settings) -> dict[str, JourneySpec]:
+    """The journeys configured, which replace those declared in code.
 
     Raises:
         ConfigurationError: One is malformed.
     """
-    return {name: _build_experience(settings, name) for name in settings.experiences}
+    return {name: _build_journey(settings, name) for name in settings.journeys}
 
 
-def _build_experience(settings: Settings, name: str) -> ExperienceSpec:
-    spec = structure(ExperienceSpec, {"name": name, **settings.experiences[name]}, where=f"experiences.{name}")
-    check(spec)
-    return spec
+def _build_journey(settings: Settings, name: str) -> JourneySpec:
+    table = settings.journeys[name]
+    named = RawTable({**table, "name": name}, origins=table.origins)
+    return structure(JourneySpec, named, where=f"journeys.{name}")
 
 
 def claim_tables(registry: Registry, settings: Settings) -> dict[str, Any]:
@@ -301,15 +301,20 @@ def refusals(registry: Registry, settings: Settings) -> Iterator[CXError]:
         "consent.policy": partial(policy_of, settings),
         **{f"exporters.{name}": partial(_build_and_close, registry, settings, name) for name in settings.exporters},
         "store": partial(_build_store_and_close, registry, settings),
-        **{f"experiences.{name}": partial(_build_experience, settings, name) for name in settings.experiences},
+        **{f"experiences.{name}": partial(chooser_of, settings, name) for name in settings.experiences},
+        "experiences_file": partial(configured, settings),
+        **{f"journeys.{name}": partial(_build_journey, settings, name) for name in settings.journeys},
         **{name: partial(_check_claimed, settings, name, claimed) for name in settings.tables},
         **{name: partial(build_table, name, kind) for name, kind in claimed.items()},
     }
+    told = set[str]()  # what is wrong with one experience is wrong with all of them together
     for where, attempt in attempts.items():
         try:
             attempt()
         except CXError as error:
-            yield error
+            if str(error) not in told:
+                yield error
+            told.add(str(error))
         except Exception as error:  # noqa: BLE001 - a stranger's code
             yield PluginError(f"{where} cannot be built ({type(error).__name__})", fix="tell the author of its type")
 

@@ -10,13 +10,13 @@ from cxkit.capture.interruption import let_through
 from cxkit.capture.scope import Scope, current_scope
 from cxkit.errors import StateError
 from cxkit.flows.place import Found, place
-from cxkit.kit.default import default_kit
+from cxkit.kit.default import current_kit
 from cxkit.model import Context
 
 if TYPE_CHECKING:
     from cxkit.kit.kit import Kit
 
-__all__ = ["in_scope", "place_here", "unconfigured"]
+__all__ = ["in_scope", "noted", "place_here", "unconfigured"]
 
 logger = logging.getLogger("cxkit")
 
@@ -62,18 +62,28 @@ def in_scope(act: Callable[[Kit, Scope], object]) -> None:
         kit.intake.note(error)
 
 
-def _out_of_scope() -> None:
-    error = StateError(
-        "there is no scope, so there is no customer to act for",
-        fix="add the middleware, or open one with `with cxkit.scope(...)`",
-        code="CX7002",
-    )
+def noted(error: Exception) -> None:
+    """For plugins: that went wrong here, and the app runs on.
+
+    It is logged; in strict mode it raises, as what interrupts the app does in any. Where no kit can be configured, that
+    is said once.
+    """
     try:
-        intake = default_kit().intake
-    except Exception as wrong:  # noqa: BLE001 - the guest's promise
+        kit = current_kit()
+    except Exception as wrong:  # noqa: BLE001 - which may be what went wrong
         unconfigured(wrong)
     else:
-        intake.note(error)
+        kit.intake.note(error)
+
+
+def _out_of_scope() -> None:
+    noted(
+        StateError(
+            "there is no scope, so there is no customer to act for",
+            fix="add the middleware, or open one with `with cxkit.scope(...)`",
+            code="CX7002",
+        )
+    )
 
 
 _warned = False

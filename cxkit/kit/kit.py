@@ -1,8 +1,7 @@
 """The kit: the composition root. It wires the rooms and holds no rule of its own.
 
-What belongs to one process (engine, exporters, store connections) is built in that process, on
-the first capture, on a thread of its own. One fork hook serves all kits: a child drops what
-it inherited without touching it, and builds anew when it captures.
+What belongs to one process (engine, exporters, store connections) is built in it, on the first capture, on a thread
+of its own. One fork hook serves all kits: a child drops what it inherited untouched, and builds anew when it captures.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from cxkit.capture.intake import Captured, Intake
 from cxkit.capture.redact import Redactor
 from cxkit.capture.scope import Scope, enter
 from cxkit.capture.stamp import Stamper, clock_text
+from cxkit.capture.steps import in_use
 from cxkit.delivery.account import Account, read_account
 from cxkit.delivery.engine import Engine, Flushed
 from cxkit.delivery.judging import Answer
@@ -39,8 +39,8 @@ from cxkit.flows.refusals import tells_refusals
 from cxkit.flows.view import View
 from cxkit.kit.assembly import (
     STORE_LANE,
-    build_experiences,
     build_exporters,
+    build_journeys,
     build_lanes,
     build_plugins,
     build_store,
@@ -53,6 +53,7 @@ from cxkit.kit.assembly import (
 )
 from cxkit.kit.beside import beside
 from cxkit.kit.ends import abandoned, close_at_exit, kits
+from cxkit.kit.experiences import Experiences
 from cxkit.kit.report import loss_report
 from cxkit.kit.starter import Starter
 from cxkit.model import PURPOSES, Context, Facts, TouchpointSpec, purpose_bits
@@ -109,7 +110,6 @@ class Kit:
         self._store_guard = threading.Lock()
         self._store: Store | None = store
         self.tables = claim_tables(self.registry, settings)
-        self.experiences = build_experiences(settings)
         self.intake = Intake(
             stamper=stamper or Stamper(),
             redactor=Redactor(extra=settings.redact.extra, keep=settings.redact.keep),
@@ -119,6 +119,7 @@ class Kit:
             max_bytes=settings.queue.max_bytes,
             strict=settings.strict,
         )
+        self.experiences = Experiences(settings, fault=self.intake.fault)
         identifying = identifying_of(settings)
         now, failed, kept = self.intake.stamper.now, self.intake.fault, partial(keys_of_letters, self._root)
         view = View(
@@ -136,6 +137,9 @@ class Kit:
             regional=settings.consent.policy == REGIONAL,
             readers=tuple(build_plugins(self.registry, self.registry.signals(), self.tables).values()),
             identifying=identifying,
+            experience=self.experiences.get,
+            journeys=in_use(build_journeys(settings)),
+            remembers=settings.profile.remember,
         )
         enrichers = build_plugins(self.registry, self.registry.enrichers(), self.tables)
         self.enrich = Enrichment(enrichers, count=self.intake.count) if enrichers else None
@@ -238,6 +242,7 @@ class Kit:
             self._starter.engine = engine  # a late one, too: what it has written down is not counted beside it
         if not already:
             self.desk.view.close()
+            self.experiences.close()
             if self._store is not None and self._given_store is None:
                 self._store.close()
         return self._left
@@ -355,6 +360,7 @@ class Kit:
 
     def _erase_kept(self, keys: frozenset[str], until: datetime) -> None:
         """What this process has spooled of somebody goes, soon, and so do dead letters."""
+        self.intake.steps.forget(map(bytes.fromhex, keys))
         engine = self._starter.engine
         if engine is not None:
             engine.erase(frozenset(map(bytes.fromhex, keys)), 0.0, until=until)

@@ -1,4 +1,4 @@
-"""What an operator does to the graph of a kit: what it would do, doing it, and what came of it."""
+"""What an operator does to the graph of a kit and to its experiments: what it would do, doing it, what came of it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,24 @@ from cxkit.flows.documents import Ledger, identifier_doc, keys_of, ledger_doc, o
 from cxkit.flows.operate import MERGED, UNMERGED, merge_people, merged, merging, unmerge_people, unmerged
 from cxkit.flows.people import read_lives
 from cxkit.flows.reading import Reading
+from cxkit.flows.rulings import read_rulings, rule_experiment
 from cxkit.kit.kit import Kit
 from cxkit.model import JSON, Context, Identity, Interaction, TouchpointSpec, purpose_bits
+from cxkit.rules.experience import Ruling
 from cxkit.rules.identity import Merge, Parting, Person, Resolution
 
-__all__ = ["Done", "Merging", "Unmerging", "latest_merge", "merge", "unmerge", "would_merge", "would_unmerge"]
+__all__ = [
+    "Done",
+    "Merging",
+    "Unmerging",
+    "latest_merge",
+    "merge",
+    "rule",
+    "rulings",
+    "unmerge",
+    "would_merge",
+    "would_unmerge",
+]
 
 _PATIENCE_S: Final = 5.0
 
@@ -155,3 +168,30 @@ def _command(spec: TouchpointSpec, identity: Identity, said: dict[str, JSON], *,
     return Interaction(
         id="preview", occurred_at=at, name=spec.name, kind=spec.kind, source="/", identity=identity, properties=said
     )
+
+
+def rule(
+    kit: Kit, experiment: str, *, version: int, running: bool, winner: str | None, actor: str, reason: str
+) -> Done:
+    """Say of an experiment that it runs, or does not, and what has won; and wait a little until the store has it."""
+    give = partial(
+        rule_experiment,
+        kit.desk,
+        kit.open_scope(Context()),
+        experiment,
+        version=version,
+        running=running,
+        winner=winner,
+        actor=actor,
+        reason=reason,
+    )
+    return _awaited(kit, give)
+
+
+def rulings(kit: Kit) -> dict[str, Ruling]:
+    """What operators said last of each experiment.
+
+    Raises:
+        StoreError: The store cannot be asked.
+    """
+    return read_rulings(kit.premises.store())

@@ -332,6 +332,10 @@ class Settings:
     quiet_hours: QuietHours = QuietHours()
     experiences: Mapping[str, RawTable] = attrs.field(factory=dict, converter=_raw_each)
     """Raw: name of an experience to its table."""
+    experiences_file: Path | None = None
+    """A file with tables of experiences alone, which may change while the process runs."""
+    journeys: Mapping[str, RawTable] = attrs.field(factory=dict, converter=_raw_each)
+    """Raw: name of a journey to its table."""
     tables: Mapping[str, RawTable] = attrs.field(factory=dict, converter=_raw_each, metadata=REST)
     """Raw: the tables the core does not know, for plugins to claim."""
     origins: Mapping[str, str] = attrs.field(factory=dict, eq=False, metadata=FILLED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -88,13 +89,15 @@ class Recorder:
     def __init__(self, make: Callable[[RecordingExporter], Kit]) -> None:
         self._make = make
         self._kit: Kit | None = None
+        self._making = threading.Lock()
         self._exporter = RecordingExporter()
 
     @property
     def kit(self) -> Kit:
         """The kit, made on first use."""
-        if self._kit is None:
-            self._kit = self._make(self._exporter)
+        with self._making:  # a test and the server that it has just started, say
+            if self._kit is None:
+                self._kit = self._make(self._exporter)
         return self._kit
 
     @property

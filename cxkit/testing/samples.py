@@ -12,6 +12,7 @@ from typing import Final
 from cxkit.model import (
     Acquisition,
     Agent,
+    Assignment,
     Context,
     Decision,
     Device,
@@ -103,7 +104,7 @@ FULL: Final = Interaction(
     error="ValueError",
     duration=timedelta(milliseconds=12, microseconds=500),
     value=Money("24.90", "EUR"),
-    feedback=Feedback(question="nps", score=9),
+    feedback=Feedback(scale="nps", score=9),
     decision=Decision(
         experience="home.hero",
         variant="gold",
@@ -115,6 +116,12 @@ FULL: Final = Interaction(
         cap=4,
         capped_by="consent",
         reasons=("gold: chosen",),
+        version="5f1d7a2c",
+        fallback=True,
+        assignment=Assignment(
+            experiment="warmer", variation="gold", version=2, unit="user_id", sticky=True, crossed_over=True
+        ),
+        holdout=Assignment(experiment="quiet-2026", variation="compared", unit="user_id"),
     ),
     cause="01936b2e-0000-7000-8000-000000000001",
     properties={"sku": "ALM-200", "note": "for Mary"},

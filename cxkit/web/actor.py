@@ -1,18 +1,18 @@
 """Who or what asks, as far as a request itself says so: a robot by its name, a browser that only fetches ahead.
 
-And for what: for a page, or for a part of one.
+And for what: for a page, a part of one, or a feed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from cxkit.model.context import Actor
 from cxkit.web.remembered import Remembered
 
-__all__ = ["actor_of", "is_part"]
+__all__ = ["actor_of", "is_feed", "is_part"]
 
 _AHEAD: Final = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 """Headers with which browsers and mail programs say that nobody looks yet."""
@@ -29,6 +29,9 @@ _known: Final = Remembered[bool](most=4096)
 _PARTS: Final = frozenset(
     "audio font image manifest script serviceworker sharedworker style track video worker".split()
 )
+
+_FEEDS: Final = frozenset([b"application/atom+xml", b"application/rss+xml", b"application/feed+json"])
+"""Sources: RFC 4287, section 8; RSS Advisory Board; JSON Feed 1.1."""
 
 
 def actor_of(headers: Mapping[str, str]) -> Actor:
@@ -62,3 +65,14 @@ def is_part(headers: Mapping[str, str]) -> bool:
     Source: Fetch Metadata Request Headers (W3C), ``Sec-Fetch-Dest``.
     """
     return headers.get("sec-fetch-dest") in _PARTS
+
+
+def is_feed(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a response is a feed: what fetches it is a program, whatever it says, and nobody has read it yet.
+
+    Example:
+        >>> is_feed([(b"Content-Type", b"application/atom+xml; charset=utf-8")])
+        True
+    """
+    told = [value for name, value in headers if name.lower() == b"content-type"]
+    return any(one.partition(b";")[0].strip().lower() in _FEEDS for one in told)

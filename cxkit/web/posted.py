@@ -10,7 +10,6 @@ from cxkit.capture.scope import Scope, current_scope
 from cxkit.errors import CXError, InvalidInteractionError, StateError
 from cxkit.kit import Kit
 from cxkit.model import Facts
-from cxkit.model.context import MACHINES
 from cxkit.roles import Reply
 from cxkit.web.origin import same_origin
 
@@ -54,7 +53,7 @@ def check_sender(facts: Facts, scope: Scope) -> None:
             code="CX3170",
         )
     scope.enrich()
-    if scope.context.actor in MACHINES:
+    if scope.machine:
         fix = "let a person do it, in a browser that says so"
         raise InvalidInteractionError("a machine asks for what only a person can", fix=fix, code="CX3180")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cxkit.api.experiences import Experience, experiences
+from cxkit.api.experiences import Experience
 from cxkit.errors import DeclarationError, nearest
 from cxkit.kit import current_kit
 from cxkit.kit.here import unconfigured
@@ -14,7 +14,8 @@ __all__ = ["show"]
 def show(name: str) -> Decision:
     """As `cxkit.api.Experience.show`, of the experience of that name, declared in code or configured.
 
-    Where there is none, nothing is shown: a decision without content, and in strict mode a DeclarationError.
+    Where there is none, nothing is shown, which is counted: a decision whose slots are empty texts, so that a template
+    that prints them or goes through them prints nothing. In strict mode it is a DeclarationError.
 
     Example:
         >>> import cxkit
@@ -24,21 +25,29 @@ def show(name: str) -> Decision:
         ...     show("doc.greeting").content
         'Welcome'
     """
-    handle = experiences.get(name)
+    given: object = name
+    name = given if isinstance(given, str) else ""  # a template's variable that is not there, say
+    handle = Experience.named(name)
     if handle is not None:
         return handle.show()
     try:
         kit = current_kit()
-        spec = kit.experiences.get(name)
     except Exception as error:  # noqa: BLE001 - the guest's promise
         unconfigured(error)
         return _nothing(name)
-    if spec is not None:
-        return Experience(spec).show()
-    fix = nearest(name[:64], [*experiences, *kit.experiences])
+    fix = nearest(name[:64], kit.experiences.all())
     kit.intake.note(DeclarationError(f'no experience is called "{name[:64]}"', fix=fix, code="CX3017"))
     return _nothing(name)
 
 
 def _nothing(name: str) -> Decision:
-    return Decision(experience=name, variant="default", reasons=("fallback: there is no such experience",))
+    # Not None, which Jinja prints as such and cannot go through.
+    return Decision(
+        experience=name,
+        variant="default",
+        form="",
+        content="",
+        sequence="",
+        fallback=True,
+        reasons=("fallback: there is no such experience",),
+    )

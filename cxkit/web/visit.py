@@ -22,13 +22,13 @@ from cxkit.flows.arrive import arrive
 from cxkit.flows.identify import identify, usable
 from cxkit.flows.link import logout
 from cxkit.model import Context, Facts, Identity, Page
-from cxkit.model.context import MACHINES, Actor
+from cxkit.model.context import Actor
 from cxkit.model.interaction import Outcome
 from cxkit.roles import Endpoint
 from cxkit.rules.consent import denials, later
 from cxkit.rules.language import first, ranges
 from cxkit.rules.measure.pages import PAGE_VIEWED
-from cxkit.web.actor import actor_of, is_part
+from cxkit.web.actor import actor_of, is_feed, is_part
 from cxkit.web.caching import BY_HEADER, Headers, audience, for_one_visitor, varying
 from cxkit.web.cookies import new_visitor
 from cxkit.web.kept import Kept
@@ -145,7 +145,7 @@ class Visit:
         self._place(facts)
         self._kept = Kept(site, facts)
         self._kept.read_choices(scope)
-        if scope.context.actor not in MACHINES:  # what is no person is recognised as none
+        if not scope.machine:  # what is no person is recognised as none
             if sets_cookies:
                 scope.issue_visitor = new_visitor
             if scope.allowed.recognise:
@@ -258,6 +258,8 @@ class Visit:
 
     def _answer(self, headers: Headers) -> Headers:
         scope = self.scope
+        if not scope.machine and is_feed(headers):
+            scope.enriched(attrs.evolve(scope.context, actor="bot"))
         self._sign_in()
         scope.issue_visitor = None
         kept_by, chosen = audience(headers, status=self.status or 200), scope.choices is not self._choices
@@ -271,14 +273,14 @@ class Visit:
             headers = varying(headers, [BY_HEADER[one] for one in scope.follows if one in BY_HEADER])
         if self.site.accept_ch and self.facts.headers.get("sec-fetch-dest") == "document":  # who else knows of hints?
             headers = [*headers, (b"accept-ch", self.site.accept_ch)]
-        if kept_by == "shared" or scope.context.actor in MACHINES:  # a machine keeps nothing for us
+        if kept_by == "shared":
             return headers
-        cookies = self._kept.cookies(scope)
+        cookies = [] if scope.machine else self._kept.cookies(scope)  # a machine keeps nothing for us
         if not cookies:
             return headers
         version = scope.version
         scope.enrich()  # that it is a machine may be known to an enricher only, and nothing may have asked one yet
-        if scope.context.actor in MACHINES:
+        if scope.machine:
             return headers
         return [*headers, *(cookies if scope.version == version else self._kept.cookies(scope))]
 

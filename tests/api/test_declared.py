@@ -50,11 +50,13 @@ def test_the_same_module_may_declare_again(module: Any, cx: Recorder) -> None:
     assert len(cx.named("once.added")) == 2
 
 
-@pytest.mark.parametrize("kind", ["touchpoint", "experience"])
-def test_another_module_may_not_and_learns_who_was_first(module: Any, kind: str) -> None:
-    module("cx_shop_one", f'import cxkit\nX = cxkit.{kind}("once.x")')
+@pytest.mark.parametrize(
+    "declares", ['touchpoint("once.x")', 'experience("once.x")', 'journey("once", steps=["once.x", "once.y"])']
+)
+def test_another_module_may_not_and_learns_who_was_first(module: Any, declares: str) -> None:
+    module("cx_shop_one", f"import cxkit\nX = cxkit.{declares}")
     with pytest.raises(DeclarationError) as caught:
-        module("cx_shop_two", f'import cxkit\nX = cxkit.{kind}("once.x")')
+        module("cx_shop_two", f"import cxkit\nX = cxkit.{declares}")
     assert caught.value.code == "CX3008"
     assert "cx_shop_one" in caught.value.what
 
@@ -71,7 +73,7 @@ def test_a_notebook_may_declare_in_each_cell() -> None:
 
 
 def test_what_cannot_be_judged_is_refused_at_declaration() -> None:
-    wrong = cxkit.Variant(name="a", audience={"$or": []})
+    wrong = cxkit.Variant(name="a", audience={"country": {"$like": "F"}})
     with pytest.raises(DeclarationError):
         cxkit.experience("once.wrong", variants=[wrong])
     assert cxkit.experience("once.wrong").spec.variants == (), "a refused name is still free"

@@ -212,7 +212,7 @@ def test_in_strict_mode_an_error_of_the_app_goes_before_one_of_its_capture(cx: R
 def test_envelope_fields_stand_apart_from_properties(cx: Recorder) -> None:
     seen = cxkit.touchpoint("call.apart")
     first = seen.capture(value="mine", case="mine")
-    feedback = cxkit.Feedback(question="nps", score=9)
+    feedback = cxkit.Feedback(scale="nps", score=9)
     seen.on(value=cxkit.money(1, "EUR"), cause=first, case="4711", feedback=feedback).capture(value="mine")
     one, other = cx.named("call.apart")
     assert (one.properties, one.value, one.case) == ({"value": "mine", "case": "mine"}, None, None)

@@ -11,6 +11,7 @@ import pytest
 
 import cxkit
 from cxkit.errors import ConfigurationError, StateError
+from cxkit.kit import noted
 from cxkit.testing import Recorder, recorder
 
 
@@ -36,11 +37,21 @@ def test_without_a_scope_there_is_nobody_to_act_for(act: Any, caplog: pytest.Log
     assert told.startswith("cxkit: a call had no effect: CX7002: ")
 
 
+def test_what_went_wrong_in_a_plugin_is_told_and_raised_in_strict_mode_alone() -> None:
+    wrong = StateError("there is no such flag", fix="declare it", code="CX7002")
+    with recorder(strict=True), cxkit.scope(), pytest.raises(StateError):
+        noted(wrong)
+    with recorder(strict=False) as record, cxkit.scope():
+        noted(wrong)
+        assert sum(record.kit.intake.noted.values()) == 1
+
+
 def test_without_a_scope_interactions_are_nobodys_and_nothing_is_known(cx: Recorder) -> None:
     cxkit.touchpoint("alone.seen").capture()
     assert not cx.one("alone.seen").identity
     assert cxkit.current().profile.traits == {}
     assert cxkit.experience("alone.hero").show().variant == "default"
+    assert cxkit.journey("alone", steps=["alone.seen", "alone.bought"]).progress().step is None
 
 
 EVERY_VERB = """
@@ -49,6 +60,7 @@ import cxkit
 
 SEEN = cxkit.touchpoint("app.seen")
 HERO = cxkit.experience("app.hero", fallback=cxkit.Variant(name="all", content="Welcome"))
+BUYING = cxkit.journey("buying", steps=["app.seen", "app.bought"])
 
 @SEEN
 def work():
@@ -61,6 +73,7 @@ for _ in range(2):
         it.set(a=1)
     assert work() == 7
     assert HERO.decide().content == HERO.show().content == "Welcome"
+    assert BUYING.progress().next == "app.seen"
     with cxkit.scope(channel="phone", phone="+33 1"):
         SEEN.capture()
         cxkit.identify(user_id="nancy")

@@ -61,7 +61,7 @@ def paths(value: Any, before: tuple[str | int, ...] = ()) -> list[tuple[str | in
 STRANGE = [
     None, True, -1, 0, 1.5, 2**70, 1e300, "", "x", "\x00", "nan", "1e400", "99999-01-01T00:00:00Z",
     "2026-11-21", "10:30", [], [[]], ["a"], {}, {"a": {}}, {"amount": "1"}, {"currency": "EUR"},
-    {"identifiers": [{}]}, {"identifiers": "x"}, {"experience": 1}, {"question": [], "score": 1},
+    {"identifiers": [{}]}, {"identifiers": "x"}, {"experience": 1}, {"scale": [], "score": 1},
 ]  # fmt: skip
 
 

@@ -154,7 +154,7 @@ def changed(change: dict[str, Any]) -> bytes:
         {"data": {"identity": {"new": 1, "identifiers": [{"type": "a", "value": "b", "evidence": "claim", "new": 2}]}}},
         {"data": {"context": {"new": 1, "page": {"route": "/", "new": {}}, "place": {"new": ""}}}},
         {"data": {"decision": {"experience": "a", "variant": "b", "new": 1}}},
-        {"data": {"feedback": {"question": "nps", "score": 9, "new": 1}}},
+        {"data": {"feedback": {"scale": "nps", "score": 9, "new": 1}}},
         {"data": {"value": {"amount": "1", "currency": "EUR", "new": "1"}}},
     ],
 )  # fmt: skip

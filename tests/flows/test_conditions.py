@@ -11,10 +11,11 @@ import pytest
 
 import cxkit
 from cxkit.capture.scope import Scope, current_scope
-from cxkit.flows.decide import _attributes, decide
-from cxkit.flows.known import Known
+from cxkit.flows.decide import NOTHING, Attributes, decide
+from cxkit.flows.stance import stance_of
 from cxkit.kit import Kit
 from cxkit.model import Acquisition, Context, Device, ExperienceSpec, Page, Place, Variant
+from cxkit.rules.experience import Chooser
 from cxkit.settings import Settings
 
 HERE = Context(
@@ -56,7 +57,10 @@ CONDITIONS: dict[str, Any] = {
     "returning": False,
     "known": False,
     "traits.NAME": None,
+    **{f"journeys.NAME.{name}": None for name in ("step", "next", "stalled", "completed", "channel")},
 }
+OPEN = {name for name in CONDITIONS if ".NAME" in name}
+"""Whose names the app gives: they have tests of their own."""
 
 
 @pytest.fixture
@@ -71,7 +75,7 @@ def here() -> Iterator[Scope]:
     kit.close(timeout_s=10)
 
 
-@pytest.mark.parametrize(("name", "value"), [one for one in CONDITIONS.items() if one[0] != "traits.NAME"])
+@pytest.mark.parametrize(("name", "value"), [one for one in CONDITIONS.items() if one[0] not in OPEN])
 def test_it_is_a_condition(here: Scope, monkeypatch: pytest.MonkeyPatch, name: str, value: Any) -> None:
     desk = here.kit.desk
     monkeypatch.setattr(desk.intake.stamper, "now", lambda: NOON)
@@ -82,11 +86,12 @@ def test_it_is_a_condition(here: Scope, monkeypatch: pytest.MonkeyPatch, name: s
             fallback=Variant(name="all"),
             variants=(Variant(name="theirs", audience={name: wanted}, depth=1),),
         )
-        assert decide(desk, here, spec, patience_s=1.0).variant == variant
+        assert decide(desk, here, Chooser(spec), patience_s=1.0).variant == variant
 
 
 def test_there_are_no_others(here: Scope) -> None:
-    assert set(paths(_attributes(here, Known(), None, NOON))) == CONDITIONS.keys() - {"traits.NAME"}
+    attributes = Attributes(here.kit.desk, stance_of(here.kit.desk, here, patience_s=1.0), NOTHING, "here")
+    assert set(paths(attributes)) == CONDITIONS.keys() - OPEN
 
 
 def test_all_of_them_are_in_the_reference() -> None:

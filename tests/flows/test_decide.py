@@ -11,10 +11,12 @@ import pytest
 
 import cxkit
 from cxkit.capture.scope import current_scope
-from cxkit.flows.decide import decide, show
+from cxkit.flows.decide import decide
+from cxkit.flows.expose import show
 from cxkit.kit import Kit
 from cxkit.model import JSON, Decision, ExperienceSpec, Variant
 from cxkit.roles import Decider
+from cxkit.rules.experience import Chooser
 from cxkit.settings import Keys, Secret, Settings
 from cxkit.testing import RecordingExporter
 from tests.flows.world import Faulty, eventually
@@ -43,7 +45,7 @@ def kit(store: Faulty, exporter: RecordingExporter) -> Iterator[Kit]:
 
 def decided(kit: Kit, *, verb: Callable[..., Decision] = decide, deciders: tuple[Decider, ...] = ()) -> Decision:
     scope = current_scope() or kit.root_scope
-    return verb(attrs.evolve(kit.desk, deciders=deciders), scope, SPEC, patience_s=1.0)
+    return verb(attrs.evolve(kit.desk, deciders=deciders), scope, Chooser(SPEC), patience_s=1.0)
 
 
 def test_it_goes_as_deep_as_consent_and_identity_allow(kit: Kit) -> None:
@@ -96,10 +98,10 @@ def test_on_an_event_loop_what_has_not_arrived_caps_at_depth_1(store: Faulty) ->
         cxkit.grant("personalization")
         scope = current_scope()
         assert scope is not None
-        decision = decide(kit.desk, scope, SPEC, patience_s=0.0)
+        decision = decide(kit.desk, scope, Chooser(SPEC), patience_s=0.0)
         assert (decision.cap, decision.capped_by) == (1, "pending")
         answers.set()
-        eventually(lambda: decide(kit.desk, scope, SPEC, patience_s=0.0).cap == 3)
+        eventually(lambda: decide(kit.desk, scope, Chooser(SPEC), patience_s=0.0).cap == 3)
     kit.close(timeout_s=10)
 
 

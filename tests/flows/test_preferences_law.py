@@ -69,6 +69,15 @@ other_acts = (
         st.sampled_from(["complaint", "hard_bounce", "operator"]),
         st.booleans(),
     )
+    | st.builds(
+        lambda name, told: lambda **at: command(name, NANCY, {"question": "news", **told}, **at),
+        st.sampled_from(["profile.asked", "profile.skipped", "profile.answered"]),
+        st.sampled_from([{}, {"answer": "yes"}, {"choice": "granted", "topic": "news", "channel": "email"}]),
+    )
+    | st.just(
+        lambda **at: command("experiment.assigned", NANCY, {"experiment": "a", "version": 0, "variation": "b"}, **at)
+    )
+    | st.just(lambda **at: command("experiment.ruled", NANCY, {"experiment": "a", "running": True, "version": 0}, **at))
     | st.just(
         lambda **at: command("message.counted", NANCY, {"topic": "news", "kind": "marketing", "channel": "sms"}, **at)
     )
@@ -105,6 +114,8 @@ calls = (
     | st.just(lambda: cxkit.link(loyalty="4711"))
     | st.builds(lambda choice: lambda: getattr(cxkit, choice)("advertising"), st.sampled_from(["grant", "withdraw"]))
     | st.just(lambda: cxkit.sent("news", "email"))
+    | st.just(lambda: cxkit.answer(cxkit.Question(name="news", purpose="necessary"), "yes"))
+    | st.just(lambda: cxkit.skip(cxkit.Question(name="news", purpose="necessary")))
     | st.just(lambda: cxkit.may_send("news", "email"))
     | st.just(cxkit.logout)
 )
@@ -127,7 +138,8 @@ def test_no_other_command_can_even_be_added_without_being_tried_here() -> None:
     assert COMMANDS["profile.arrived"] is COMMANDS["identity.identified"]
     assert set(COMMANDS) - {"profile.arrived", "privacy.erased"} == {  # the last only takes away
         "identity.identified", "identity.linked", "consent.changed", "preference.changed", "preference.stopped",
-        "contact.suppressed", "message.counted", "identity.merged", "identity.unmerged",
+        "contact.suppressed", "message.counted", "identity.merged", "identity.unmerged", "profile.asked",
+        "profile.skipped", "profile.answered", "experiment.assigned", "experiment.ruled",
     }  # fmt: skip
 
 

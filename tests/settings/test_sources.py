@@ -87,6 +87,8 @@ EVERY: list[tuple[str, str, str, object]] = [
     ("exporters.NAME.max_batch_bytes", "70_000", "70000", 70_000),
     ("exporters.NAME.options.url", '"http://cx"', "http://cx", "http://cx"),
     ("experiences.NAME.level", '"3"', "3", "3"),
+    ("experiences_file", '"/etc/cx.toml"', "/etc/cx.toml", Path("/etc/cx.toml")),
+    ("journeys.NAME.stalled_after_s", '"3"', "3", "3"),
     ("topics.NAME.kind", '"service"', "service", "service"),
     ("topics.NAME.defaults.NAME", '"granted"', "granted", "granted"),
     ("frequency_caps.NAME.most", "3", "3", 3),
@@ -157,7 +159,7 @@ def test_nothing_set_is_the_defaults() -> None:
 
 def test_the_list_here_is_complete() -> None:
     documented = re.findall(r"^### `(.+)`$", REFERENCE.read_text("utf-8"), re.MULTILINE)
-    tried = {name.removesuffix(".level") for name, *_ in EVERY}
+    tried = {re.sub(r"\.(level|stalled_after_s)$", "", name) for name, *_ in EVERY}
     assert {name for name in tried if not re.search("options|tables", name)} == set(documented)
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -43,6 +44,17 @@ def test_it_reads_in_order_during_and_after_its_time() -> None:
         seen.capture(number=3)
     assert len(record.interactions) == 5
     assert record.one("recorder.other").properties == {}
+
+
+def test_however_many_use_it_first_it_is_one() -> None:
+    with recorder() as record, ThreadPoolExecutor(8) as pool:
+        together = threading.Barrier(8)
+
+        def kit(number: int) -> object:
+            together.wait(20)
+            return record.kit if number % 2 else default_kit()
+
+        assert set(pool.map(kit, range(8))) == {record.kit}
 
 
 def test_one_says_what_there_is_instead() -> None:

@@ -134,7 +134,7 @@ def test_the_page_offers_that_much_while_the_store_is_down(posted: Any, down: An
     assert [one.attributes["value"] for one in page.all("button")] == ["stop"]
     assert status_of(post(down, page.fields(choice="stop"), HTML, SAME, path=PAGE)) == 303
     posted.kit._store.broken = False
-    assert json_of(get(down, PAGE))["stopped"] is True
+    eventually(lambda: json_of(get(down, PAGE)).get("stopped") is True)
 
 
 def test_nobody_is_nobody_to_stop_for(posted: Any, shop: Callable[..., Any]) -> None:

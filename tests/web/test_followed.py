@@ -207,6 +207,12 @@ def test_what_others_may_get_follows_nothing_once_it_has_begun(streamed: Any, au
     assert (vary, control) == ([], ["public, max-age=60"])
 
 
+def test_a_preview_is_too_late_in_what_others_may_get(streamed: Any) -> None:
+    audience = {"country": "US"}
+    found, vary, control = streamed(within=lambda: hero(audience).preview("some").variant)
+    assert (found["within"], vary, control) == ("all", [], ["public, max-age=60"])
+
+
 @pytest.mark.parametrize("audience", AUDIENCES, ids=str)
 def test_what_is_for_one_visitor_follows_them_all_along(streamed: Any, audience: dict[str, Any]) -> None:
     act = lambda: hero(audience).show().variant  # noqa: E731 - one line of an app
@@ -308,3 +314,20 @@ def test_a_variant_for_a_channel_leaves_caching_alone(shop: Any) -> None:
 
 def test_deciding_in_silence_leaves_it_alone(shop: Any) -> None:
     assert shown(shop, {"language": "fr"}, verb="decide") == ("some", [], ["public, max-age=60"])
+
+
+# --- shown after it was decided ---
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda hero: hero.exposed(hero.decide()),
+        lambda hero: hero.show(person={"user_id": "nancy"}),
+        lambda hero: hero.exposed(hero.decide(person={"user_id": "nancy"}), person={"user_id": "nancy"}),
+    ],
+)
+def test_what_was_decided_before_is_for_one_visitor_once_it_is_shown(shop: Any, act: Any) -> None:
+    """What it followed is not known any more; so it may have been anything."""
+    sent = shop(lambda: act(hero({"known": True})), headers=PUBLIC).ask(headers=FRENCH)
+    assert (sent.error, sent.all("vary"), sent.all("cache-control")) == (None, ["Cookie"], ["max-age=60, private"])

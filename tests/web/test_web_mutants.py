@@ -55,7 +55,7 @@ GUARD = """    except Exception as error:  # noqa: BLE001 - the guest's promise:
     marks["""
 COOKIES = "[*self._visitor_cookie(scope), *self._consent_cookie(scope)]"
 HEARD = "        async def heard() -> Message:\n            message = await receive()\n"
-SHARED = """        if kept_by == "shared" or scope.context.actor in MACHINES:  # a machine keeps nothing for us
+SHARED = """        if kept_by == "shared":
             return headers
 """
 READ = "                read = await _body(receive, at_most=endpoint.max_body_bytes)\n"
@@ -63,6 +63,11 @@ ANSWERED = "await beside(answered, visit.site, endpoint, facts, read)"
 BEGUN = "headers = visit.begin(status, raw)"
 NAMED = "error=type(error).__name__ if error is not None else None"
 DRAWN = "    value = urlsafe_b64encode(secrets.token_bytes(16))"
+
+LATE = "        self.scope.begin()  # first: what fails from here on is sent as it is\n"
+THEIRS = """        if kept_by == "one":
+            scope.said = None  # whatever is decided from here on is for this visitor, too
+"""
 
 MUTANTS = [
     Mutant("captures twice", "each_visit_is_captured_once", {ONCE: ""}),
@@ -74,6 +79,8 @@ MUTANTS = [
         {STATUS: '{"status": status, "agent": self.scope.facts.headers.get("user-agent")}'},
     ),
     Mutant("every answer is a success", "a_failure_is_an_outcome", {"status >= 500": "status >= 600"}),
+    Mutant("forgets that a response has begun", "what_is_shown_late_is_what_its_caches_were_told", {LATE: ""}),
+    Mutant("takes a private stream for a public one", "what_is_shown_late_is_what_its_caches_were_told", {THEIRS: ""}),
     Mutant("names no error", "a_failure_is_an_outcome", {NAMED: "error=None"}),
     Mutant("no error is a failure", "a_response_that_is_torn_is_a_failure", {"if error is not None or (": "if ("}),
     Mutant("every refusal is a failure", "a_failure_is_an_outcome", {"status >= 500": "status >= 400"}),

@@ -18,6 +18,7 @@ __all__ = ["FILE", "SEEN", "still"]
 FILE: Final = Path(__file__)
 """What is served as a file."""
 _CACHED: Final = (("Cache-Control", "public, max-age=60"),)
+_PRIVATE: Final = (("Cache-Control", "private"),)
 _HEADERS: Final = (("X-Z", "1"), ("X-A", "2"), ("Set-Cookie", "a=1"), ("Vary", "Accept"), ("Set-Cookie", "b=2"))
 SEEN: Final[Touchpoint[...]] = Touchpoint(TouchpointSpec(name="suite.seen"))
 _HERO: Final = Experience(
@@ -41,6 +42,8 @@ def still() -> list[Handler]:
         Handler(path="/hero", answer=_hero),
         Handler(path="/cached", answer=lambda ask: Answer(headers=_CACHED, body=_told(_HERO.decide()))),
         Handler(path="/cached-hero", answer=lambda ask: attrs.evolve(_hero(ask), headers=_CACHED)),
+        Handler(path="/cached-stream", answer=lambda ask: Answer(headers=_CACHED, body=_hero_late())),
+        Handler(path="/private-stream", answer=lambda ask: Answer(headers=_PRIVATE, body=_hero_late())),
         Handler(path="/headers", answer=lambda ask: Answer(headers=_HEADERS)),
         Handler(path="/torn", answer=lambda ask: Answer(body=_torn())),
         Handler(path="/static/app.js", answer=lambda ask: Answer(body=b"js")),
@@ -77,6 +80,11 @@ def _torn() -> Iterator[bytes]:
 
 def _hero(ask: Ask) -> Answer:
     return Answer(body=_told(_HERO.show()))
+
+
+def _hero_late() -> Iterator[bytes]:
+    yield b"first "
+    yield _told(_HERO.show())
 
 
 def _told(decision: Decision) -> bytes:

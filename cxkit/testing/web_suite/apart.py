@@ -17,6 +17,9 @@ __all__ = ["ApartChecks"]
 
 _REQUESTS: Final = 10_000 if FULL else 1_000
 _THREADS: Final = 8
+_ASKED: Final = (
+    "/", "/hero", "/cached-hero", "/cached-stream", "/cached", "/dated", "/headers", "/moved/301", "/nowhere"
+)  # fmt: skip
 
 
 class ApartChecks(Bench):
@@ -41,12 +44,22 @@ class ApartChecks(Bench):
         assert not browser.ask("/cached").all("set-cookie")
         assert browser.ask("/").all("set-cookie")
 
+    def test_what_is_shown_late_is_what_its_caches_were_told(self, shop: Shop) -> None:
+        browser = shop.browser()
+        browser.ask("/allow", method="POST")
+        for path, body, cached in (
+            ("/cached-stream", b"first Welcome", "public, max-age=60"),
+            ("/private-stream", b"first Welcome back", "private"),
+        ):
+            reply = browser.ask(path)
+            assert (reply.body, reply.all("cache-control")) == (body, [cached])
+
     def test_no_shared_cache_gives_anything_of_one_to_another(self, shop: Shop) -> None:
         """S18."""
         nancy, stranger, hits = shop.browser(), shop.browser(), 0
         nancy.ask("/allow", method="POST")
         visitor = nancy.cookies["cxkit_visitor"]
-        for path in ("/", "/hero", "/cached-hero", "/cached", "/dated", "/headers", "/moved/301", "/nowhere"):
+        for path in _ASKED:
             for renewed in (False, True):
                 cache = _SharedCache()
                 if renewed:

@@ -20,7 +20,6 @@ from cxkit.capture.stamp import moment
 from cxkit.errors import CXError
 from cxkit.kit import Kit
 from cxkit.model import Facts, Identity, Page, TouchpointSpec
-from cxkit.model.context import MACHINES
 from cxkit.roles import Endpoint, Reply
 from cxkit.rules.consent import BeforeChoice, later
 from cxkit.rules.measure.pages import MEASURED
@@ -116,7 +115,7 @@ class _Inlet:
             scope.gpc = True
             self._kit.desk.govern(scope)
         scope.enrich()
-        if scope.context.actor in MACHINES:
+        if scope.machine:
             self._drop("beacon_robot", len(envelope.events))
             return
         now_us = self._kit.intake.stamper.time_ns() // 1000
