@@ -23,6 +23,7 @@ __all__ = ["main"]
 VERBS: Final = {
     "config": "What is set, where it came from, and whether it is sound.",
     "doctor": "What is wrong here, and what to do about it.",
+    "experiments": "What tests of variants have shown; which could be made.",
     "export": "Try an exporter.",
     "capture": "Record one interaction by hand.",
     "dead": "What other sides refused for ever: look, give back, remove.",

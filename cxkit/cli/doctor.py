@@ -21,6 +21,7 @@ from cxkit.cli.checks.directory import (
     check_local_file,
     check_store,
 )
+from cxkit.cli.checks.experiences import check_experiences
 from cxkit.cli.checks.finding import Finding, fails, print_findings
 from cxkit.cli.checks.waiting import check_backlog
 from cxkit.cli.language import say
@@ -31,6 +32,7 @@ __all__ = ["doctor"]
 
 _CHECKS: tuple[Callable[[Examined], Iterable[Finding]], ...] = (
     check_configuration,
+    check_experiences,
     check_code,
     check_plugins,
     check_exporters,

@@ -7,7 +7,8 @@ English texts are the keys; ``locale/`` holds the rest. `gettext` takes the lang
 from __future__ import annotations
 
 import gettext
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from functools import cache
 from inspect import cleandoc
 from pathlib import Path
@@ -17,7 +18,7 @@ import click
 
 from cxkit.cli.terminal import visible
 
-__all__ = ["count", "pair", "say", "translate"]
+__all__ = ["count", "nearest", "pair", "say", "translate"]
 
 _DOMAIN: Final = "cxkit"
 _LOCALE: Final = Path(__file__).parent / "locale"
@@ -36,6 +37,14 @@ def count(one: str, many: str, number: int, /, **values: object) -> str:
 def pair(name: object, value: object, /) -> str:
     """What something is called and what it is, with the colon of the operator's language."""
     return say("{name}: {value}", name=name, value=value)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """As `cxkit.errors.nearest`, in the operator's language."""
+    names = sorted(known)
+    if close := get_close_matches(name, names, n=1):
+        return say('did you mean "{name}"?', name=close[0])
+    return say("known: {names}", names=", ".join(names)) if names else say("none are known here")
 
 
 def _visible(values: Mapping[str, object]) -> dict[str, object]:

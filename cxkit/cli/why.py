@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,26 +24,25 @@ from cxkit.cli.local.graph import (
 )
 from cxkit.cli.local.known import Stored, known_by_name, known_now
 from cxkit.cli.local.person import Person, read_person, standing
+from cxkit.cli.local.reasons import cap_word, reason_word
 from cxkit.cli.local.seen import choices_in, clock
 from cxkit.cli.terminal import json_option, print_json, visible
 from cxkit.errors import LocalFileError
 from cxkit.flows.desk import code_of
 from cxkit.flows.known import Known
 from cxkit.kit.assembly import identifying_of, policy_of
-from cxkit.model import JSON, PURPOSES, Interaction
+from cxkit.model import JSON, PURPOSES, Decision, Interaction
 from cxkit.rules.consent import REGIONAL, Home, Jurisdiction, Policy, capture_mode, governing
 from cxkit.settings import Settings, load
 
 __all__ = ["why"]
 
 _DECISIONS: Final = 5
+_ASKINGS: Final = 10
 _UNMET: Final = ("CX6105", "CX6108")
 """The local file does not know them, or holds nothing of them any more."""
 _MERGE: Final = "merge"
 """How a choice came about that nobody made: two people became one, and did not agree."""
-_OVER: Final = re.compile(r"depth (\d+) is over the cap of (\d+) \((\w+)\)")
-_DIFFERS: Final = re.compile(r"(\S+) differs")
-_LATE: Final = re.compile(r"(\S+) comes too late")
 
 
 @attrs.frozen(kw_only=True)
@@ -63,9 +61,18 @@ class _Chosen:
 @click.command()
 @click.argument("subject")
 @click.option("--traits", is_flag=True, help="Show the values of traits, too: they are personal.")
+@click.option("--experience", metavar="NAME", help="Decisions of this experience only.")
+@click.option(
+    "-n",
+    "number",
+    metavar="NUMBER",
+    type=click.IntRange(min=1),
+    default=_DECISIONS,
+    help="How many of the last decisions: 5.",
+)
 @json_option
 @file_option
-def why(*, subject: str, traits: bool, as_json: bool, file: Path | None) -> None:
+def why(*, subject: str, traits: bool, experience: str | None, number: int, as_json: bool, file: Path | None) -> None:
     """How a person is recognised, what they allow, and what was decided for them.
 
     SUBJECT is a user_id, or TYPE:VALUE: nancy, visitor:7f3a, phone:+33123456789. What happened is
@@ -73,9 +80,10 @@ def why(*, subject: str, traits: bool, as_json: bool, file: Path | None) -> None
     """
     settings = load()
     person, stored, parted = _asked(file, subject, settings)
+    decisions = _decided(person, experience)
     if as_json:
         graph = {"graph": graph_as_json(stored, parted), "refused": refusals_as_json(person)}
-        print_json({**_as_json(person, stored, settings, traits=traits), **graph})
+        print_json({**_as_json(person, stored, settings, decisions[:number], traits=traits), **graph})
         return
     for line in (
         *_recognition(person, stored, traits=traits),
@@ -84,7 +92,8 @@ def why(*, subject: str, traits: bool, as_json: bool, file: Path | None) -> None
         "",
         *_consent(person, stored, settings),
         "",
-        *_decisions(person),
+        *_decisions(decisions, number, experience),
+        *_questions(stored),
     ):
         click.echo(line)
 
@@ -139,7 +148,10 @@ def _recognition(person: Person, stored: Stored | None, *, traits: bool) -> Iter
     elif known.person is None and erased_at is not None:
         yield "  " + say("the store knows nobody by these identifiers now")
     elif known.person is None:
-        yield "  " + say("the store knows nobody by these identifiers: they never signed in, or were erased")
+        yield "  " + say(
+            "the store knows nobody by these identifiers: nobody was identified by them (cxkit.identify), or they were "
+            "erased"
+        )
     else:
         yield "  " + say("the store knows them")
         held = known.values(datetime.now(UTC))
@@ -260,56 +272,61 @@ def _unchosen(purpose: str, policy: Policy, settings: Settings) -> str:
 # --- decisions ------------------------------------------------------------------------------------
 
 
-def _decisions(person: Person) -> Iterator[str]:
-    shows = [one.interaction for one in person.seen if one.interaction.decision is not None]
-    yield say("decisions: {number} in all", number=len(shows)) if shows else say("decisions: none")
-    for one in reversed(shows[-_DECISIONS:]):
-        decision = one.decision
-        assert decision is not None
-        yield f"  {clock(one.occurred_at)}  {pair(decision.experience, decision.variant)}"
+def _decided(person: Person, experience: str | None) -> list[tuple[datetime, Decision]]:
+    """What was decided for them and shown, the last first; of one experience, or of all."""
+    found = (one.interaction for one in reversed(person.seen))
+    decided = [(one.occurred_at, one.decision) for one in found if one.decision is not None]
+    return [(at, one) for at, one in decided if experience is None or one.experience == experience]
+
+
+def _decisions(decided: Sequence[tuple[datetime, Decision]], number: int, experience: str | None) -> Iterator[str]:
+    if experience is None:
+        yield say("decisions: {number} in all", number=len(decided)) if decided else say("decisions: none")
+    elif decided:
+        yield say("decisions of {experience}: {number} in all", experience=experience, number=len(decided))
+    else:
+        yield say("decisions of {experience}: none", experience=experience)
+    for at, decision in decided[:number]:
+        yield f"  {clock(at)}  {pair(decision.experience, decision.variant)}"
         if decision.capped_by:
             cap = say(
                 "depth {depth} of at most {cap}, for {by}",
                 depth=decision.depth,
                 cap=decision.cap,
-                by=_cap_word(decision.capped_by),
+                by=cap_word(decision.capped_by),
             )
         else:
             cap = say("depth {depth}, with no cap", depth=decision.depth)
         yield "    " + cap
-        yield from (f"    {visible(_reason(one))}" for one in decision.reasons)
+        yield from (f"    {visible(reason_word(one))}" for one in decision.reasons)
 
 
-def _cap_word(by: str) -> str:
-    """What set a cap, in the operator's language."""
-    return {
-        "consent": say("consent"),
-        "identity": say("identity"),
-        "pending": say("pending"),
-        "policy": say("policy"),
-        "late": say("too late"),
-        "actor": say("no person"),
-    }.get(by, by)
+# --- questions ------------------------------------------------------------------------------------
 
 
-def _reason(text: str) -> str:
-    """Why a variant was chosen or not, in the operator's language if it is one of our own reasons."""
-    variant, _, why = text.rpartition(": ")
-    if over := _OVER.fullmatch(why):
-        told = say("depth {depth} is over the cap of {cap} ({by})", depth=over[1], cap=over[2], by=_cap_word(over[3]))
-    elif differs := _DIFFERS.fullmatch(why):
-        told = say("{field} differs", field=differs[1])
-    elif late := _LATE.fullmatch(why):
-        told = say("{field} comes too late", field=late[1])
-    else:
-        told = {"chosen": say("chosen"), "fallback": say("fallback")}.get(why, why)
-    return pair(variant, told) if variant else text
+def _questions(stored: Stored | None) -> Iterator[str]:
+    """What they were asked, and what became of it: until a question's cooldown is over it is not asked again."""
+    askings = stored.known.askings if stored else ()
+    if not askings:
+        return
+    yield ""
+    yield say("questions: {number} in all", number=len({one.question for one in askings}))
+    words = {"asked": say("asked"), "skipped": say("skipped"), "answered": say("answered")}
+    for one in askings[-_ASKINGS:][::-1]:
+        yield f"  {clock(one.at)}  {pair(one.question, words[one.act])}"
 
 
 # --- for programs ---------------------------------------------------------------------------------
 
 
-def _as_json(person: Person, stored: Stored | None, settings: Settings, *, traits: bool) -> dict[str, object]:
+def _as_json(
+    person: Person,
+    stored: Stored | None,
+    settings: Settings,
+    decisions: Sequence[tuple[datetime, Decision]],
+    *,
+    traits: bool,
+) -> dict[str, object]:
     known = stored.known if stored else None
     chosen, browser = _chosen(person, stored), _in_browser(person)
     grave = stored.barred(datetime.now(UTC)) if stored else None
@@ -336,11 +353,8 @@ def _as_json(person: Person, stored: Stored | None, settings: Settings, *, trait
             else {"choice": None, "browser": browser.get(purpose), "unchosen": modes[purpose]}
             for purpose in PURPOSES
         },
-        "decisions": [
-            {"at": one.interaction.occurred_at, **attrs.asdict(one.interaction.decision)}
-            for one in reversed(person.seen)
-            if one.interaction.decision is not None
-        ][:_DECISIONS],
+        "decisions": [{"at": at, **attrs.asdict(decision)} for at, decision in decisions],
+        "questions": [attrs.asdict(one) for one in (known.askings if known else ())[-_ASKINGS:][::-1]],
     }
 
 

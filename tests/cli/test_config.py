@@ -266,3 +266,47 @@ def test_what_an_exporter_of_a_stranger_raises_is_found(tmp_path: Path, raised: 
         )
         found = json.loads(run("check", "--json").stdout)["findings"]
     assert [one["code"] for one in found] == [code, "CX1032"]
+
+
+# --- names in experiences ---
+
+EXPERIENCE = """
+[experiences.hero]
+fallback = {{ name = "all" }}
+variants = [{{ name = "fr", audience = {audience}, depth = 2 }}, {{ name = "bold" }}]
+[[experiences.hero.experiments]]
+name = "bolder"
+variations = ["all", "bold"]
+{unit}
+"""
+
+
+@pytest.mark.parametrize(
+    ("audience", "unit", "expected"),
+    [
+        ('{ contry = "FR" }', "", '"contry" is nothing that cxkit knows. Fix: did you mean "country"?'),
+        ('{ "trait.plan" = "gold" }', "", '"trait" is nothing that cxkit knows. Fix: did you mean "traits"?'),
+        ("{}", 'unit = "userid"', '"userid" is no declared type of identifier, and divides nobody'),
+        ("{}", 'fallback_unit = "userid"', 'did you mean "user_id"?'),
+        ("{}", 'audience = { chanel = "web" }', '"bolder": "chanel" is nothing'),
+    ],
+)
+def test_a_name_that_is_nearly_one_is_a_warning(audience: str, unit: str, expected: str) -> None:
+    write(EXPERIENCE.format(audience=audience, unit=unit))
+    done = run("check")
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith("warning  ")
+    assert expected in done.output
+    assert "0 errors, 1 warning, 0 notes" in done.output
+
+
+@pytest.mark.parametrize(
+    ("audience", "unit"),
+    [
+        ('{ "traits.contry" = "FR", "items" = 3, basket = true }', 'unit = "loyalty_card"'),
+        ('{ "form.viewport" = { "$lt" = 600 } }', 'unit = "session"'),
+    ],
+)
+def test_a_name_of_the_apps_own_is_none(audience: str, unit: str) -> None:
+    write(EXPERIENCE.format(audience=audience, unit=unit))
+    assert run("check").output == "nothing is wrong with the configuration\n"

@@ -10,7 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxkit.cli.insights.drawing import PALETTE, Bar, Cell, Flow, Words, bars, fit, flows, matrix, text_width
+from cxkit.cli.insights.drawing import (
+    PALETTE,
+    Bar,
+    Cell,
+    Flow,
+    Span,
+    Words,
+    bars,
+    fit,
+    flows,
+    matrix,
+    spans,
+    text_width,
+)
 from tests import strategies as some
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -91,6 +104,26 @@ def test_a_matrix_is_legible(stages: list[str], weight: int) -> None:
         for one, other in itertools.pairwise(stages)
     }
     assert_legible(matrix(WORDS, ("de", "vers"), stages, cells))
+
+
+ends = st.none() | st.floats(-1e9, 1e9)
+
+
+@some.few
+@given(st.lists(st.builds(Span, names, ends, ends, ends, names), max_size=6), names, names, names, st.floats(-2, 2))
+def test_spans_are_legible(rows: list[Span], low: str, high: str, middle: str, zero: float) -> None:
+    assert_legible(spans(WORDS, rows, ((-1.0, low), (1.0, high)), at=(zero, middle)))
+    assert_legible(spans(WORDS, rows, ((0.0, low), (0.0, high)), at=None))
+
+
+def test_a_span_stands_where_its_number_is() -> None:
+    rows = [Span("a", -0.5, 0.0, 0.5, "0"), Span("b", None, 9.0, None, "9"), Span("c", None, None, None, "?")]
+    root = parsed(spans(WORDS, rows, ((-1.0, "-1"), (1.0, "1")), at=(0.0, "0")))
+    dots = [float(one.get("cx") or 0) for one in root.iter(f"{SVG}circle")]
+    (dashed,) = [float(one.get("x1") or 0) for one in root.iter(f"{SVG}line") if one.get("stroke-dasharray")]
+    (thick,) = [one for one in root.iter(f"{SVG}line") if one.get("stroke-width") == "3"]
+    assert dots == [dashed, dashed + 160]
+    assert (float(thick.get("x1") or 0), float(thick.get("x2") or 0)) == pytest.approx((dashed - 80, dashed + 80))
 
 
 def test_a_picture_says_in_words_what_it_shows() -> None:

@@ -21,17 +21,24 @@ from cxkit.cli import cli
 from cxkit.codec import encode
 from cxkit.errors import LocalFileError
 from cxkit.exporters.local import LocalExporter, Settings
-from cxkit.model import Context, Device, Identifier, Identity, Interaction, Page
+from cxkit.model import Context, Device, Feedback, Identifier, Identity, Interaction, Page
 from cxkit.roles import Batch
-from cxkit.rules.measure import bounce, journeys, stages
+from cxkit.rules.measure import bounce, feedback, funnel, journeys, stages
 
 BEGAN = datetime.now(UTC).replace(hour=10, minute=0, second=0, microsecond=0) - timedelta(days=3)
 DAY, NEXT = (f"{BEGAN + timedelta(days=more):%Y-%m-%d}" for more in (0, 1))
 HOSTILE = "=cmd|' /C calc'!A0\x1b[31m\u202e</title><script>alert(1)</script>"
-VERBS = pytest.mark.parametrize(
-    ("verb", "definition"),
-    [("bounce", bounce.DEFINITION), ("journeys", journeys.DEFINITION), ("stages", stages.DEFINITION)],
+NAMING = [
+    ("bounce", bounce.DEFINITION),
+    ("journeys", journeys.DEFINITION),
+    ("stages", stages.DEFINITION),
+    ("voice", feedback.DEFINITION),
+]
+VERBS = pytest.mark.parametrize(("verb", "definition"), NAMING)
+ALL = pytest.mark.parametrize(
+    ("verb", "definition"), [*NAMING, ("funnel --steps /,cart.item_added,order.paid", funnel.DEFINITION)]
 )
+"""With the one whose answer names nothing but what it was asked for."""
 
 
 @pytest.fixture
@@ -52,6 +59,7 @@ def met(
 ) -> Interaction:
     """One interaction, so many seconds after the beginning, in its own session unless told otherwise."""
     who = Identifier(type="user_id", value=circumstances.pop("who", f"u{number}"), evidence="login")
+    said = circumstances.pop("feedback", None)
     stage, consent = circumstances.pop("stage", None), circumstances.pop("consent", {"analytics": True})
     return Interaction(
         id=f"{number:03}",
@@ -61,6 +69,7 @@ def met(
         kind=kind,
         stage=stage,
         consent=consent,
+        feedback=said,
         identity=Identity(identifiers=(who,)),
         context=Context(**{"session": f"s{number}", "actor": "human"} | circumstances),
     )
@@ -94,10 +103,18 @@ LIFE = [
     met(2, "order.paid", kind="transaction", who="nancy", stage="purchase", after=90_000),
     met(3, "page.viewed", who="nancy", after=90_001),
 ]
+SAID = [
+    met(1, page=Page(route="/cart"), session="a"),
+    met(2, "survey.answered", kind="feedback", session="a", after=5, feedback=Feedback(scale="nps", score=10)),
+    met(3, "survey.answered", kind="feedback", session="a", after=6, feedback=Feedback(scale="nps", score=2)),
+    met(4, "survey.answered", kind="feedback", session="b", after=7, feedback=Feedback(scale="csat", score=5)),
+    met(5, "survey.answered", kind="feedback", session="a", actor="bot", feedback=Feedback(scale="nps", score=2)),
+]
 
 
 def run(*arguments: object) -> Any:
-    result = CliRunner().invoke(cli, ["insights", *map(str, arguments)], env={"COLUMNS": "200"})
+    verb, *others = arguments
+    result = CliRunner().invoke(cli, ["insights", *str(verb).split(), *map(str, others)], env={"COLUMNS": "200"})
     if isinstance(result.exception, Exception):
         raise result.exception
     return result
@@ -141,11 +158,23 @@ def test_stages_as_a_table(holding: Callable[..., Path]) -> None:
     ]
 
 
-@VERBS
+def test_the_voice_as_a_table(holding: Callable[..., Path]) -> None:
+    lines = run("voice", "--file", holding(*SAID)).stdout.splitlines()
+    assert lines[:6] == [
+        "scale  touchpoint  value     95 % interval      answers",
+        "csat   -            100.0 %  20.7 % to 100.0 %        1",
+        "nps    /cart           +0.0  -100.0 to +100.0         2",
+        "",
+        "Left out of 5 contacts: 1 by bots.",
+        "",
+    ]
+
+
+@ALL
 def test_all_forms_hold_the_same_and_its_definition(
     verb: str, definition: str, holding: Callable[..., Path], tmp_path: Path
 ) -> None:
-    path = holding(*VISITS, *[moved(one, 100) for one in (*WALKS, *LIFE)])
+    path = holding(*VISITS, *[moved(one, 100) for one in (*WALKS, *LIFE)], *[moved(one, 200) for one in SAID])
     table = run(verb, "--file", path).stdout
     told = json.loads(run(verb, "--file", path, "--json").stdout)
     assert run(verb, "--file", path, "--format", "json").stdout == run(verb, "--file", path, "--json").stdout
@@ -163,10 +192,10 @@ def test_all_forms_hold_the_same_and_its_definition(
     assert definition in " ".join(table.split())
     shown = [one.text or "" for one in root.iter("{http://www.w3.org/2000/svg}text")]
     assert definition in " ".join(shown)
-    assert told["left_out"]["bots"] == 1
+    assert told["left_out"]["bots"] == 2
 
 
-@VERBS
+@ALL
 def test_an_answer_goes_to_a_file_and_its_table_to_the_terminal(
     verb: str, definition: str, holding: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -177,11 +206,70 @@ def test_an_answer_goes_to_a_file_and_its_table_to_the_terminal(
     assert picture.read_text("utf-8") == run(verb, "--file", path, "--format", "svg").stdout
 
 
+BOUGHT = [
+    *[met(number, page=Page(route="/"), who=f"u{number}", after=number) for number in (1, 2, 3)],
+    met(11, "cart.item_added", kind="action", who="u1", after=61),
+    met(12, "order.paid", kind="transaction", who="u1", after=7261),
+    met(13, "cart.item_added", kind="action", who="u2", after=32),
+    met(14, "cart.item_added", kind="action", who="u9", actor="bot"),
+]
+
+
+def test_the_funnel_as_a_table(holding: Callable[..., Path]) -> None:
+    lines = run("funnel", "--steps", "/, cart.item_added, order.paid", "--file", holding(*BOUGHT)).stdout.splitlines()
+    assert lines[:7] == [
+        "step  name             reached  of all   persons  ended  median time",
+        "   1  /                      3  100.0 %        3      1  30 s",
+        "   2  cart.item_added        2   66.7 %        2      1  2 h 0 min",
+        "   3  order.paid             1   33.3 %        1      1  -",
+        "",
+        "A pause of 7 d 0 h ends a run.",
+        "Left out of 7 contacts: 1 by bots.",
+    ]
+
+
+def test_the_funnel_of_a_journey_that_is_configured_or_declared(
+    holding: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = holding(*BOUGHT)
+    (tmp_path / "cxkit.toml").write_text(
+        "[journeys.buying]\nsteps = ['/', 'bought']\nends_after_s = 3600\nplaces = { bought = ['order.paid'] }\n"
+    )
+    (tmp_path / "funnel_shop.py").write_text(
+        "import cxkit\ncxkit.journey('adding', steps=['/', 'cart.item_added'])\n", "utf-8"
+    )
+    told = json.loads(run("funnel", "--journey", "buying", "--file", path, "--json").stdout)
+    assert told["asked"] | {"since_day": 0, "until_day": 0} == {
+        "journey": "buying", "steps": ["/", "bought"], "window_s": 3600.0, "since_day": 0, "until_day": 0,
+    }  # fmt: skip
+    assert [row["reached"] for row in told["rows"]] == [4, 1]  # whoever paid had paused for too long
+    declared = json.loads(run("funnel", "--journey", "adding", "funnel_shop", "--file", path, "--json").stdout)
+    assert [row["reached_per_mille"] for row in declared["rows"]] == [1000, 667]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "either --journey or --steps"),
+        (["--journey", "a", "--steps", "a.b,c.d"], "either --journey or --steps"),
+        (["--journey", HOSTILE], "there is no journey"),
+        (["--steps", "a.b"], "too few or too many"),
+        (["--steps", f"a.b,{HOSTILE}"], "that are no places"),
+        (["--journey", "a", "no_such_module"], "cannot be imported"),
+    ],
+)
+def test_a_funnel_of_nothing_is_refused(arguments: list[str], said: str, holding: Callable[..., Path]) -> None:
+    result = run("funnel", *arguments, "--file", holding(*BOUGHT))
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert result.stderr.replace("\n", "").isprintable()
+
+
 @VERBS
 @pytest.mark.parametrize("form", ["table", "json", "csv", "svg"])
 def test_names_from_elsewhere_do_nothing(verb: str, definition: str, form: str, holding: Callable[..., Path]) -> None:
-    events = [met(number, kind="action", stage="purchase", session="a", who="nancy", after=number) for number in (1, 2)]
-    path = holding(*events)
+    events = [met(number, kind="action", stage="purchase", session="a", who="nancy", after=number) for number in (1, 3)]
+    path = holding(*events, met(2, kind="feedback", session="a", after=2, feedback=Feedback(scale="ces", score=7)))
     with closing(sqlite3.connect(path)) as connection, connection:  # somebody else may have written it
         connection.execute(
             "UPDATE interactions SET name = $h, stage = $h, device = $h WHERE id = '001'", {"h": HOSTILE}
@@ -202,7 +290,8 @@ def test_names_from_elsewhere_do_nothing(verb: str, definition: str, form: str, 
 def test_bytes_that_are_no_text_are_shown_all_the_same(
     verb: str, definition: str, holding: Callable[..., Path]
 ) -> None:
-    path = holding(*VISITS, *[moved(one, 100) for one in LIFE])
+    said = met(7, kind="feedback", session="s1", after=1, feedback=Feedback(scale="ces", score=7))
+    path = holding(*VISITS, said, *[moved(one, 100) for one in LIFE])
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE interactions SET name = CAST(x'ff41' AS TEXT) WHERE id < '102'")
         connection.execute("UPDATE interactions SET device = name, stage = name WHERE id < '102'")
@@ -248,7 +337,7 @@ def test_journeys_are_looked_at_as_is_asked(holding: Callable[..., Path]) -> Non
     assert told["paths"] == [{"steps": ["/"], "ended": True, "sessions": 1}]
 
 
-@VERBS
+@ALL
 @pytest.mark.parametrize("form", ["table", "json", "csv", "svg"])
 def test_an_empty_file_says_what_is_missing(
     verb: str, definition: str, form: str, holding: Callable[..., Path]

@@ -359,6 +359,30 @@ def test_each_field_has_its_readers_and_its_decisions(shop: Path) -> None:
     assert not fields["traits.plan"]["unused"]
     assert fields["context.page.method"]["unused"]
     assert fields["contacts"]["readers"] == ["the profile"]
+    (shop / "shopfront.py").write_text(f"{_SHOP}cxkit.journey('buying', steps=['cart.item_added', '/paid'])\n")
+    fields = {one["field"]: one for one in json.loads(told(shop, "unused", "shopfront", "--json"))["fields"]}
+    assert fields["contacts"]["readers"] == ["the profile", "journeys"]
+
+
+_DEEPER = """
+import cxkit
+cxkit.experience(
+    "home.hero",
+    variants=[cxkit.Variant(name="a"), cxkit.Variant(name="b")],
+    experiments=[
+        cxkit.Experiment(
+            name="t", variations=["default", "a"], audience={"$or": [{"traits.plan": "gold"}, {"country": "FR"}]}
+        )
+    ],
+)
+cxkit.experience("home.shelf", variants=[cxkit.Variant(name="a", audience={"traits": {"$exists": True}})])
+"""
+
+
+def test_a_field_is_read_however_deep_it_is_named(shop: Path) -> None:
+    (shop / "shopfront.py").write_text(_DEEPER)
+    fields = {one["field"]: one for one in json.loads(told(shop, "unused", "shopfront", "--json"))["fields"]}
+    assert fields["traits.plan"]["readers"] == ["home.hero", "home.shelf"]
 
 
 @pytest.mark.parametrize(("policy", "free"), [("strict", ["residence"]), ("regional", [])])

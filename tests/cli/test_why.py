@@ -73,6 +73,14 @@ def test_it_tells_decisions_with_their_depth_their_cap_and_their_reasons(visited
     assert told(visited, "otto").endswith("decisions: none\n")
 
 
+def test_decisions_of_one_experience_are_told_apart(visited: Path) -> None:
+    assert "decisions of home.hero: 1 in all\n" in told(visited, "nancy", "--experience", "home.hero")
+    assert told(visited, "nancy", "--experience", "home.foot").endswith("decisions of home.foot: none\n")
+    for name, experiences in (("home.hero", ["home.hero"]), ("home.foot", [])):
+        found = json.loads(told(visited, "nancy", "--experience", name, "-n", "9", "--json"))["decisions"]
+        assert [one["experience"] for one in found] == experiences
+
+
 def test_traits_are_personal(visited: Path) -> None:
     assert "  traits: plan\n" in told(visited, "nancy")
     assert "  traits: plan = gold\n" in told(visited, "nancy", "--traits")
@@ -222,7 +230,7 @@ def test_a_device_of_several_is_said_to_be_one(tmp_path: Path) -> None:
     developed(tmp_path, used)
     text = cxkit("why", "visitor:tablet", cwd=tmp_path, CXKIT_DEVELOPMENT="true").stdout
     assert "known by a device alone that several people use: it may be anybody of them" in text
-    assert "they never signed in" not in text
+    assert "nobody was identified" not in text
 
 
 def test_who_was_merged_is_called_as_above(tmp_path: Path) -> None:
@@ -237,3 +245,21 @@ def test_who_was_merged_is_called_as_above(tmp_path: Path) -> None:
     developed(tmp_path, merged)
     text = cxkit("why", "nancy", cwd=tmp_path, CXKIT_DEVELOPMENT="true").stdout
     assert re.search(r"absorbed person \S+: .*visitor K1l07Y5J", text), text
+
+
+def test_what_somebody_was_asked_is_told_with_what_became_of_it(tmp_path: Path) -> None:
+    asked = (
+        "import cxkit\nform = cxkit.experience('ask.form', questions=[cxkit.Question(name='diet')])\n"
+        "with cxkit.scope(user_id='nancy', evidence='login'):\n    cxkit.grant('analytics', 'personalization')\n"
+        "    form.show()\n    cxkit.skip('diet')\n"
+        "assert cxkit.flush(timeout_s=30).complete\n"
+    )
+    clean = {name: value for name, value in environment().items() if not name.startswith("CXKIT_")}
+    development = {**clean, "CXKIT_DEVELOPMENT": "true"}
+    subprocess.run([sys.executable, "-c", asked], cwd=tmp_path, env=development, check=True, timeout=60)
+    text = cxkit("why", "nancy", cwd=tmp_path, CXKIT_DEVELOPMENT="true").stdout
+    assert re.search(r"\nquestions: 1 in all\n  .+  diet: skipped\n  .+  diet: asked\n$", text), text
+    told = json.loads(cxkit("why", "nancy", "--json", cwd=tmp_path, CXKIT_DEVELOPMENT="true").stdout)
+    assert [(one["question"], one["act"]) for one in told["questions"]] == [("diet", "skipped"), ("diet", "asked")]
+    text = cxkit("privacy", "disclose", "nancy", cwd=tmp_path, CXKIT_DEVELOPMENT="true").stdout
+    assert re.search(r"\nwhat you were asked\n  .+  diet: asked\n  .+  diet: you skipped it\n", text), text

@@ -117,6 +117,26 @@ def meaning_of_noted(name: str) -> Meaning:
             say("a decider decided deeper than the person allowed, and the decision was made without it"),
             say("nothing, or let the decider heed the cap it is given"),
         ),
+        "experiences_clash": Meaning(
+            say("an experience in code cannot stand beside those that are configured: a name is taken, say"),
+            say('change one of them; what is wrong was logged under "cxkit"'),
+        ),
+        "experiences_refused": Meaning(
+            say("the file of experiences could not be read when it had changed, and what it said before holds"),
+            say("run cxkit config check; what is wrong was logged under \"cxkit\""),
+        ),
+        "prerequisite_cyclic": Meaning(
+            say("an experiment needs an experience that needs itself in the end, and nobody took part in it"),
+            say("take one of the prerequisites out"),
+        ),
+        "prerequisite_missing": Meaning(
+            say("an experiment needs an experience that there is not, and nobody took part in it"),
+            say("declare that experience, or configure it"),
+        ),
+        "assignment_foreign": Meaning(
+            say("a decision was said to be shown to somebody to whom its experiment gives something else"),
+            say("give exposed() the decision of the person it is shown to"),
+        ),
         "enricher_failed": Meaning(
             say("an enricher raised, and the context was left as it was"),
             say("mend the plugin, or block it in plugins.block"),

@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from cxkit.cli.checks.configuration import check_configuration, check_plugins
+from cxkit.cli.checks.experiences import check_experiences
 from cxkit.cli.checks.finding import fails, print_findings
 from cxkit.cli.config.values import values_of
 from cxkit.cli.language import say
@@ -48,10 +49,11 @@ def show(*, origin: bool, as_json: bool) -> None:
 def check(*, as_json: bool) -> None:
     """Find all that is wrong with the configuration.
 
-    Exits with 1 if anything is. Nothing is connected to, and no file is made.
+    Exits with 1 if anything is. A name in an experience that is nearly one of cxkit's is a warning. Nothing is
+    connected to, and no file is made.
     """
     found = examined()
-    findings = [*check_configuration(found), *check_plugins(found)]
+    findings = [*check_configuration(found), *check_plugins(found), *check_experiences(found)]
     if as_json:
         print_json({"sound": not fails(findings), "findings": [attrs.asdict(one) for one in findings]})
     elif findings:

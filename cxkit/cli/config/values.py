@@ -18,7 +18,7 @@ from cxkit.settings import Secret, Settings, structure
 __all__ = ["MASK", "Value", "values_of"]
 
 MASK: Final = "********"
-_APART: Final = frozenset({"exporters", "store", "experiences", "tables", "origins"})
+_APART: Final = frozenset({"exporters", "store", "experiences", "journeys", "tables", "origins"})
 _redactor: Final = Redactor()
 
 
@@ -63,6 +63,8 @@ def _of_others(settings: Settings, registry: Registry) -> Found:
     yield from _options(registry.stores().get(settings.store.type), store_options(settings), "store")
     for name, table in settings.experiences.items():
         yield from _leaves(table, f"experiences.{name}")
+    for name, table in settings.journeys.items():
+        yield from _leaves(table, f"journeys.{name}")
     claimed = claimed_tables(registry)
     for name in (*claimed, *(one for one in settings.tables if one not in claimed)):
         yield from _table(claimed.get(name), settings.tables.get(name, {}), name)

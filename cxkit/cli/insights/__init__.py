@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import attrs
 import click
 
 from cxkit.cli.insights import drawing
-from cxkit.cli.insights.answer import FORMATS, Answer, Format, Table, give
+from cxkit.cli.insights.answer import Answer, Table, give
+from cxkit.cli.insights.asking import Asked, asking, lasting
+from cxkit.cli.insights.funnel import funnel
+from cxkit.cli.insights.voice import voice
 from cxkit.cli.language import count, say
-from cxkit.cli.local import file_option, open_local
-from cxkit.cli.terminal import json_option
 from cxkit.model import Stage
 from cxkit.rules.measure import bounce as _bounce
 from cxkit.rules.measure import journeys as _journeys
 from cxkit.rules.measure import stages as _stages
-from cxkit.rules.measure.events import EVER
-from cxkit.rules.measure.left_out import SQL as LEFT_OUT
-from cxkit.rules.measure.left_out import LeftOut
 
 __all__ = ["insights"]
 
@@ -32,98 +28,8 @@ def insights() -> None:
     """First answers from the local file, each with its exact definition."""
 
 
-@attrs.frozen(kw_only=True)
-class _Asked:
-    """What every question has in common."""
-
-    file: Path | None
-    days: tuple[int, int]
-    form: Format
-    output: Path | None
-
-    def rows(self, sql: str, **parameters: object) -> tuple[list[Sequence[Any]], LeftOut]:
-        """The rows of a metric, and what they leave out at the same moment."""
-        values = {"since_day": self.days[0], "until_day": self.days[1]}
-        with open_local(self.file) as connection:
-            connection.execute("BEGIN")
-            left = connection.execute(LEFT_OUT, values).fetchone()
-            return connection.execute(sql, values | parameters).fetchall(), LeftOut(*left)
-
-    def told(self, **more: object) -> dict[str, object]:
-        """The question, for JSON."""
-        since, until = (None if day in EVER else day for day in self.days)
-        return {**more, "since_day": since, "until_day": until}
-
-    def left_out(self, left: LeftOut, *, found: bool, sessions: bool = True) -> list[str]:
-        """What is not in the answer, in words; and what is missing where there is none."""
-        if not left.total and self.days != EVER:
-            return [say("There is no contact in these days.")]
-        if not left.total:
-            return [say("There is no contact yet: run your app with `cxkit dev -- COMMAND`.")]
-        numbers = {say("by bots"): left.bots, say("by persons who refuse analytics"): left.refused}
-        if sessions:
-            missing = say(
-                "No session to look at: a contact has one once the person allows analytics, or is recognised."
-            )
-            numbers[say("without a session")] = left.sessionless
-        else:
-            missing = say("Nobody moved: that takes people who are recognised, at touchpoints declared with a stage.")
-            numbers |= {say("of nobody known"): left.nobodies, say("without a stage"): left.stageless}
-        parts = ", ".join(f"{number} {what}" for what, number in numbers.items() if number) or say("none")
-        told = count(
-            "Left out of {number} contact: {parts}.", "Left out of {number} contacts: {parts}.", left.total, parts=parts
-        )
-        return [told] if found else [missing, told]
-
-
-def _asking(verb: Callable[..., None]) -> Callable[..., None]:
-    day = click.DateTime(["%Y-%m-%d"])
-    options = [
-        file_option,
-        click.option("--since", type=day, metavar="DATE", help="From this day on: 2026-11-21."),
-        click.option("--until", type=day, metavar="DATE", help="Up to this day, included."),
-        click.option(
-            "--format",
-            "form",
-            type=click.Choice(FORMATS),
-            default="table",
-            show_default=True,
-            help="The form of the answer.",
-        ),
-        json_option,
-        click.option(
-            "--output",
-            "-o",
-            type=click.Path(path_type=Path, dir_okay=False),
-            help="Write it to this file.",
-        ),
-    ]
-
-    def asked(
-        *,
-        file: Path | None,
-        since: datetime | None,
-        until: datetime | None,
-        form: Format,
-        as_json: bool,
-        output: Path | None,
-        **own: object,
-    ) -> None:
-        days = _day(since, EVER[0]), _day(until, EVER[1])
-        if days[0] > days[1]:
-            raise click.UsageError(say("--since is after --until"))
-        verb(_Asked(file=file, days=days, form="json" if as_json else form, output=output), **own)
-
-    asked.__doc__, asked.__name__ = verb.__doc__, verb.__name__
-    command: Callable[..., None] = asked
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def _day(date: datetime | None, default: int) -> int:
-    return default if date is None else date.year * 10_000 + date.month * 100 + date.day
-
+insights.add_command(funnel)
+insights.add_command(voice)
 
 # --- bounce ---
 
@@ -132,8 +38,8 @@ def _day(date: datetime | None, default: int) -> int:
 @click.option(
     "--by", type=click.Choice(_bounce.DIMENSIONS), default="device", show_default=True, help="What to compare."
 )
-@_asking
-def bounce(asked: _Asked, *, by: _bounce.Dimension) -> None:
+@asking
+def bounce(asked: Asked, *, by: _bounce.Dimension) -> None:
     """How many visits bounce, and of how many that is unknown."""
     found, left = asked.rows(_bounce.SQL, by=by)
     rows = [_bounce.Row(*row) for row in found]
@@ -218,8 +124,8 @@ def _percent(row: _bounce.Row) -> str:
 )
 @click.option("--paths", type=click.IntRange(0, 1000), default=10, show_default=True, help="How many paths to list.")
 @click.option("--collapse", is_flag=True, help="Take repeats of a step for one.")
-@_asking
-def journeys(asked: _Asked, *, depth: int, top: int, paths: int, collapse: bool) -> None:
+@asking
+def journeys(asked: Asked, *, depth: int, top: int, paths: int, collapse: bool) -> None:
     """What follows what in a session, and the paths most taken."""
     own: dict[str, object] = {"depth": depth, "top": top, "paths": paths, "collapse": int(collapse)}
     found, left = asked.rows(_journeys.SQL, **own)
@@ -272,8 +178,8 @@ def _named(name: str) -> str:
 
 
 @insights.command()
-@_asking
-def stages(asked: _Asked) -> None:
+@asking
+def stages(asked: Asked) -> None:
     """How people move between stages, and how long that takes."""
     found, left = asked.rows(_stages.SQL)
     moves = [_stages.Move(*row) for row in found]
@@ -281,7 +187,7 @@ def stages(asked: _Asked) -> None:
         metric=_stages.NAME,
         asked=asked.told(),
         tables=[_stages_table(moves)],
-        notes=asked.left_out(left, found=bool(moves), sessions=False),
+        notes=asked.left_out(left, found=bool(moves), of="people"),
         definition=say(_stages.DEFINITION),
         left_out=attrs.asdict(left),
         picture=partial(_stages_picture, moves),
@@ -295,7 +201,7 @@ def _stages_table(moves: Sequence[_stages.Move]) -> Table:
         columns=["from", "to", "moves", "persons", "median_ms"],
         rows=[attrs.astuple(one) for one in moves],
         heads=[say("from"), say("to"), say("moves"), say("persons"), say("median dwell")],
-        cells=[(one.origin, one.target, one.moves, one.persons, _lasting(one.median_ms)) for one in moves],
+        cells=[(one.origin, one.target, one.moves, one.persons, lasting(one.median_ms)) for one in moves],
     )
 
 
@@ -308,22 +214,10 @@ def _stages_picture(moves: Sequence[_stages.Move], twin: str, notes: Sequence[st
             [
                 count("{number} move", "{number} moves", one.moves),
                 count("{number} person", "{number} persons", one.persons),
-                _lasting(one.median_ms),
+                lasting(one.median_ms),
             ],
         )
         for one in moves
     }
     words = drawing.Words(name=_stages.NAME, title=say("Moves between stages"), notes=notes, twin=twin)
     return drawing.matrix(words, (say("from"), say("to")), [*known, *sorted(seen - set(known))], cells)
-
-
-def _lasting(ms: int) -> str:
-    """A time in its two largest units, the rest cut off."""
-    seconds = ms // 1000
-    if seconds >= 86_400:
-        return say("{days} d {hours} h", days=seconds // 86_400, hours=seconds % 86_400 // 3600)
-    if seconds >= 3600:
-        return say("{hours} h {minutes} min", hours=seconds // 3600, minutes=seconds % 3600 // 60)
-    if seconds >= 60:
-        return say("{minutes} min {seconds} s", minutes=seconds // 60, seconds=seconds % 60)
-    return say("{seconds} s", seconds=seconds) if seconds else say("{milliseconds} ms", milliseconds=ms)

@@ -1,4 +1,4 @@
-"""Pictures of answers as SVG: bars, flows, a matrix. Nothing here depends on colour alone.
+"""Pictures of answers as SVG: bars, flows, a matrix, spans. Nothing here depends on colour alone.
 
 Colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/), which people with any common
 colour vision tell apart; every shape has its words beside it. All sizes are in pixels.
@@ -16,7 +16,7 @@ import attrs
 
 from cxkit.cli.terminal import visible
 
-__all__ = ["Bar", "Cell", "Flow", "Words", "bars", "flows", "matrix"]
+__all__ = ["Bar", "Cell", "Flow", "Span", "Words", "bars", "flows", "matrix", "spans"]
 
 PALETTE: Final = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
 _VERMILION, _BLUE, _SKY, _GREY, _INK = "#D55E00", "#0072B2", "#56B4E9", "#999999", "#1A1A1A"
@@ -63,6 +63,22 @@ class Cell:
 
     weight: int
     lines: Sequence[str]
+
+
+@attrs.frozen
+class Span:
+    """A number and how far it may be from the truth."""
+
+    label: str
+    low: float | None
+    value: float | None
+    high: float | None
+    told: str
+    """The same in words."""
+
+
+End = tuple[float, str]
+"""A place on an axis, and what it is called."""
 
 
 def bars(words: Words, parts: tuple[str, str, str], rows: Sequence[Bar]) -> str:
@@ -151,6 +167,42 @@ def matrix(words: Words, axes: tuple[str, str], names: Sequence[str], cells: Map
                 short = fit(line, wide - 24, size)  # bold is wider
                 shapes.append(_text(x + 6, y + 17 + number * 15, short, size=size, bold=not number))
     return _page(words, left + len(names) * wide + _MARGIN, top + len(names) * high, shapes)
+
+
+def spans(words: Words, rows: Sequence[Span], ends: tuple[End, End], *, at: End | None) -> str:
+    """A dot and a line for each row: the number, and the interval about it.
+
+    Args:
+        ends: Of the axis.
+        at: A place on it that matters, where a dashed line is drawn: no difference, say.
+    """
+    room, told_room = _widest((one.label for one in rows), 260), _widest((one.told for one in rows), 460)
+    left, length, step, top = _MARGIN + room + 12, 320.0, 30, 84.0
+    (first, _), (last, _) = ends
+    told, bottom = left + length + 24, top + step * len(rows)
+
+    def place(value: float) -> float:
+        return left + length * min(1.0, max(0.0, (value - first) / ((last - first) or 1.0)))
+
+    shapes = []
+    for number, (value, name) in enumerate([*ends, *([at] if at else [])]):
+        x = place(value) if number == 2 else left + length * number
+        short = fit(name, length if number == 2 else length / 2 - 8, _SMALL)
+        wide = text_width(short, _SMALL)
+        shapes.append(_line(x, top - 8, x, bottom, dashed=number == 2))
+        x = min(max(x - wide / 2, left), left + length - wide)
+        shapes.append(_text(x, 54 if number == 2 else 70, short, size=_SMALL))
+    for number, row in enumerate(rows):
+        y = top + step * number + 10
+        shapes.append(_text(_MARGIN, y + 5, fit(row.label, room, _SIZE), told=row.label))
+        if row.low is not None and row.high is not None:
+            low, high = place(row.low), place(row.high)
+            shapes += [_line(low, y, high, y, wide=3.0), _line(low, y - 5, low, y + 5), _line(high, y - 5, high, y + 5)]
+        if row.value is not None:
+            dot = f'cx="{place(row.value):.1f}" cy="{y:.1f}" r="5" fill="{_VERMILION}" stroke="{_INK}"'
+            shapes.append(f"<circle {dot}>{_title(row.told)}</circle>")
+        shapes.append(_text(told, y + 5, fit(row.told, told_room, _SIZE), told=row.told))
+    return _page(words, told + told_room + _MARGIN, bottom, shapes)
 
 
 # --- flows ---
@@ -266,6 +318,13 @@ def _rect(x: float, y: float, width: float, height: float, fill: str, *, told: s
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{fill}" '
         f'fill-opacity="{opacity:.2f}" stroke="{_INK}" stroke-width="0.6">{_title(told)}</rect>'
     )
+
+
+def _line(x0: float, y0: float, x1: float, y1: float, *, wide: float = 1.0, dashed: bool = False) -> str:
+    dashes = ' stroke-dasharray="4 3"' if dashed else ""
+    colour = _BLUE if wide > 1 else _INK
+    ends = f'x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y1:.1f}"'
+    return f'<line {ends} stroke="{colour}" stroke-width="{wide:g}"{dashes}/>'
 
 
 def _text(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, cast
@@ -38,6 +38,13 @@ __all__ = [
 
 _PATIENCE_S: Final = 0.2
 _MOST: Final = 2**63 - 1
+_OF_QUESTIONS: Final = ("profile.asked", "profile.skipped", "profile.answered")
+_TOLD: Final[Mapping[str, Sequence[str]]] = {
+    "experiment.assigned": ("experiment", "variation"),
+    "experiment.ruled": ("experiment", "running", "winner", "actor", "reason"),
+    **dict.fromkeys(_OF_QUESTIONS, ("question",)),
+}
+"""Properties of what cxkit captures itself that say what it is about."""
 
 
 @attrs.frozen(kw_only=True)
@@ -178,7 +185,8 @@ def what(one: Interaction) -> Iterator[str]:
     if one.decision is not None:
         yield pair(one.decision.experience, one.decision.variant)
     if one.feedback is not None:
-        yield f"{one.feedback.question} {one.feedback.score}"
+        yield f"{one.feedback.scale} {one.feedback.score}"
+    yield from _about(one)
     if one.kind == "consent":
         yield from (visible(f"{purpose} {choice_word(choice)}") for purpose, choice in choices_in(one).items())
     if one.kind == "identity":
@@ -192,6 +200,19 @@ def what(one: Interaction) -> Iterator[str]:
         yield f"{one.value.amount} {one.value.currency}"
     if one.outcome not in (None, "completed"):
         yield visible(f"{one.outcome} ({one.error})" if one.error else str(one.outcome))
+
+
+def _about(one: Interaction) -> Iterator[str]:
+    """Of an experiment or a question: which, and what was said or given; never an answer."""
+    told = one.properties
+    if one.name == "experiment.assigned":
+        yield pair(told.get("experiment"), told.get("variation"))
+    elif one.name == "experiment.ruled":
+        act = say("it runs") if told.get("running") else say("it has stopped")
+        yield pair(told.get("experiment"), say("{winner} won", winner=told["winner"]) if told.get("winner") else act)
+        yield pair(told.get("actor"), told.get("reason"))
+    elif one.name in _OF_QUESTIONS:
+        yield visible(str(told.get("question")))
 
 
 def choice_word(choice: str) -> str:
@@ -234,6 +255,7 @@ def _fields(seen: Seen) -> Mapping[str, Any]:
         "route": context.page and context.page.route,
         "experience": decision and decision.experience,
         "variant": decision and decision.variant,
+        **{name: one.properties.get(name) for name in _TOLD.get(one.name, ())},
         "outcome": one.outcome,
         "value": one.value and f"{one.value.amount} {one.value.currency}",
         "device": context.device and context.device.type,
@@ -242,7 +264,7 @@ def _fields(seen: Seen) -> Mapping[str, Any]:
     }
 
 
-def _quoted(value: str) -> str:
-    text = visible(value)
+def _quoted(value: object) -> str:
+    text = visible(value if isinstance(value, str) else json.dumps(value))
     plain = text and not set(text) & set(' "=')
     return text if plain else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -73,6 +73,7 @@ def _lines(told: Disclosure) -> Iterator[str]:
     yield from _section(say("what you want to receive"), _wishes(told))
     yield from _section(say("what is remembered of your contacts"), _contacts(told))
     yield from _section(say("messages to you that were counted"), _messages(told))
+    yield from _section(say("what you were asked"), _questions(told))
     yield from _section(say("what is kept in the spool on this machine, delivered or not"), _spooled(told))
     letters = (pair(one.exporter, _interaction(one.interaction)) for one in told.dead_letters)
     yield from _section(say("what other systems refused"), letters)
@@ -174,6 +175,12 @@ def _contacts(told: Disclosure) -> Iterator[str]:
 def _messages(told: Disclosure) -> Iterator[str]:
     for (topic, channel), number in sorted(Counter((one.topic, one.channel) for one in told.messages).items()):
         yield pair(f"{topic}, {channel}", number)
+
+
+def _questions(told: Disclosure) -> Iterator[str]:
+    acts = {"asked": say("asked"), "skipped": say("you skipped it"), "answered": say("you answered")}
+    for one in sorted(told.questions, key=lambda one: (one.at, one.id)):
+        yield f"{clock(one.at)}  {pair(one.question, acts[one.act])}"
 
 
 def _spooled(told: Disclosure) -> Iterator[str]:

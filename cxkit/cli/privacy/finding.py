@@ -81,6 +81,7 @@ def _document(kind: str) -> str:
         "ledger": say("merges"),
         "history": say("remembered contacts"),
         "sent": say("counted messages"),
+        "asked": say("questions asked"),
         "consent": say("choices"),
         "preference": say("preferences"),
         "suppression": say("suppressed addresses"),

@@ -5,7 +5,6 @@ What is held and nobody uses for the customer should not be kept.
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,17 +14,25 @@ import attrs
 import click
 import msgspec
 
-from cxkit.api.experiences import experiences
 from cxkit.cli.language import count, say
+from cxkit.cli.local.reasons import field_of, tried_in
 from cxkit.cli.privacy.subject import opened
 from cxkit.cli.schema import imported
 from cxkit.cli.terminal import json_option, print_json, print_table
-from cxkit.flows.documents import consent_doc, history_doc, life_in, preference_doc, sent_doc, suppression_doc
+from cxkit.flows.documents import (
+    asked_doc,
+    consent_doc,
+    history_doc,
+    life_in,
+    preference_doc,
+    sent_doc,
+    suppression_doc,
+)
 from cxkit.kit import Kit
 from cxkit.kit.local import opened_local
-from cxkit.model import ExperienceSpec
 from cxkit.roles import Store
 from cxkit.rules.consent import REGIONAL
+from cxkit.rules.experience import Chooser
 
 __all__ = ["unused"]
 
@@ -53,8 +60,6 @@ _CONTEXT: Final[Mapping[str, str]] = {
     "traceparent": "",
 }
 """Field of the context to what audiences call it, if they can name it."""
-_DIFFERS: Final = re.compile(r": (\S+) differs$")
-_CHOSEN: Final = re.compile(r"^(.+): chosen$")
 
 
 @attrs.frozen(kw_only=True)
@@ -88,9 +93,9 @@ def unused(*, module: str | None, as_json: bool) -> None:
     if module is not None:
         imported(module)
     with opened() as kit:
-        specs = {**{name: one.spec for name, one in experiences.items()}, **kit.experiences}
+        specs = kit.experiences.all()
         served = _served(kit, specs)
-        found = [*_traits(kit, specs, served), *_context(kit, specs, served), *_documents(kit)]
+        found = [*_traits(kit, specs, served), *_context(kit, specs, served), *_documents(kit, specs)]
     if as_json:
         print_json({"days": _DAYS, "fields": [{**attrs.asdict(one), "unused": one.unused} for one in found]})
         return
@@ -114,7 +119,7 @@ def _advice(names: Sequence[str]) -> Iterator[str]:
 # --- what is held, and who reads it ---------------------------------------------------------------
 
 
-def _traits(kit: Kit, specs: Mapping[str, ExperienceSpec], served: Counter[str] | None) -> Iterator[Field]:
+def _traits(kit: Kit, specs: Mapping[str, Chooser], served: Counter[str] | None) -> Iterator[Field]:
     held: Counter[str] = Counter()
     for body in _bodies(kit.premises.store(), "person/"):
         life = life_in(body)
@@ -127,9 +132,10 @@ def _traits(kit: Kit, specs: Mapping[str, ExperienceSpec], served: Counter[str] 
         yield _field(f"traits.{name}", number, [*_audiences(f"traits.{name}", specs), *own.get(name, [])], served)
 
 
-def _context(kit: Kit, specs: Mapping[str, ExperienceSpec], served: Counter[str] | None) -> Iterator[Field]:
+def _context(kit: Kit, specs: Mapping[str, Chooser], served: Counter[str] | None) -> Iterator[Field]:
     own = {
         "channel": [say("remembered contacts")] if kit.settings.profile.remember else [],
+        "page.route": [say("remembered contacts")] if kit.settings.profile.remember else [],
         "session": [say("journeys")],
         "timezone": [say("quiet hours")] if kit.settings.quiet_hours.start else [],
         "page.engaged_ms": [say("insights")],
@@ -145,14 +151,15 @@ def _context(kit: Kit, specs: Mapping[str, ExperienceSpec], served: Counter[str]
         )
 
 
-def _documents(kit: Kit) -> Iterator[Field]:
+def _documents(kit: Kit, specs: Mapping[str, Chooser]) -> Iterator[Field]:
     store, settings = kit.premises.store(), kit.settings
     kinds: dict[str, tuple[Callable[[str], str], list[str]]] = {
         "choices": (consent_doc, [say("every gate of consent")]),
         "preferences": (preference_doc, [say("the question whether to send")]),
         "suppressions": (suppression_doc, [say("the question whether to send")]),
         "messages": (sent_doc, [say("frequency cap {name}", name=name) for name in settings.frequency_caps]),
-        "contacts": (history_doc, [say("the profile")] if settings.profile.remember else []),
+        "questions": (asked_doc, sorted(name for name, one in specs.items() if one.spec.questions)),
+        "contacts": (history_doc, _of_contacts(kit) if settings.profile.remember else []),
     }
     for name, (doc, readers) in kinds.items():
         number = sum(1 for _ in _bodies(store, doc("")))
@@ -160,13 +167,26 @@ def _documents(kit: Kit) -> Iterator[Field]:
             yield Field(field=name, held=number, readers=tuple(readers), decisions=None)
 
 
+def _of_contacts(kit: Kit) -> list[str]:
+    return [say("the profile"), say("journeys")] if kit.desk.journeys else [say("the profile")]
+
+
 def _field(name: str, held: int, readers: Sequence[str], served: Counter[str] | None) -> Field:
     return Field(field=name, held=held, readers=tuple(readers), decisions=None if served is None else served[name])
 
 
-def _audiences(name: str, specs: Mapping[str, ExperienceSpec]) -> list[str]:
-    """The experiences of which an audience names a field."""
-    return sorted(one.name for one in specs.values() if any(name in variant.audience for variant in one.variants))
+def _audiences(name: str, specs: Mapping[str, Chooser]) -> list[str]:
+    """The experiences that may look at a field: by an audience, or the condition of a question."""
+    return sorted(
+        experience
+        for experience, one in specs.items()
+        if any(_covers(read, name) for reads in one.reads.values() for read in reads)
+    )
+
+
+def _covers(read: str, name: str) -> bool:
+    """Whether who reads the one may see the other."""
+    return read == name or read.startswith(f"{name}.") or name.startswith(f"{read}.")
 
 
 def _bodies(store: Store, prefix: str) -> Iterator[Mapping[str, Any]]:
@@ -200,7 +220,7 @@ def _since_ms() -> int:
     return time.time_ns() // 1_000_000 - _DAYS * _DAY_MS
 
 
-def _served(kit: Kit, specs: Mapping[str, ExperienceSpec]) -> Counter[str] | None:
+def _served(kit: Kit, specs: Mapping[str, Chooser]) -> Counter[str] | None:
     """Field to how many decisions looked at it; None if nobody can tell."""
     served: Counter[str] = Counter()
     with opened_local(kit.settings) as local:
@@ -212,7 +232,7 @@ def _served(kit: Kit, specs: Mapping[str, ExperienceSpec]) -> Counter[str] | Non
     return served
 
 
-def _looked_at(payload: str, specs: Mapping[str, ExperienceSpec]) -> set[str]:
+def _looked_at(payload: str, specs: Mapping[str, Chooser]) -> set[str]:
     try:
         decision = _event.decode(payload).data.decision
     except msgspec.MsgspecError:
@@ -220,9 +240,9 @@ def _looked_at(payload: str, specs: Mapping[str, ExperienceSpec]) -> set[str]:
     if decision is None:
         return set()
     spec = specs.get(decision.experience)
-    fields = {found[1] for one in decision.reasons if (found := _DIFFERS.search(one))}
-    chosen = {found[1] for one in decision.reasons if (found := _CHOSEN.search(one))}
-    return fields | {name for one in (spec.variants if spec else ()) if one.name in chosen for name in one.audience}
+    fields = {field for one in decision.reasons if (field := field_of(one)) is not None}
+    taken = {tried_in(one) for one in decision.reasons}
+    return fields | {name for one, reads in (spec.reads if spec else {}).items() if one in taken for name in reads}
 
 
 def _in_local(kit: Kit) -> dict[str, int]:
