@@ -581,18 +581,6 @@ def test_the_checks_are_run_by_their_tag(tmp_path: Path, monkeypatch: pytest.Mon
     assert "cxkit.W001" in str(refused.value)
 
 
-def test_an_experience_in_a_template(configured: Configured, cx: Recorder) -> None:
-    cxkit.experience("django.tagged", fallback=Variant(name="all", content="<b>Welcome</b>"))
-    template = Template('{% load cxkit %}{% experience "django.tagged" as hero %}<h1>{{ hero.content }}</h1>')
-
-    def tagged(request: HttpRequest) -> HttpResponse:
-        return HttpResponse(template.render(Context({})))
-
-    with configured([path("", tagged)]):
-        assert Client().get("/").content == b"<h1>&lt;b&gt;Welcome&lt;/b&gt;</h1>"
-    assert [one.decision.experience for one in cx.named("experience.shown") if one.decision] == ["django.tagged"]
-
-
 def test_the_banner_and_the_beacon_in_a_template(configured: Configured, cx: Recorder) -> None:
     text = "{% load cxkit %}{% cx_beacon nonce=nonce %}|{% cx_consent_url %}|{% cx_banner language='fr' %}"
     template = Template(text)

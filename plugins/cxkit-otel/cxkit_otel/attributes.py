@@ -117,10 +117,22 @@ ATTRIBUTES: Final = (
     Row("decision.cap", "cx.decision.cap", "cxkit"),
     Row("decision.capped_by", "cx.decision.capped_by", "cxkit"),
     Row("decision.reasons", "cx.decision.reasons", "cxkit"),
+    Row("decision.version", "feature_flag.version", "release candidate"),
+    Row("", "feature_flag.result.reason", "release candidate"),
+    Row("", "feature_flag.provider.name", "release candidate"),
+    Row("decision.assignment.experiment", "cx.experiment.key", "cxkit"),
+    Row("decision.assignment.variation", "cx.experiment.variation", "cxkit"),
+    Row("decision.assignment.version", "cx.experiment.version", "cxkit"),
+    Row("decision.assignment.unit", "cx.experiment.unit", "cxkit"),
+    Row("decision.assignment.sticky", "cx.experiment.sticky", "cxkit"),
+    Row("decision.assignment.crossed_over", "cx.experiment.crossed_over", "cxkit"),
+    Row("decision.holdout.experiment", "cx.holdout.key", "cxkit"),
+    Row("decision.holdout.variation", "cx.holdout.variation", "cxkit"),
+    Row("decision.holdout.unit", "cx.holdout.unit", "cxkit"),
     Row("value.amount", "cx.value.amount", "cxkit"),
     Row("value.minor", "cx.value.minor", "cxkit"),
     Row("value.currency", "cx.value.currency", "cxkit"),
-    Row("feedback.question", "cx.feedback.question", "cxkit"),
+    Row("feedback.scale", "cx.feedback.scale", "cxkit"),
     Row("feedback.score", "cx.feedback.score", "cxkit"),
     Row("properties", "cx.p.*", "cxkit"),
 )
@@ -137,8 +149,14 @@ FIELDS: Final = {
 }
 """Fields of the log record itself."""
 
+_NOT_OF_A_HOLDOUT: Final = ("version", "sticky", "crossed_over")
 NOT_SENT: Final = {
     "context.channel": "the interaction's own channel is sent",
+    "decision.fallback": "the reason of the flag tells it",
+    **dict.fromkeys((f"decision.holdout.{name}" for name in _NOT_OF_A_HOLDOUT), "a holdout has none"),
+    "decision.questions": "what was asked is an interaction of its own",
+    "decision.not_asked": "likewise, what was not",
+    "decision.prefill": "what is known of somebody is in no interaction",
     "trimmed": "it names properties that are not allow-listed",
 }
 
@@ -169,6 +187,9 @@ _CONVERTED: Final[Mapping[str, Callable[[Any], JSON]]] = {
     "cx.geo.fences": _listed,
 }
 
+
+_REASONS: Final = {"split": "split", "targeting": "targeting_match", "default": "default"}
+"""In the words of the convention."""
 
 _Rows: TypeAlias = "tuple[tuple[str, str, Callable[[Any], JSON] | None], ...]"
 """Field of an object, attribute, and how the one becomes the other if not as it is."""
@@ -208,6 +229,8 @@ def attributes_of(
     place = one.context.place
     if place is not None and place.country and place.region:
         found.append(("geo.region.iso_code", f"{place.country}-{place.region}"))
+    if one.decision is not None:
+        found += [("feature_flag.result.reason", _REASONS[one.decision.by]), ("feature_flag.provider.name", "cxkit")]
     if one.identity:
         found += customer(one.identity)
     sent = one.properties if "*" in properties else [name for name in one.properties if name in properties]

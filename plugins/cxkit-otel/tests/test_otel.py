@@ -120,10 +120,22 @@ def test_every_field_arrives_where_the_map_says(collector: Any) -> None:
         "cx.decision.cap": 4,
         "cx.decision.capped_by": "consent",
         "cx.decision.reasons": ["gold: chosen"],
+        "feature_flag.version": "5f1d7a2c",
+        "feature_flag.result.reason": "split",
+        "feature_flag.provider.name": "cxkit",
+        "cx.experiment.key": "warmer",
+        "cx.experiment.variation": "gold",
+        "cx.experiment.version": 2,
+        "cx.experiment.unit": "user_id",
+        "cx.experiment.sticky": True,
+        "cx.experiment.crossed_over": True,
+        "cx.holdout.key": "quiet-2026",
+        "cx.holdout.variation": "compared",
+        "cx.holdout.unit": "user_id",
         "cx.value.amount": "24.90",
         "cx.value.minor": 2490,
         "cx.value.currency": "EUR",
-        "cx.feedback.question": "nps",
+        "cx.feedback.scale": "nps",
         "cx.feedback.score": 9,
         "cx.p.sku": "ALM-200",
     }
@@ -152,7 +164,7 @@ def leaves(kind: type, path: str = "") -> Iterator[str]:
     hints = get_type_hints(kind, vars(import_module(kind.__module__)) | vars(import_module("collections.abc")))
     for field in attrs.fields(kind):
         below = [one for one in (hints[field.name], *get_args(hints[field.name])) if attrs.has(one)]
-        if below and below[0] is not Identity:
+        if below and below[0] is not Identity and path + field.name not in NOT_SENT:
             yield from leaves(below[0], f"{path}{field.name}.")
         else:
             yield path + field.name

@@ -25,6 +25,8 @@ from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
+import attrs
+
 from cxkit.model import Context, Interaction
 
 __all__ = ["NOBODY", "Unrecognised", "message_of"]
@@ -193,7 +195,7 @@ def _surroundings(one: Interaction) -> dict[str, Any]:
         error=one.error,
         duration_ms=None if one.duration is None else one.duration.total_seconds() * 1000,
         causation_id=one.cause,
-        feedback=feedback and {"question": feedback.question, "score": feedback.score},
+        feedback=feedback and {"scale": feedback.scale, "score": feedback.score},
         plugin=one.plugin,
         trimmed=dict(one.trimmed),
         **_money(one),
@@ -213,9 +215,11 @@ def _shown(one: Interaction) -> dict[str, Any]:
     decision = one.decision
     if decision is None:
         return {}
+    given, part = decision.assignment, decision.holdout
+    tested = decision.experience if given is None else given.experiment
     return {
-        "experiment_id": decision.experience,
-        "experiment_name": decision.experience,
+        "experiment_id": tested,
+        "experiment_name": tested,
         "variation_id": decision.variant,
         "variation_name": decision.variant,
         "decision": _present(
@@ -227,6 +231,11 @@ def _shown(one: Interaction) -> dict[str, Any]:
             cap=decision.cap,
             capped_by=decision.capped_by,
             reasons=list(decision.reasons),
+            experience=decision.experience,
+            version=decision.version or None,
+            fallback=decision.fallback or None,
+            assignment=given and attrs.asdict(given),
+            holdout=part and {"experiment": part.experiment, "variation": part.variation, "unit": part.unit},
         ),
     }
 

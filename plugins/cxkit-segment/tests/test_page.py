@@ -54,7 +54,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, timedelta):
         return value / timedelta(milliseconds=1)
     if isinstance(value, tuple):
-        return list(value)
+        return [plain(one) for one in value]
     if attrs.has(type(value)):
         return {name: one for name, one in attrs.asdict(value).items() if one is not None}
     return (

@@ -1,0 +1,3 @@
+"""What the plugin gives cxkit through its hooks: nothing; being listed is all that is needed."""
+
+from __future__ import annotations
