@@ -19,7 +19,7 @@ class Arrivals:
     """
 
     COLUMNS = (
-        f"{'time (UTC)':<14}{'channel':<9}{'touchpoint':<21}{'who':<17}{'stage':<15}{'where, on':<12}{'outcome':<26}"
+        f"{'time (UTC)':<14}{'channel':<9}{'touchpoint':<21}{'who':<17}{'stage':<15}{'where, on':<12}{'outcome':<32}"
         "refuses"
     )
 
@@ -42,13 +42,13 @@ class Arrivals:
     def _line(self, one: cxkit.Interaction) -> str:
         when = one.occurred_at.strftime("%H:%M:%S.%f")[:-3]
         shown = f"{one.decision.experience}: {one.decision.variant}" if one.decision else None
-        scored = f"{one.feedback.question}: {one.feedback.score}" if one.feedback else None
+        scored = f"{one.feedback.scale}: {one.feedback.score}" if one.feedback else None
         came = one.context.acquisition
         brought = f"by {came.medium}: {came.source}" if came and came.source else None
         ended = shown or scored or brought or one.outcome or "-"
         refused = ", ".join(purpose for purpose, allowed in one.consent.items() if not allowed)
         columns = f"{when:<14}{one.channel or '-':<9}{one.name:<21}{self._who(one):<17}{one.stage or '-':<15}"
-        return f"{columns}{self._where(one.context):<12}{ended:<26}{refused or '-'}"
+        return f"{columns}{self._where(one.context):<12}{ended:<32}{refused or '-'}"
 
     def _where(self, context: Context) -> str:
         country = context.place.country if context.place else None

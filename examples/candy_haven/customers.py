@@ -77,3 +77,30 @@ def signed_in(token: str) -> Customer | None:
 
 def sign_out(token: str) -> None:
     _SIGNED_IN.pop(token, None)
+
+
+# --- the feed of one's own ------------------------------------------------------------------------
+
+_FEED_KEY = secrets.token_bytes(32)
+"""A real shop keeps it with its other keys, for all its processes: another one revokes all addresses at once."""
+_SERIALS: dict[str, int] = {}
+"""By user_id: which of their addresses holds. None but the last does."""
+
+
+def feed_token(customer: Customer) -> str:
+    """What stands in the address of this customer's feed. Whoever has it reads along; it lets nobody in."""
+    said = f"{customer.user_id}.{_SERIALS.get(customer.user_id, 1)}"
+    return f"{said}.{hmac.digest(_FEED_KEY, said.encode(), 'sha256').hex()}"
+
+
+def renew_feed(customer: Customer) -> None:
+    """Give them another address: the one before shows what everybody may read."""
+    _SERIALS[customer.user_id] = _SERIALS.get(customer.user_id, 1) + 1
+
+
+def reader_of(token: str) -> Customer | None:
+    """Whose feed it is; None where the address was altered, or revoked."""
+    customer = CUSTOMERS.get(token.partition(".")[0])
+    if customer is None or not hmac.compare_digest(feed_token(customer).encode(), token.encode("utf-8", "replace")):
+        return None
+    return customer

@@ -115,8 +115,11 @@ class Shop:
             self._running.kill()
             self._running.wait()
 
-    def call(self, phone: str, topic: str, case: str) -> str:
+    def call(self, phone: str, topic: str, *more: str) -> str:
         """Call the desk.
+
+        Args:
+            more: The case, if there is one, and ``--proven``.
 
         Returns:
             What its operator reads on the screen.
@@ -124,7 +127,7 @@ class Shop:
         Raises:
             subprocess.SubprocessError: Nobody answered.
         """
-        return _printed("-m", "examples.candy_haven.desk", phone, topic, case, configuration=self._configuration)
+        return _printed("-m", "examples.candy_haven.desk", phone, topic, *more, configuration=self._configuration)
 
     def may_write(self, topic: str, email: str) -> str:
         """Ask the job that writes the letters whether it may.

@@ -1,28 +1,42 @@
 """What Candy Haven does: a request's fields in, a page or a redirect out; in no framework.
 
-``ROUTES`` names every page; a front (``fronts/``) puts them on the web. What cxkit needs is marked
-(1) to (5); the sixth is the line of middleware in the front.
+``ROUTES`` names every page; a front (``fronts/``) puts them on the web. What cxkit needs is marked, here and in
+``counter.py``, (1) to (5) and (7); the sixth is the line of middleware in the front.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 import attrs
 
 import cxkit
 from examples.candy_haven import pages
-from examples.candy_haven.customers import Customer, Order, sign_in, sign_out, signed_in
+from examples.candy_haven.counter import (
+    Answer,
+    Asked,
+    Route,
+    asked_in,
+    back,
+    cart_of,
+    customer_of,
+    recognise,
+    refused,
+    see,
+    shown,
+    take_answers,
+    text_of,
+    view_of,
+)
+from examples.candy_haven.customers import Order, sign_in, sign_out, signed_in
+from examples.candy_haven.experiences import also, delivery, enjoyed, form, hero, notice, reply, shelf
+from examples.candy_haven.reading import blog, feed, feed_address, new_feed_address, post, share, tell
 from examples.candy_haven.stock import (
     BOX_PRICE,
     CURRENCY,
     LANGUAGES,
-    POSTS,
     SWEETS,
     PaymentDeclinedError,
-    cart_in,
     cart_text,
     charge,
     is_card,
@@ -33,23 +47,19 @@ from examples.candy_haven.touchpoints import (
     BOX_ORDERED,
     CHECKOUT,
     COMPARED,
-    FAMILY_TOLD,
     INVITED,
     ITEM_ADDED,
     OPTIONAL,
     ORDER_PLACED,
     ORDER_RATED,
     ORDER_REPEATED,
-    POST_READ,
-    POST_SHARED,
     PRODUCT_VIEWED,
     SEARCHED,
     SUPPORT_REQUESTED,
     USEFUL,
-    delivery,
-    hero,
-    shelf,
 )
+
+__all__ = ["MAX_BYTES", "ROUTES", "Answer", "Asked", "Route", "answer", "refused"]
 
 MAX_BYTES = 65_536
 """The longest form the shop reads; a front answers longer ones with `refused` and 413."""
@@ -57,48 +67,14 @@ _MAX_WORDS = 100
 _MAX_EACH = 99
 
 
-@attrs.frozen(kw_only=True)
-class Asked:
-    """What the shop wants to know of a request."""
-
-    path: Mapping[str, str] = attrs.field(factory=dict)
-    """What stands in the braces of the route."""
-    fields: Sequence[tuple[str, str]] = ()
-    """Of the submitted form; of a GET those of the query."""
-    cookies: Mapping[str, str] = attrs.field(factory=dict)
-
-    def each(self, name: str) -> list[str]:
-        """The values of all fields of that name."""
-        return [value for field, value in self.fields if field == name]
-
-    def field(self, name: str) -> str:
-        """The value of that field; empty if there is none."""
-        return next(iter(self.each(name)), "")
-
-
-@attrs.frozen(kw_only=True)
-class Answer:
-    """A page; or, with a location, a redirect to it."""
-
-    html: str = ""
-    status: int = 200
-    location: str | None = None
-    cookies: Mapping[str, str] = attrs.field(factory=dict)
-    """To be set until the browser is closed."""
-
-
-class Route(NamedTuple):
-    method: str
-    path: str
-    act: Callable[[Asked], Answer]
-
-
 # --- what there is --------------------------------------------------------------------------------
 
 
 def home(asked: Asked) -> Answer:
-    view, wide = view_of(asked), shelf.show().form == {"columns": 2}
-    return Answer(html=pages.home(view, shown(view, hero), wide=wide))
+    view, layout = view_of(asked), shelf.show()
+    wide, first = layout.form == {"columns": 2}, layout.sequence
+    these = [SWEETS[str(sku)] for sku in first] if isinstance(first, list | tuple) else [*SWEETS.values()]
+    return Answer(html=pages.home(view, shown(view, hero), these, wide=wide, asks=asked_in(view, layout)))
 
 
 def sweets(asked: Asked) -> Answer:
@@ -132,8 +108,11 @@ def sweet(asked: Asked) -> Answer:
     if invited:
         INVITED.capture(sku=found.sku)
     PRODUCT_VIEWED.capture(sku=found.sku)
-    view = view_of(asked)
-    return Answer(html=pages.sweet(view, found, shown(view, delivery), invited=invited))
+    view, beside = view_of(asked), also.show()
+    assert isinstance(beside.sequence, list | tuple)
+    others = [SWEETS[str(sku)] for sku in beside.sequence if sku != found.sku]
+    asks = asked_in(view, beside)
+    return Answer(html=pages.sweet(view, found, shown(view, delivery), others, invited=invited, asks=asks))
 
 
 # --- buying ---------------------------------------------------------------------------------------
@@ -153,15 +132,21 @@ def add_to_cart(asked: Asked) -> Answer:
     return see("/cart", cart=cart_text(held))
 
 
-def checkout(asked: Asked) -> Answer:
-    return Answer(html=pages.checkout(view_of(asked)))
+def checkout(asked: Asked, *, wrong: tuple[str, str] | None = None, status: int = 200) -> Answer:
+    view, how = view_of(asked), form.show()
+    told = text_of(view, notice.show(given={"nuts_in_cart": any(SWEETS[sku].nuts for sku in view.cart)}))
+    note = how.form == {"note": True}
+    page = pages.checkout(view, text_of(view, how), told, asked_in(view, how), note=note, wrong=wrong)
+    return Answer(html=page, status=status)
 
 
 def pay(asked: Asked) -> Answer:
     bought, card = cart_of(asked), asked.field("card")
+    if not take_answers(asked):
+        return refused(asked, 400)
     if not bought or not is_card(card):
         wrong = ("We need a cart with something in it, and a card.", "Il nous faut un panier garni et une carte.")
-        return Answer(html=pages.checkout(view_of(asked), wrong=wrong), status=400)
+        return checkout(asked, wrong=wrong, status=400)
     total = total_of(bought)
     try:
         with CHECKOUT.interaction() as attempt:  # (3) captured with its duration, and however it ends
@@ -169,7 +154,7 @@ def pay(asked: Asked) -> Answer:
             charge(card, total)
     except PaymentDeclinedError:
         wrong = ("Your bank declined. Another card?", "Votre banque a refusé. Une autre carte ?")
-        return Answer(html=pages.checkout(view_of(asked), wrong=wrong), status=402)
+        return checkout(asked, wrong=wrong, status=402)
     order = Order(number=f"order-{secrets.token_hex(4)}", cart=bought, total=total)
     ORDER_PLACED.on(value=cxkit.money(str(total), CURRENCY)).capture(order=order.number, items=sum(bought.values()))
     if customer := customer_of(asked):
@@ -218,8 +203,10 @@ def log_out(asked: Asked) -> Answer:
 
 def account(asked: Asked) -> Answer:
     customer = customer_of(asked)
+    if customer is None:
+        return see("/login")
     allowed = [one for one, choice in cxkit.current().profile.choices.items() if choice == "granted"]
-    return Answer(html=pages.account(view_of(asked), customer, allowed)) if customer else see("/login")
+    return Answer(html=pages.account(view_of(asked), customer, allowed, feed=feed_address(asked)))
 
 
 def rate(asked: Asked) -> Answer:
@@ -229,7 +216,7 @@ def rate(asked: Asked) -> Answer:
         return refused(asked, 404)
     if score not in ("1", "2", "3", "4", "5"):
         return refused(asked, 400)
-    ORDER_RATED.on(feedback=cxkit.Feedback(question="enjoyable", score=int(score))).capture(order=order.number)
+    cxkit.answer(enjoyed, score, cause=ORDER_RATED.capture(order=order.number))
     return see("/account")
 
 
@@ -273,8 +260,14 @@ def speak(asked: Asked) -> Answer:
     return see("/", language=wanted) if wanted in LANGUAGES else refused(asked, 400)
 
 
+def take(asked: Asked) -> Answer:
+    return see(back(asked)) if take_answers(asked) else refused(asked, 400)
+
+
 def support(asked: Asked) -> Answer:
-    return Answer(html=pages.support(view_of(asked)))
+    view, how = view_of(asked), reply.show(given={"answered": False})
+    assert isinstance(how.sequence, list | tuple)
+    return Answer(html=pages.support(view, text_of(view, how), [str(topic) for topic in how.sequence]))
 
 
 def ask_for_support(asked: Asked) -> Answer:
@@ -282,39 +275,8 @@ def ask_for_support(asked: Asked) -> Answer:
     if topic not in pages.TOPICS:
         return refused(asked, 400)
     SUPPORT_REQUESTED.on(case=case).capture(topic=topic)
-    return Answer(html=pages.support(view_of(asked), case))
-
-
-# --- the blog, and telling others -----------------------------------------------------------------
-
-
-def blog(asked: Asked) -> Answer:
-    return Answer(html=pages.blog(view_of(asked)))
-
-
-def post(asked: Asked) -> Answer:
-    found = POSTS.get(asked.path["slug"])
-    if found is None:
-        return refused(asked, 404)
-    POST_READ.capture(slug=found.slug)
-    return Answer(html=pages.post(view_of(asked), found))
-
-
-def share(asked: Asked) -> Answer:
-    what = asked.path["what"]
-    found = SWEETS.get(what) or POSTS.get(what)
-    return Answer(html=pages.share(view_of(asked), found, f"/share/{what}")) if found else refused(asked, 404)
-
-
-def tell(asked: Asked) -> Answer:
-    what = asked.path["what"]
-    if what in SWEETS:
-        FAMILY_TOLD.capture(sku=what)
-        return Answer(html=pages.shared(view_of(asked), f"/sweets/{what}?from=family"))
-    if what in POSTS:
-        POST_SHARED.capture(slug=what)
-        return Answer(html=pages.shared(view_of(asked), f"/blog/{what}"))
-    return refused(asked, 404)
+    view, how = view_of(asked), reply.show(given={"answered": True})
+    return Answer(html=pages.answered(view, text_of(view, how), case, asked_in(view, how)))
 
 
 ROUTES = (
@@ -341,8 +303,12 @@ ROUTES = (
     Route("POST", "/language", speak),
     Route("GET", "/support", support),
     Route("POST", "/support", ask_for_support),
+    Route("POST", "/answers", take),
     Route("GET", "/blog", blog),
     Route("GET", "/blog/{slug}", post),
+    Route("GET", "/feed", feed),
+    Route("GET", "/feed/{token}", feed),
+    Route("POST", "/account/feed", new_feed_address),
     Route("GET", "/share/{what}", share),
     Route("POST", "/share/{what}", tell),
 )
@@ -355,45 +321,3 @@ def answer(route: Route, asked: Asked) -> Answer:
     """Every request comes through here: whoever has signed in is known before the shop acts."""
     recognise(customer_of(asked))
     return route.act(asked)
-
-
-def refused(asked: Asked, status: int) -> Answer:
-    """The page for a request that cannot be served; for those of the front, too."""
-    return Answer(html=pages.wrong(view_of(asked), status), status=status)
-
-
-def recognise(customer: Customer | None) -> None:
-    if customer is not None:
-        # (5) they proved who they are: what happened so far is theirs, if they allowed that
-        contacts = {"phone": customer.phone, "email": customer.email}
-        cxkit.identify(user_id=customer.user_id, **contacts, traits={"plan": customer.plan})
-
-
-def customer_of(asked: Asked) -> Customer | None:
-    return signed_in(asked.cookies.get("signed_in", ""))
-
-
-def view_of(asked: Asked) -> pages.View:
-    wanted = asked.cookies.get("language") or cxkit.language(LANGUAGES)
-    return pages.View(
-        language="fr" if wanted == "fr" else "en",
-        cart=cart_of(asked),
-        customer=customer_of(asked),
-        undecided="analytics" not in cxkit.current().profile.choices,
-    )
-
-
-def shown(view: pages.View, experience: cxkit.Experience) -> str:
-    text = experience.show().content  # (1) decides what this visitor sees, and captures that they saw it
-    assert isinstance(text, dict)
-    return view.say(str(text["en"]), str(text["fr"]))
-
-
-def cart_of(asked: Asked) -> dict[str, int]:
-    """What is in the cart. It is all in the cookie: the shop need not tell visitors apart for it."""
-    return cart_in(asked.cookies.get("cart", ""))
-
-
-def see(path: str, **cookies: str) -> Answer:
-    """Look there next; the answer to a form, so that a reload does not submit it again."""
-    return Answer(location=path, status=303, cookies=cookies)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
@@ -38,8 +39,14 @@ class Post:
     """Something to read in the blog."""
 
     slug: str
+    published: str
+    """The day, as ISO 8601 writes it."""
     names: Text
     about: Text
+
+    def told(self, language: Language, *, full: bool) -> str:
+        """All of it, or how it begins."""
+        return self.about[language] if full else textwrap.shorten(self.about[language], 40, placeholder=" …")
 
 
 SWEETS = {
@@ -91,6 +98,7 @@ POSTS = {
     for post in (
         Post(
             slug="thirteen-desserts",
+            published="2025-12-01",
             names={"en": "Thirteen desserts for one evening", "fr": "Treize desserts pour un soir"},
             about={
                 "en": "In Provence the table of Christmas Eve holds thirteen sweets, and nobody may leave one out.",
@@ -99,6 +107,7 @@ POSTS = {
         ),
         Post(
             slug="almond-blossom",
+            published="2026-02-10",
             names={"en": "When the almond trees blossom", "fr": "Quand les amandiers fleurissent"},
             about={
                 "en": "They are the first, in February; a late frost takes half of the harvest.",

@@ -1,4 +1,4 @@
-"""Every place where Candy Haven and its customers meet, declared once, and the three things that adapt."""
+"""Every place where Candy Haven and its customers meet, declared once; what adapts there is in ``experiences.py``."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ BOX_ORDERED = cxkit.touchpoint(
 
 # --- service ---
 
-ORDER_RATED = cxkit.touchpoint("order.rated", kind="feedback", stage="service", nature="object")
+ORDER_RATED = cxkit.touchpoint("order.rated", stage="service", nature="object")
 SUPPORT_REQUESTED = cxkit.touchpoint(
     "support.requested",
     kind="service",
@@ -71,45 +71,3 @@ ORDER_REPEATED = cxkit.touchpoint("order.repeated", stage="loyalty")
 FAMILY_TOLD = cxkit.touchpoint("family.told", stage="loyalty", nature="person", reach="indirect", via="family")
 POST_READ = cxkit.touchpoint("post.read", kind="view", stage="loyalty")
 POST_SHARED = cxkit.touchpoint("post.shared", stage="loyalty", nature="person", reach="indirect", via="friends")
-
-# Depth 2 is for a segment of customers: shown to those who allowed personalization and are recognised.
-hero = cxkit.experience(
-    "home.hero",
-    fallback=cxkit.Variant(
-        name="everybody",
-        content={"en": "Almond sweets from Provence", "fr": "Douceurs aux amandes de Provence"},
-    ),
-    variants=[
-        cxkit.Variant(
-            name="gold",
-            audience={"traits.plan": "gold"},
-            depth=2,
-            content={
-                "en": "Welcome back: your gold box is on us",
-                "fr": "Heureux de vous revoir : votre coffret or est offert",
-            },
-        )
-    ],
-)
-
-# Depth 1 is for circumstances, which need no choice: where they are, which cxkit-geo tells, and on what: cxkit-device.
-delivery = cxkit.experience(
-    "sweet.delivery",
-    fallback=cxkit.Variant(
-        name="world",
-        content={"en": "Sent all over the world within ten days", "fr": "Envoyé dans le monde entier sous dix jours"},
-    ),
-    variants=[
-        cxkit.Variant(
-            name="france",
-            audience={"country": "FR"},
-            depth=1,
-            content={"en": "Delivered in France within two days", "fr": "Livré en France sous deux jours"},
-        )
-    ],
-)
-shelf = cxkit.experience(
-    "home.shelf",
-    fallback=cxkit.Variant(name="wide", form={"columns": 2}),
-    variants=[cxkit.Variant(name="narrow", audience={"device": "phone"}, depth=1, form={"columns": 1})],
-)

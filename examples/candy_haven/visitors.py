@@ -203,6 +203,9 @@ def gita(shop: str) -> Visit:
     yield "She accepts the rest, and is recognised; the refusal stands"
     browser.open("/consent", choice="accept")
     browser.open("/sweets/ALM-100")
+    yield "The page asks whether she eats nuts. She does not; so from now on the shelf begins with what she eats"
+    shelf = browser.open("/answers", question="nuts", nuts="no", back="/").found('(?s)<li><a href="/sweets/(.*?)"')
+    _insist(shelf == "ORA-100", f"she eats no nuts, and the shelf begins with {shelf}")
     browser.open("/support", topic="other")
 
 

@@ -172,12 +172,12 @@ def test_a_shop_that_is_asked_to_end_accounts_for_everything_it_captured(
             accepter.open("/sweets/ALM-100")
         account = settled(configuration)
 
-    # Refused: the visit of the form, the hero, the shelf and the page behind it, five products, how they are delivered
-    # and their pages.
-    assert account.dropped == {"consent_refused": 19}
+    # Refused: the visit of the form, the hero, the shelf and the page behind it, five products, how they are delivered,
+    # what else there is, and their pages.
+    assert account.dropped == {"consent_refused": 24}
     # Accepted: the choice, the visit of the form, the hero, the shelf and the page behind it, a product, how it is
-    # delivered and its page; and how they came.
-    assert account.exporters["receiver"].delivered == len(set(receiver.ids)) == 9
+    # delivered, what else there is, and its page; how they came; what both pages ask, and what two experiments gave.
+    assert account.exporters["receiver"].delivered == len(set(receiver.ids)) == 14
 
 
 # --- (b) ------------------------------------------------------------------------------------------

@@ -150,7 +150,7 @@ def test_a_machine_is_shown_what_a_stranger_is_and_is_nobody(site: Site, name: s
     text, captured = site.visit(name)
     assert text == "Welcome / Almonds"
     told = [one for one in captured if one.name in ("page.viewed", "experience.shown")]
-    assert len(told) == 4
+    assert [one.name for one in told] == ["page.viewed"] * 2  # nothing counts as shown to a machine
     assert {one.context.actor for one in told} == {actor}
     agent = page(captured).context.agent
     assert agent is not None

@@ -33,9 +33,15 @@ WALK: Final[list[tuple[str, dict[str, str] | None]]] = [
     ("/consent", {"choice": "accept"}), ("/language", {"language": "fr"}), ("/", None),
     ("/cart", {"sku": "ALM-200", "quantity": "2"}), ("/cart", None), ("/checkout", None),
     ("/login", {"email": "nancy@example.com", "next": "/"}), ("/account", None), ("/search", {}),
-    ("/support", None), ("/support", {"topic": "nothing"}), ("/cart", {"sku": "x" * 200_000}),
+    ("/support", None), ("/support", {"topic": "nothing"}), ("/blog", None), ("/feed", None), ("/feed/nancy.1.0", None),
+    ("/answers", {"question": "nuts", "nuts": "no", "back": "//elsewhere.example"}), ("/", None),
+    ("/answers", {"question": "nuts", "nuts": "perhaps"}), ("/cart", {"sku": "x" * 200_000}),
 ]  # fmt: skip
 """Paths, and what is posted there."""
+
+
+_KEYS: Final = 'keys = { signing = ["a secret of sixteen"], identifier = "another of sixteen" }\n'
+"""All fronts have the same, so that one visitor may come to all of them: an experiment gives each the same."""
 
 
 @contextmanager
@@ -51,21 +57,27 @@ def serving(front: str, examples: Path, folder: Path) -> Iterator[int]:
         server.end()
 
 
-def walked(port: int) -> list[Reply]:
-    browser = Browser(port)
+def walked(port: int, *, visitor: str | None = None) -> tuple[list[Reply], str]:
+    """What a front answers, and the cookie by which it recognises who walked there, or was told to be walking."""
+    browser, replies = Browser(port), []
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": f"http://127.0.0.1:{port}"}
-    return [
-        browser.ask(path)
-        if fields is None
-        else browser.ask(path, method="POST", headers=headers, body=urlencode(fields).encode())
-        for path, fields in WALK
-    ]
+    for path, fields in WALK:
+        if fields is None:
+            replies.append(browser.ask(path))
+        else:
+            replies.append(browser.ask(path, method="POST", headers=headers, body=urlencode(fields).encode()))
+        if path == "/consent":
+            visitor = browser.cookies["cxkit_visitor"] = visitor or browser.cookies["cxkit_visitor"]
+    assert visitor is not None
+    return replies, visitor
 
 
 @pytest.fixture(scope="module")
-def expected(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Reply]:
-    """What Starlette's front answers."""
-    with serving("starlette", examples, tmp_path_factory.mktemp("starlette")) as port:
+def expected(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Reply], str]:
+    """What Starlette's front answers, and to whom."""
+    folder = tmp_path_factory.mktemp("starlette")
+    configure(folder, _KEYS)
+    with serving("starlette", examples, folder) as port:
         return walked(port)
 
 
@@ -81,14 +93,15 @@ def shown(reply: Reply) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("front", sorted(FRONTS.keys() - {"starlette"}))
-def test_the_pages_are_the_same(front: str, expected: list[Reply], examples: Path, tmp_path: Path) -> None:
-    assert {one.status for one in expected} >= {200, 303, 404, 405, 413}
+def test_the_pages_are_the_same(front: str, expected: tuple[list[Reply], str], examples: Path, tmp_path: Path) -> None:
+    replies, visitor = expected
+    assert {one.status for one in replies} >= {200, 303, 404, 405, 413}
     with Receiver() as receiver:
-        configure(tmp_path, sink=receiver)
+        configure(tmp_path, _KEYS, sink=receiver)
         with serving(front, examples, tmp_path) as port:
-            found = walked(port)
+            found, _ = walked(port, visitor=visitor)
         viewed = [one.context.page for one in receiver.interactions if one.name == "page.viewed"]
-    for (path, _), one, other in zip(WALK, expected, found, strict=True):
+    for (path, _), one, other in zip(WALK, replies, found, strict=True):
         assert (path, shown(other)) == (path, shown(one))
     assert len(viewed) == len(WALK)
     assert {"/sweets/{sku}", "/", "/blog/{slug}", None} <= {page.route for page in viewed if page}

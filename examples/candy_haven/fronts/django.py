@@ -57,7 +57,7 @@ def asked_of(request: HttpRequest, values: Mapping[str, str], form: bytes = b"")
 
 
 def response(answered: Answer) -> HttpResponse:
-    made = HttpResponse(answered.html, status=answered.status)
+    made = HttpResponse(answered.html, status=answered.status, headers=dict(answered.headers))
     if answered.location is not None:
         made = HttpResponse(status=answered.status, headers={"Location": answered.location})
     for name, value in answered.cookies.items():

@@ -31,7 +31,7 @@ def asked_of(path: dict[str, str], form: bytes = b"") -> Asked:
 
 
 def response(answered: Answer) -> Response:
-    made = Response(answered.html, answered.status, mimetype="text/html")
+    made = Response(answered.html, answered.status, headers=dict(answered.headers))
     if answered.location is not None:
         made = Response(status=answered.status, headers={"Location": answered.location})
     for name, value in answered.cookies.items():

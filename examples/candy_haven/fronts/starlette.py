@@ -55,7 +55,7 @@ def response(answered: Answer) -> Response:
     if answered.location is not None:
         made = RedirectResponse(answered.location, answered.status)
     else:
-        made = HTMLResponse(answered.html, answered.status)
+        made = HTMLResponse(answered.html, answered.status, headers=dict(answered.headers))
     for name, value in answered.cookies.items():
         made.set_cookie(name, value, httponly=True, samesite="lax")  # on https: secure=True as well
     return made
