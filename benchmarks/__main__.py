@@ -13,11 +13,13 @@ from benchmarks import (
     burst,
     capture,
     customer,
+    decisions,
     device,
     durability,
     enrichment,
     geo,
     insights,
+    journeys,
     load,
     middleware,
     queue_bytes,
@@ -28,7 +30,8 @@ from benchmarks import (
 PARTS = {
     "capture": capture, "queue": queue_bytes, "burst": burst, "middleware": middleware, "load": load,
     "visits": visits, "start": start,
-    "durability": durability, "insights": insights, "customer": customer, "device": device,
+    "durability": durability, "insights": insights, "customer": customer, "decisions": decisions, "journeys": journeys,
+    "device": device,
     "geo": geo, "acquisition": acquisition, "enrichment": enrichment,
 }  # fmt: skip
 NAMED = (
@@ -39,7 +42,9 @@ NAMED = (
     "starlette",
     "flask",
     "django",
+    "growthbook",
     "maxminddb",
+    "openfeature-sdk",
     "opentelemetry-sdk",
     "posthog",
 )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from cxkit.kit.experiences import declared
 
 # Under CI=true Hypothesis' own profile repeats the same examples; no machine is ever too slow for a test.
 settings.register_profile(
@@ -23,6 +26,15 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("CXKIT_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _own_experiences() -> Iterator[None]:
+    """What a test declares is no other's: an experiment has one home in a process."""
+    before = {**declared}
+    yield
+    declared.clear()
+    declared.update(before)
 
 
 @pytest.fixture

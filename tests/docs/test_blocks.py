@@ -37,6 +37,7 @@ import attrs
 import pytest
 from starlette.testclient import TestClient
 
+from cxkit.kit.experiences import declared
 from cxkit.testing import recorder
 from cxkit.testing.ports import free_port
 
@@ -236,6 +237,7 @@ def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[n
 
 def test_what_it_shows_is_so(page: Any, terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal.language = page.language
+    declared.clear()  # of other tests: its reader has declared nothing yet
     if page.name.startswith("docs/tutorial/"):  # its reader has installed what it says, and nothing else
         monkeypatch.setenv("CXKIT_PLUGINS__BLOCK", ",".join(one for one in _UNASKED if f"cxkit-{one}" not in page.text))
     for block in page.blocks:

@@ -224,8 +224,14 @@ SPECIAL: Mapping[Any, Any] = {
     datetime: datetime(2026, 11, 21, 10, 30, tzinfo=UTC),
     timedelta: timedelta(milliseconds=250),
     Money: Money("24.90", "EUR"),
-    Feedback: Feedback(question="nps", score=9),
+    Feedback: Feedback(scale="nps", score=9),
 }
+
+
+UNTOLD = {"questions", "not_asked", "prefill"}
+"""What of a decision is in no interaction."""
+OF_A_HOLDOUT = {"experiment", "variation", "unit"}
+"""What of an assignment is that of a holdout, too."""
 
 
 def filled(kind: Any, name: str, default: object = None) -> Any:
@@ -240,11 +246,16 @@ def filled(kind: Any, name: str, default: object = None) -> Any:
         return Identity(identifiers=(filled(Identifier, name),))
     if attrs.has(kind):
         hints = get_type_hints(kind)
-        return kind(**{one.name: filled(hints[one.name], one.name, one.default) for one in attrs.fields(kind)})
+        told = [one for one in attrs.fields(kind) if one.name not in UNTOLD]
+        if name == "holdout":
+            told = [one for one in told if one.name in OF_A_HOLDOUT]
+        return kind(**{one.name: filled(hints[one.name], one.name, one.default) for one in told})
+    if get_origin(kind) is tuple and attrs.has(get_args(kind)[0]):
+        return (filled(get_args(kind)[0], name),)
     if name in ("consent", "trimmed", "properties"):
         return {"KEY": True if name == "consent" else "cut"}
     if kind in (bool, int, float):
-        return kind(2)
+        return kind(3 if default == 2 else 2)
     return (name,) if get_origin(kind) is tuple else name
 
 
@@ -252,7 +263,8 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Path to each value that has no parts; members of lists are ``[]``, and so are free keys."""
     if attrs.has(type(value)):
         for field in attrs.fields(type(value)):
-            yield from leaves(getattr(value, field.name), f"{path}.{field.name}")
+            if field.name not in UNTOLD and (not path.endswith(".holdout") or field.name in OF_A_HOLDOUT):
+                yield from leaves(getattr(value, field.name), f"{path}.{field.name}")
     elif isinstance(value, dict) and "KEY" not in value:
         for name, part in value.items():
             yield from leaves(part, f"{path}.{name}")
@@ -313,7 +325,7 @@ def test_what_is_only_in_json_is_what_the_page_says(reference: Any) -> None:
 def test_the_words_are_those_of_the_code(reference: Any) -> None:
     assert tuple(reference.column(0, under="Purposes")) == PURPOSES
     assert tuple(reference.column(0, under="Evidence")) == EVIDENCE
-    scales = re.findall(r"^\| `(\w+)` \| (\d+) to (\d+) ", reference.section("Questions"), re.MULTILINE)
+    scales = re.findall(r"^\| `(\w+)` \| (-?\d+) to (\d+) ", reference.section("Scales"), re.MULTILINE)
     assert scales == [(question, str(low), str(high)) for question, (low, high) in SCALES.items()]
     assert tuple(re.findall(r"`(\w+)`", reference.section("Stages"))) == get_args(Stage)
     assert tuple(re.findall(r"`(\w+)`", reference.section("Channels"))) == CHANNELS
@@ -334,10 +346,10 @@ PUBLIC = {f"cxkit.{name}": getattr(cxkit, name) for name in cxkit.__all__}
 @reads("api")
 def test_every_public_name_is_a_heading_as_it_is_called(reference: Any) -> None:
     expected = {name if inspect.isclass(one) else f"{name}{signature(one)}" for name, one in PUBLIC.items()} | {
-        f"{kind.__name__}.{name}{signature(member, bound=True)}"
-        for kind in (cxkit.Touchpoint, cxkit.Experience)
+        f"{kind.__name__}.{name}{signature(inspect.unwrap(member), bound=True)}"
+        for kind in (cxkit.Touchpoint, cxkit.Experience, cxkit.Journey, cxkit.Decision, cxkit.Question)
         for name, member in vars(kind).items()
-        if inspect.isfunction(member) and not name.startswith("_")
+        if (inspect.isfunction(member) or isinstance(member, classmethod)) and not name.startswith("_")
     }
     assert {one.strip("`") for one in reference.headings if one.startswith("`")} == expected
 
