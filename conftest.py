@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-_MOST = 5
+_MOST = 3
 
 
 def pytest_configure(config: pytest.Config) -> None:
