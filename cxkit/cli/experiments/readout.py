@@ -127,8 +127,8 @@ def _personal(connection: sqlite3.Connection, experiences: Sequence[str], dimens
 def _ended(connection: sqlite3.Connection, design: Design) -> int | None:
     """When it was stopped or concluded, and not started again."""
     ended = None
-    ruled = f"SELECT at_ms, payload FROM interactions WHERE name = '{RULED.name}' ORDER BY at_ms, id"  # noqa: S608
-    for at_ms, payload in connection.execute(ruled):
+    ruled = "SELECT at_ms, payload FROM interactions WHERE name = ? ORDER BY at_ms, id"
+    for at_ms, payload in connection.execute(ruled, (RULED.name,)):
         said = decode(payload.encode() if isinstance(payload, str) else payload).properties
         if (said.get("experiment"), said.get("version")) == (design.experiment, design.version):
             ended = None if said.get("running") else ended or at_ms
