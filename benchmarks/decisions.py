@@ -245,11 +245,11 @@ def _condition(*, quick: bool) -> str:
         "floor: by hand": lambda number: (
             FITTING["country"] in ("FR", "BE", "CH")
             and FITTING["language"] == "fr"
-            and FITTING["visits"] >= 3  # type: ignore[operator]
-            and FITTING["traits"]["plan"] != "free"  # type: ignore[call-overload, index]
+            and FITTING["visits"] >= 3  # type: ignore[operator]  # of JSON, and known
+            and FITTING["traits"]["plan"] != "free"  # type: ignore[call-overload, index]  # likewise
         ),
         "cxkit: compiled": lambda number: compiled(FITTING),
-        "growthbook: evalCondition": lambda number: evalCondition(FITTING, CLAUSES),  # type: ignore[arg-type]
+        "growthbook: evalCondition": lambda number: evalCondition(FITTING, CLAUSES),  # type: ignore[arg-type]  # plain dicts
     }
     calls, rounds = (500, 3) if quick else (5000, 15)
     rows = paired(subjects, base="growthbook: evalCondition", calls=calls, rounds=rounds)

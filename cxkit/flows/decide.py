@@ -107,7 +107,7 @@ class Attributes(Asking):
         self.read.add(name)
         return found
 
-    def get(self, name: str, default: JSON = None) -> JSON:  # type: ignore[override]
+    def get(self, name: str, default: JSON = None) -> JSON:  # type: ignore[override]  # no default of another type
         """One of them; None where there is none of that name, or it is not known."""
         return self[name] if name in SOURCES or name in self.given else default
 

@@ -76,7 +76,7 @@ class Played:
             for element, look in ELEMENTS.items()
         }
         for country in ("CA", "FR"):  # what came before has arrived by then
-            haven.arrived(lambda one: _country(one) == country and _route(one) == "/checkout")  # noqa: B023
+            haven.arrived(lambda one: _country(one) == country and _route(one) == "/checkout")  # noqa: B023 - asked before the next turn
         self._shown = [one for one in haven.receiver.interactions if one.decision]
         self._homes = {"otto": "DE", "ana": "CA", "nancy": "FR"}
 
@@ -281,7 +281,7 @@ def test_a_refusal_in_one_place_takes_it_all_back_in_the_others(haven: Haven) ->
     until(lambda: home(there) == Seen("Your cart waits for you", "wide", FRUIT_FIRST), "all know it")
     here.open("/consent/withdraw", purpose="personalization")
     for browser in (here, there):
-        until(lambda: home(browser).sequence == SWEETS, "it is obeyed")  # noqa: B023
+        until(lambda: home(browser).sequence == SWEETS, "it is obeyed")  # noqa: B023 - asked before the next turn
         assert home(browser).told in EITHER["home"][0]
         assert product(browser).asks == ()
         assert "nuts" not in checkout(browser).told
@@ -330,7 +330,7 @@ def test_the_end_of_an_experiment_changes_what_everybody_is_shown(
         words = ["--module", "examples.candy_haven.experiences", "--actor", "Ada", "--reason", "it sold more"]
         haven.operate("experiments", "conclude", "hero-text", "--winner", "harvest", *words)
         for browser in [one for each in crowd for one in each] + [haven.browser(), haven.browser(1)]:
-            until(lambda: home(browser).told == "This year's almonds are in", "it has won")  # noqa: B023
+            until(lambda: home(browser).told == "This year's almonds are in", "it has won")  # noqa: B023 - asked before the next turn
 
 
 # --- the feed -------------------------------------------------------------------------------------

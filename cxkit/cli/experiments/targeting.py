@@ -27,7 +27,7 @@ def condition_of(condition: object, groups: Mapping[str, Any]) -> dict[str, Any]
         LeftOut: It is none, or there is no other way to say it.
     """
     try:
-        compile_condition(condition, groups=_lists(groups), where="its condition")  # type: ignore[arg-type]
+        compile_condition(condition, groups=_lists(groups), where="its condition")  # type: ignore[arg-type]  # a stranger's: judged there
         carried = _carried(condition, groups)
         compile_condition(carried, where="its condition")
     except DeclarationError as error:

@@ -201,7 +201,7 @@ class _Compiling:
             reads = set(self.reads)
             fits = self._all_of(operand, path)
             self.reads = reads  # what it reads are the element's
-            test = lambda one: fits(one if isinstance(one, Mapping) else {})  # noqa: E731
+            test = lambda one: fits(one if isinstance(one, Mapping) else {})  # noqa: E731 - as the other branch
         return lambda found: isinstance(found, (list, tuple)) and any(one is not None and test(one) for one in found)
 
     def _size(self, operand: object, path: tuple[str, ...]) -> Test:
