@@ -330,16 +330,17 @@ class Loop:
 
     def __del__(self):
         global times
-        times += 1
         INNER.capture(n=times, nested={"a": [1]})
+        times += 1
 
 gc.set_threshold(7, 2, 2)
 while times < 2000:
     outer += 1
     Loop()
     MAIN.capture(n=outer, text="x", items=[outer])
-gc.collect()
 gc.disable()
+while times < outer:  # a collection of another thread may still run: then collect() returns at once
+    gc.collect()
 """
 
 
