@@ -47,7 +47,7 @@ ITEM_ADDED = cxkit.touchpoint("cart.item_added", stage="consideration", properti
 CHECKOUT = cxkit.touchpoint("cart.checked_out", stage="purchase")
 CALL_ANSWERED = cxkit.touchpoint("call.answered", stage="service")
 WORK_DONE = cxkit.touchpoint("work.done")
-hero = cxkit.experience("home.hero")
+hero = cxkit.experience("front.hero")
 executor = ThreadPoolExecutor(1)
 earlier = "0190"
 
@@ -95,7 +95,7 @@ def test_the_face(cx: Recorder) -> None:
     assert (valued.value, valued.cause) == (cxkit.money("24.90", "EUR"), earlier)
     shown = cx.one("experience.shown").decision
     assert shown is not None
-    assert (shown.experience, shown.variant) == ("home.hero", "default")
+    assert (shown.experience, shown.variant) == ("front.hero", "default")
     assert cx.one("identity.identified").properties == {"plan": "gold"}
     checked_out = cx.one("cart.checked_out")
     assert (checked_out.properties, checked_out.outcome) == ({"step": "payment"}, "completed")

@@ -20,7 +20,7 @@ from cxkit.testing.receiver import Receiver
 from tests.delivery.processes import Run, configure, finish
 
 SEEN = cxkit.touchpoint("durability.seen")
-_TRIES = 5
+_TRIES = 15
 
 
 @pytest.fixture(params=["write", "sync"])
@@ -42,6 +42,7 @@ def test_killed_right_after_a_capture_all_are_there(
     for _ in range(_TRIES):
         child = run(
             f"""
+sys.setswitchinterval(0.0005)  # else eight threads wait for each other as long as for a disk that stalls
 found = []
 def work():
     found.extend(capture({each}))
