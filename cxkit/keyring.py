@@ -22,13 +22,16 @@ from typing import Final
 
 from cxkit.errors import ConfigurationError, TokenError
 
-__all__ = ["GENERATED", "Keyring", "Signed"]
+__all__ = ["GENERATED", "OUT_OF_DATE", "Keyring", "Signed"]
 
 _PAYLOAD: Final = re.compile(r"[A-Za-z0-9_:~-]{0,512}")
 _MAX_TOKEN_CHARS: Final = 600
 _CLOCK_SKEW_S: Final = 60
 _MIN_CHARS: Final = 16
+_DIGEST_BYTES: Final = 16
 _URLSAFE: Final = bytes.maketrans(b"+/", b"-_")
+OUT_OF_DATE: Final = "CX4103"
+"""What `Keyring.verify` calls a token of ours that is older than it may be."""
 GENERATED: Final = "keys.json"
 """Where generated keys are kept, in cxkit's directory."""
 
@@ -134,8 +137,32 @@ class Keyring:
         signed.issued_at = int(issued, 16)
         signed.current = matches[0]
         if not now - max_age_s <= signed.issued_at <= now + _CLOCK_SKEW_S:
-            raise TokenError("a token is out of date", fix="treat its bearer as unknown", code="CX4103")
+            raise TokenError("a token is out of date", fix="treat its bearer as unknown", code=OUT_OF_DATE)
         return signed
+
+    def seal(self, use: str, payload: bytes) -> bytes:
+        """A few bytes, and 16 more by which `unseal` knows them for ours.
+
+        They tell no time of their own: put one into the payload where it is to end.
+
+        Example:
+            >>> keys = Keyring(signing=[b"a secret of sixteen"], identifier=b"another of sixteen")
+            >>> keys.unseal("link", keys.seal("link", b"7"))
+            b'7'
+        """
+        return payload + _digest(self._keys(use)[0], payload)
+
+    def unseal(self, use: str, sealed: bytes) -> bytes:
+        """The payload that `seal` was given for this use.
+
+        Raises:
+            TokenError: It is not ours.
+        """
+        payload, digest = sealed[:-_DIGEST_BYTES], sealed[-_DIGEST_BYTES:]
+        matches = [hmac.compare_digest(_digest(key, payload), digest) for key in self._keys(use)]
+        if not any(matches):
+            raise TokenError("a token is not signed by us", fix="treat its bearer as unknown", code="CX4102")
+        return payload
 
     def identifier_key(self, type: str, value: str) -> bytes:
         """16 bytes that stand for an identifier wherever its value must not be seen."""
@@ -151,13 +178,17 @@ class Keyring:
     def _derive(self, use: str) -> list[hashlib.blake2b]:
         """Hashes that have taken in their key: copying one costs less than to begin anew."""
         keys = [hmac.digest(secret, f"cxkit {use}".encode(), "sha256") for secret in self._signing]
-        return [hashlib.blake2b(digest_size=16, key=key, person=b"cxkit-token") for key in keys]
+        return [hashlib.blake2b(digest_size=_DIGEST_BYTES, key=key, person=b"cxkit-token") for key in keys]
 
 
 def _signature(keyed: hashlib.blake2b, body: str) -> str:
+    return b2a_base64(_digest(keyed, body.encode()), newline=False).translate(_URLSAFE, b"=").decode()
+
+
+def _digest(keyed: hashlib.blake2b, payload: bytes) -> bytes:
     hashed = keyed.copy()
-    hashed.update(body.encode())
-    return b2a_base64(hashed.digest(), newline=False).translate(_URLSAFE, b"=").decode()
+    hashed.update(payload)
+    return hashed.digest()
 
 
 def _kept(directory: Path) -> tuple[list[str], str]:

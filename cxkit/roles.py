@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, runt
 import attrs
 
 if TYPE_CHECKING:  # a command line that lists plugins need not read the model
-    from cxkit.model import JSON, Choice, Context, Decision, ExperienceSpec, Facts, Interaction
+    from cxkit.model import JSON, Choice, Context, Decision, ExperienceSpec, Facts, Identifier, Interaction
 
 __all__ = [
     "Announcing",
     "Batch",
     "Change",
     "Channel",
+    "Confirming",
     "Decider",
     "Document",
     "Endpoint",
@@ -30,6 +31,7 @@ __all__ = [
     "Outcome",
     "Previewing",
     "Put",
+    "Recognising",
     "Reply",
     "SignalReader",
     "Store",
@@ -331,6 +333,41 @@ class Channel(Protocol):
 
     def endpoints(self) -> Sequence[Endpoint]:
         """What to mount; the same each time."""
+        ...
+
+
+@runtime_checkable
+class Recognising(Protocol):
+    """What a channel may offer besides: it knows by whom somebody visits, for they follow a link in a message."""
+
+    marker: str
+    """The query parameter that such a link has: letters, digits and ``_``."""
+
+    def recognise(self, marked: str) -> Identifier | None:
+        """To whom the message with this in its link was sent; its evidence is ``token``. None: nobody we know.
+
+        The visitor may be somebody else, for messages are forwarded. So it is captured beside who they are, and is no
+        part of that: it links no device, and nothing is shown, allowed or refused by it.
+
+        Args:
+            marked: What the request's query says, at most 200 characters. No I/O.
+        """
+        ...
+
+
+@runtime_checkable
+class Confirming(Protocol):
+    """What a channel that is `Recognising` may offer besides: it wants to know that its link led to a person."""
+
+    def confirmed(self, marked: str) -> None:
+        """Somebody used the page that the link with this led to, as the beacon says: no program only fetched it.
+
+        What the beacon says anybody can, so this is a sign and no proof. Told as often as it is said, on a thread on
+        which nobody waits.
+
+        Raises:
+            StoreError: It is not kept.
+        """
         ...
 
 

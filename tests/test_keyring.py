@@ -109,6 +109,38 @@ def test_a_token_fits_a_header() -> None:
     assert verified(KEYS, token, now=2**40) == "x" * 512
 
 
+# --- seals ---
+
+
+@given(st.binary(max_size=64))
+def test_what_is_sealed_is_unsealed(payload: bytes) -> None:
+    sealed = KEYS.seal("link", payload)
+    assert len(sealed) == len(payload) + 16
+    assert KEYS.unseal("link", sealed) == payload
+    later = Keyring(signing=[NEW, OLD], identifier=IDENTIFIER)
+    assert later.unseal("link", sealed) == payload
+
+
+@given(st.binary(max_size=64), st.data())
+def test_what_was_altered_by_one_bit_is_not_ours(payload: bytes, data: st.DataObject) -> None:
+    sealed = bytearray(KEYS.seal("link", payload))
+    sealed[data.draw(st.integers(0, len(sealed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    with pytest.raises(TokenError) as caught:
+        KEYS.unseal("link", bytes(sealed))
+    assert caught.value.code == "CX4102"
+
+
+@pytest.mark.parametrize("sealed", [b"", b"x", b"x" * 15, b"x" * 16, b"x" * 40])
+def test_what_nobody_sealed_is_not_ours(sealed: bytes) -> None:
+    with pytest.raises(TokenError):
+        KEYS.unseal("link", sealed)
+
+
+def test_a_seal_is_for_one_use() -> None:
+    with pytest.raises(TokenError):
+        KEYS.unseal("unsubscribe", KEYS.seal("link", b"1"))
+
+
 # --- identifiers ---
 
 

@@ -18,6 +18,7 @@ from cxkit.flows.operate import MERGED, UNMERGED
 from cxkit.flows.preferences import PREFERENCE_CHANGED, PREFERENCE_STOPPED
 from cxkit.flows.readouts import READ
 from cxkit.flows.refusals import MERGE_REFUSED
+from cxkit.flows.reports import HAPPENED, REVISED
 from cxkit.flows.rulings import RULED
 from cxkit.flows.sending import CONTACT_SUPPRESSED, MESSAGE_COUNTED
 from cxkit.rules.measure.pages import MEASURED
@@ -30,7 +31,7 @@ RESERVED: Final = frozenset(
     | {PREFERENCE_CHANGED.name, PREFERENCE_STOPPED.name, CONTACT_SUPPRESSED.name, MESSAGE_COUNTED.name, ERASED.name}
     | {ASKED.name, ANSWERED.name, SKIPPED.name, EXPIRED.name, FEEDBACK.name}
     | {MERGED.name, UNMERGED.name, MERGE_REFUSED.name, IGNORED.name, ARRIVED.name, ASSIGNED.name, RULED.name}
-    | {READ.name}
+    | {READ.name, *(one.name for spec in (HAPPENED, REVISED) for one in spec.values())}
 )
 """What cxkit itself captures: its purposes are not the app's to set."""
 

@@ -293,7 +293,11 @@ def touchpoint(name: str, *, properties: Callable[..., object] | None = None, **
             ``identity.merged``, ``identity.unmerged``, ``identity.merge_refused``, ``identity.ignored``,
             ``identity.logged_out``, ``profile.asked``, ``profile.answered``, ``profile.skipped``, ``profile.expired``,
             ``feedback.given``, ``consent.changed``, ``preference.changed``, ``preference.stopped``,
-            ``contact.suppressed``, ``message.counted``, ``experiment.read`` and ``privacy.erased``.
+            ``contact.suppressed``, ``message.counted``, ``experiment.read`` and ``privacy.erased``; of messages
+            ``message.queued``, ``message.sent``, ``message.deferred``, ``message.delivered``, ``message.read``,
+            ``message.bounced``, ``message.rejected``, ``message.failed``, ``message.opened``, ``message.clicked``,
+            ``message.verdict_revised``, ``message.complained``, ``message.unsubscribed``, ``message.subscribed``,
+            ``message.autoresponded``, ``message.received`` and ``message.unknown``.
         properties: What makes the properties: an attrs class, a dataclass, any typed callable. It checks
             and completes what is captured, and type checkers hold callers to it.
         declared: The fields of `cxkit.model.TouchpointSpec`.

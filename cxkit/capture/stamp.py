@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-__all__ = ["Stamper", "clock_text", "moment"]
+__all__ = ["Stamper", "clock_text", "micros", "moment"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -81,6 +81,16 @@ class Stamper:
 def moment(us: int) -> datetime:
     """Microseconds since 1970 as a time, aware."""
     return _EPOCH + timedelta(0, us // 1_000_000, us % 1_000_000)  # in parts, it costs a third
+
+
+def micros(at: datetime) -> int:
+    """A time in microseconds since 1970; 0 for all before.
+
+    Example:
+        >>> micros(moment(1_795_257_000_000_001))
+        1795257000000001
+    """
+    return max(0, (at - _EPOCH) // timedelta(microseconds=1))
 
 
 def clock_text(us: int) -> str:

@@ -23,6 +23,7 @@ from cxkit.flows.people import read_ahead
 from cxkit.flows.preferences import PREFERENCE_CHANGED, PREFERENCE_STOPPED, preferred, stopped
 from cxkit.flows.reading import Reading
 from cxkit.flows.remember import remember
+from cxkit.flows.reports import LEFT, left
 from cxkit.flows.rulings import RULED, ruled
 from cxkit.flows.sending import CONTACT_SUPPRESSED, MESSAGE_COUNTED, counted, suppressed
 from cxkit.keyring import Keyring
@@ -53,6 +54,7 @@ COMMANDS: Final[Mapping[str, Act]] = {
     PREFERENCE_STOPPED.name: stopped,
     CONTACT_SUPPRESSED.name: suppressed,
     MESSAGE_COUNTED.name: counted,
+    LEFT.name: left,
     ASSIGNED.name: assigned,
     ASKED.name: remembered_asking,
     SKIPPED.name: remembered_asking,
@@ -63,7 +65,7 @@ COMMANDS: Final[Mapping[str, Act]] = {
 
 
 _UNTYPED: Final = frozenset(
-    {UNMERGED.name, ERASED.name, MESSAGE_COUNTED.name, ASSIGNED.name, RULED.name, ASKED.name, SKIPPED.name}
+    {UNMERGED.name, ERASED.name, MESSAGE_COUNTED.name, LEFT.name, ASSIGNED.name, RULED.name, ASKED.name, SKIPPED.name}
 )
 """Commands that change the same whatever identifiers are worth."""
 

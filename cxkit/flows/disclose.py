@@ -27,6 +27,7 @@ from cxkit.flows.documents import (
     history_doc,
     identifier_doc,
     key_of,
+    message_term,
     owned_in,
     preference_doc,
     read,
@@ -39,7 +40,18 @@ from cxkit.flows.erase import keys_of_person, owners_of
 from cxkit.flows.operate import MERGED
 from cxkit.flows.reading import Reading
 from cxkit.keyring import Keyring
-from cxkit.model import JSON, Consent, Evidence, GlobalStop, Identifier, Interaction, Preference, Recent, Suppression
+from cxkit.model import (
+    JSON,
+    Consent,
+    Evidence,
+    GlobalStop,
+    Identifier,
+    Interaction,
+    Message,
+    Preference,
+    Recent,
+    Suppression,
+)
 from cxkit.model.profile import How, Provenance
 from cxkit.rules.consent import chained
 from cxkit.rules.identity import Owned
@@ -121,6 +133,8 @@ class Disclosure:
     """How many sessions before these are remembered, by number alone."""
     messages: tuple[Sent, ...] = ()
     """Messages to them that were counted."""
+    received: tuple[Message, ...] = ()
+    """Messages to them of which it is kept what became of each."""
     questions: tuple[Asked, ...] = ()
     """What they were asked, and what they answered to or skipped. The answers are among the traits."""
     spooled: tuple[Interaction, ...] = ()
@@ -222,6 +236,7 @@ def disclose(
         contacts=tuple(_once(_contacts(histories, who))),
         older_sessions=sum(one.older_sessions for key, one in histories.items() if key not in who.contested),
         messages=tuple(_once(rows(sent_doc, "messages", Sent))),
+        received=tuple(_received(reading, who)),
         questions=tuple(_once(rows(asked_doc, "askings", Asked))),
         erased_at=max((tombstone_in(body).erased_at for body in graves), default=None),
     )
@@ -236,6 +251,11 @@ def _consents(reading: Reading, who: Theirs) -> list[Consent]:
     bodies = {key: reading.get([consent_doc(key)]).get(consent_doc(key)) for key in who.keys}
     held: list[tuple[str, Body]] = [(key, body) for key, body in bodies.items() if body is not None]
     return chained(one for key, body in held for one in consents_in([body]) if who.own(key, one.id))
+
+
+def _received(reading: Reading, who: Theirs) -> list[Message]:
+    bodies = reading.get(name for key in who.keys for name in reading.under(message_term(key)))
+    return sorted((read(body, Message) for body in bodies.values()), key=lambda one: (one.at, one.id))
 
 
 def _contacts(histories: Mapping[str, History], who: Theirs) -> list[Recent]:

@@ -14,6 +14,9 @@ Keys are keyed hashes of identifiers, in hexadecimal; never their values.
 ``assigned/KEY``    {"given"}                         what experiments gave under an identifier, and when
 ``asked/KEY``       {"askings"}                       what was asked under an identifier, and what became of it
 ``ruling/NAME``     {"running", "winner", "actor"}    what an operator said of an experiment
+``mailing/DIGEST``  a `cxkit.model.Mailing`       what many messages have in common; nothing of anybody
+``message/ID``      a `cxkit.model.Message`       a message, and what became of it; found by ``message:KEY``, too
+``once/UNTIL-KEY``  {"said"}                      what a signature that covers no body was first seen with; of nobody
 ``history/KEY``     see ``rules.profile.History``     the last contacts under an identifier
 """
 
@@ -28,7 +31,18 @@ import msgspec
 
 from cxkit.codec.typed import converter
 from cxkit.keyring import Keyring
-from cxkit.model import JSON, Consent, Evidence, GlobalStop, Identifier, Identity, Preference, Suppression
+from cxkit.model import (
+    JSON,
+    Consent,
+    Evidence,
+    GlobalStop,
+    Identifier,
+    Identity,
+    Mailing,
+    Message,
+    Preference,
+    Suppression,
+)
 from cxkit.rules.experience import Ruling
 from cxkit.rules.identity import Merge, Owned, Person, Tombstone
 from cxkit.rules.preferences import Sent
@@ -53,6 +67,11 @@ __all__ = [
     "key_of",
     "keys_of",
     "ledger_doc",
+    "mailing_doc",
+    "mailing_term",
+    "message_doc",
+    "message_term",
+    "once_doc",
     "person_doc",
     "preference_doc",
     "ruling_doc",
@@ -107,6 +126,31 @@ def suppression_doc(key: str) -> str:
 def sent_doc(key: str) -> str:
     """The document of what was sent under an identifier lately."""
     return f"sent/{key}"
+
+
+def mailing_doc(id: str) -> str:
+    """The document of what many messages have in common."""
+    return f"mailing/{id}"
+
+
+def message_doc(id: str) -> str:
+    """The document of a message."""
+    return f"message/{id}"
+
+
+def message_term(key: str) -> str:
+    """The word under which the messages to an address are found."""
+    return f"message:{key}"
+
+
+def mailing_term(id: str) -> str:
+    """The word under which the messages of a mailing are found."""
+    return f"mailing:{id}"
+
+
+def once_doc(until: datetime | None = None, key: str = "") -> str:
+    """The document of what was said under a key that is taken until then: in the order of that; None: before all."""
+    return f"once/{int(until.timestamp()):010x}-{key}" if until else "once/"
 
 
 def history_doc(key: str) -> str:
@@ -184,7 +228,8 @@ class Given:
 
 
 _READ: Final = (
-    Life, Ledger, Given, Ruling, Tombstone, Consent, Preference, GlobalStop, Suppression, Sent, History, Asked
+    Life, Ledger, Given, Ruling, Tombstone, Consent, Preference, GlobalStop, Suppression, Sent, History, Asked,
+    Mailing, Message,
 )  # fmt: skip
 _READERS: Final[Mapping[type, Callable[[object], object]]] = {kind: converter(kind) for kind in _READ}
 
@@ -292,4 +337,5 @@ _TIMES: Final[Mapping[str, Callable[[Body], Iterable[datetime | None]]]] = {
     "history": _times_of_history,
     "assigned": lambda body: [one.at for one in given_in(body).values()],
     "asked": lambda body: [one.at for one in askings_in(body)],
+    "message": lambda body: [read(body, Message).at],
 }

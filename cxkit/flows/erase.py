@@ -10,6 +10,7 @@ its owner has under other identifiers stays.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, cast
@@ -30,6 +31,10 @@ from cxkit.flows.documents import (
     identifier_doc,
     keys_of,
     ledger_doc,
+    mailing_doc,
+    mailing_term,
+    message_doc,
+    message_term,
     owned_in,
     person_doc,
     preference_doc,
@@ -147,6 +152,7 @@ def _goes(reading: Reading, given: Iterable[str], keys: Iterable[str]) -> list[s
     names = [name(key) for key in theirs for name in GOES if not (name is identifier_doc and key in others)]
     names += [person_doc(id) for life in lives.values() for id in life.graph.ids]
     names += [ledger_doc(command) for life in lives.values() for command in life.graph.merges]
+    names += [name for key in theirs for name in reading.under(message_term(key))]
     return list(reading.get(names))
 
 
@@ -164,7 +170,8 @@ def erased(reading: Reading, keyring: Keyring, command: Interaction) -> None:
     given = _not_yet(reading, keys_of(keyring, command.identity), grave)
     keys = keys_of_person(reading, given)
     keys += _nobody_elses(reading, _not_yet(reading, _told(command), grave), keys)
-    for name in _goes(reading, given, keys):
+    goes = _goes(reading, given, keys)
+    for name in [*goes, *_theirs_alone(reading, goes)]:
         reading.put(name, None)
     for names, left in _REDUCED:
         for name, body in reading.get(map(names, keys)).items():
@@ -201,6 +208,14 @@ def _nobody_elses(reading: Reading, told: Iterable[str], keys: Iterable[str]) ->
     more = [key for key in told if key not in set(keys)]
     owned = _owned(reading, more)
     return [key for key in more if key not in owned]
+
+
+def _theirs_alone(reading: Reading, goes: Iterable[str]) -> list[str]:
+    """The mailings of which no message is left when these documents go: their links may be of this person's own."""
+    mailings = (body.get("mailing") for name, body in reading.get(goes).items() if name.startswith(message_doc("")))
+    sent = Counter(str(one) for one in mailings if one is not None)
+    alone = [id for id, count in sent.items() if len(reading.under(mailing_term(id), limit=count + 1)) <= count]
+    return list(reading.get(map(mailing_doc, alone)))
 
 
 def _refusals(body: Body) -> Body | None:

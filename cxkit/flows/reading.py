@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from cxkit.flows.documents import Body
 from cxkit.roles import Put, Store
 
 __all__ = ["Reading"]
+
+_ALL: Final = 1_000_000
 
 
 class Reading:
@@ -36,10 +39,22 @@ class Reading:
                 self._versions[name] = document.version if document else 0
         return {name: body for name in wanted if (body := self._bodies[name]) is not None}
 
-    def put(self, name: str, body: Body | None) -> None:
-        """It shall be so; None: it shall not be. For what was read before."""
+    def under(self, term: str, *, limit: int = _ALL) -> list[str]:
+        """The names of documents that carry a term, as they are now, so many at most; those are to be read, too.
+
+        Raises:
+            StoreError: They cannot be known now.
+        """
+        return self._store.lookup(term, limit=limit)
+
+    def put(self, name: str, body: Body | None, *, terms: frozenset[str] = frozenset()) -> None:
+        """It shall be so; None: it shall not be. For what was read before.
+
+        Args:
+            terms: Under which it is found, see `cxkit.roles.Put`; the same whenever it is put.
+        """
         if self._bodies[name] != body:
-            self.puts[name] = Put(body=body)
+            self.puts[name] = Put(body=body, terms=terms)
             self._turn.add(name)
             self._bodies[name] = body
 

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
+from cxkit.capture.enrich import Enrichment
 from cxkit.capture.interruption import let_through
 from cxkit.delivery.dead import DeadLetters
 from cxkit.delivery.engine import SpoolLimits
@@ -38,6 +39,7 @@ __all__ = [
     "build_store",
     "claim_tables",
     "claimed_tables",
+    "enrichment_of",
     "exporter_options",
     "identifying_of",
     "open_keyring",
@@ -284,13 +286,24 @@ def build_plugins(registry: Registry, factories: Mapping[str, Factory[T]], table
     return built
 
 
+def enrichment_of(registry: Registry, tables: Mapping[str, Any], *, count: Callable[[str], None]) -> Enrichment | None:
+    """What adds to the context of a scope; None where no plugin does."""
+    enrichers = build_plugins(registry, registry.enrichers(), tables)
+    return Enrichment(enrichers, count=count) if enrichers else None
+
+
 def refusals(registry: Registry, settings: Settings) -> Iterator[CXError]:
     """All for which a kit with these settings would not start, one after the other; opens and writes nothing.
 
     What a stranger's code raises is a `PluginError` here.
     """
     claimed = claimed_tables(registry)
-    plugins: dict[str, Factory[Any]] = {**registry.enrichers(), **registry.deciders(), **registry.signals()}
+    plugins: dict[str, Factory[Any]] = {
+        **registry.enrichers(),
+        **registry.deciders(),
+        **registry.channels(),
+        **registry.signals(),
+    }
 
     def build_table(name: str, kind: type) -> None:
         table = _build_table(settings, name, kind)

@@ -50,7 +50,8 @@ def examined(overrides: Mapping[str, object] | None = None) -> Examined:
     settings, refused = examine(overrides=overrides)
     broken: list[PluginError] = []
     registry = Registry(settings.plugins, refuse=broken.append)
-    known = {error.setting for error in refused}
+    known = {error.setting for error in refused if error.setting}
+    known |= {setting.partition("[")[0] for setting in known}  # of a list what is left of it
     # What is missing only because it was refused, and left out, is no second error.
-    later = [error for error in refusals(registry, settings) if getattr(error, "setting", None) not in known - {None}]
+    later = [error for error in refusals(registry, settings) if getattr(error, "setting", None) not in known]
     return Examined(settings=settings, registry=registry, errors=(*refused, *broken, *later))

@@ -15,11 +15,10 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cxkit.capture.enrich import Enrichment
 from cxkit.capture.gate import Prepared, prepare
 from cxkit.capture.intake import Captured, Intake
 from cxkit.capture.redact import Redactor
@@ -35,6 +34,7 @@ from cxkit.delivery.spool import Spool
 from cxkit.flows.apply import Applier
 from cxkit.flows.bus import Bus, Committed
 from cxkit.flows.desk import Desk
+from cxkit.flows.messages import Messages
 from cxkit.flows.refusals import tells_refusals
 from cxkit.flows.view import View
 from cxkit.kit.assembly import (
@@ -45,6 +45,7 @@ from cxkit.kit.assembly import (
     build_plugins,
     build_store,
     claim_tables,
+    enrichment_of,
     identifying_of,
     open_keyring,
     policy_of,
@@ -58,7 +59,7 @@ from cxkit.kit.report import loss_report
 from cxkit.kit.starter import Starter
 from cxkit.model import PURPOSES, Context, Facts, TouchpointSpec, purpose_bits
 from cxkit.registry import Registry
-from cxkit.roles import Channel, Exporter, Store
+from cxkit.roles import Exporter, Store
 from cxkit.rules.consent import REGIONAL, allowed
 from cxkit.settings import Settings, load
 
@@ -141,13 +142,18 @@ class Kit:
             journeys=in_use(build_journeys(settings)),
             remembers=settings.profile.remember,
         )
-        enrichers = build_plugins(self.registry, self.registry.enrichers(), self.tables)
-        self.enrich = Enrichment(enrichers, count=self.intake.count) if enrichers else None
+        self.messages = Messages(self.desk, self._open_store, self.open_scope, patience_s=self.patience_s)
+        self.enrich = enrichment_of(self.registry, self.tables, count=self.intake.count)
+        self.channels = tuple(build_plugins(self.registry, self.registry.channels(), self.tables).values())
         self.root_scope = self.open_scope(Context())
         self.bus.subscribe(tells_refusals(self.desk, self.root_scope))
         self._exit = partial(close_at_exit, weakref.ref(self))
-        watch = (lambda: None) if in_memory else view.watch
-        self._starter = Starter(self._make_engine, self.intake.not_started, at_end=self._exit, started=watch)
+        self._starter = Starter(
+            self._make_engine,
+            self.intake.not_started,
+            at_end=self._exit,
+            started=(lambda: None) if in_memory else view.watch,
+        )
         self._closed = False
         self._left = Flushed(complete=True, pending={})
         """What the last engine that ended had not delivered."""
@@ -258,19 +264,13 @@ class Kit:
 
     def account(self) -> Account:
         """What became of everything captured under this kit's directory, per exporter."""
-        intake = self.intake
         if self._starter.engine is not None:
             return self._starter.engine.account()
-        return read_account(self._root, dropped=dict(intake.dropped), queued=intake.queued)
+        return read_account(self._root, dropped=dict(self.intake.dropped), queued=self.intake.queued)
 
     def subscribe(self, listener: Callable[[Committed], None]) -> Callable[[], None]:
         """Be told of all that this process commits to the store, see `Committed`; returns what ends it."""
         return self.bus.subscribe(listener)
-
-    @cached_property
-    def channels(self) -> tuple[Channel, ...]:
-        """Those of the plugins, for whoever mounts their endpoints."""
-        return tuple(build_plugins(self.registry, self.registry.channels(), self.tables).values())
 
     @property
     def premises(self) -> Premises:

@@ -24,6 +24,7 @@ from cxkit.model.feedback import SCALES, Feedback
 from cxkit.model.identity import EVIDENCE, Evidence, Identifier, Identity
 from cxkit.model.interaction import Interaction
 from cxkit.model.journey import JourneySpec, Progress, Taken
+from cxkit.model.message import Bounce, Mailing, Message, Report
 from cxkit.model.money import Money
 from cxkit.model.profile import Person, Profile, Recent, Trait
 from cxkit.model.properties import JSON, Properties
@@ -41,6 +42,7 @@ __all__ = [
     "Answer",
     "Assignment",
     "Blocked",
+    "Bounce",
     "Choice",
     "Consent",
     "Context",
@@ -57,6 +59,8 @@ __all__ = [
     "Identity",
     "Interaction",
     "JourneySpec",
+    "Mailing",
+    "Message",
     "Money",
     "Namespace",
     "Notice",
@@ -70,6 +74,7 @@ __all__ = [
     "Properties",
     "Question",
     "Recent",
+    "Report",
     "Stage",
     "Suppression",
     "Taken",

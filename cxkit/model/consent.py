@@ -32,6 +32,7 @@ PURPOSES: Final = (
     "sale_share",
     "identity_stitching",
     "precise_location",
+    "message_open",
 )
 """The purposes. Their order is part of the spool's format: append, never reorder."""
 

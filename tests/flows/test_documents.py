@@ -13,7 +13,7 @@ from cxkit.flows.bus import Bus
 from cxkit.flows.documents import Body, Ledger, Life, times_in, whole_of, written
 from cxkit.flows.erase import keys_of_person, stored
 from cxkit.flows.reading import Reading
-from cxkit.model import Consent, GlobalStop, Identity, Interaction, Preference, Suppression
+from cxkit.model import Consent, GlobalStop, Identifier, Identity, Interaction, Message, Preference, Suppression
 from cxkit.model.profile import Recent
 from cxkit.rules.identity import Merge, Person, Tombstone
 from cxkit.rules.preferences import Sent
@@ -67,6 +67,18 @@ CASES: dict[str, tuple[Body, list[datetime | None]]] = {
     ),
     "suppression/k": (records(Suppression(channel="email", reason="hard_bounce", at=BEFORE)), [BEFORE]),
     "sent/k": (records(Sent(topic="news", kind="marketing", channel="email", at=AFTER), name="messages"), [AFTER]),
+    "message/m": (
+        written(
+            Message(
+                id="m",
+                channel="email",
+                topic="news",
+                at=AFTER,
+                to=Identifier(type="email", value="6e" * 16, evidence="token"),
+            )
+        ),
+        [AFTER],
+    ),
     "assigned/k": ({"given": {"bolder__0": {"variation": "bold", "at": AFTER.isoformat()}}}, [AFTER]),
     "asked/k": (
         records(
@@ -98,7 +110,7 @@ def test_what_says_only_whose_it_is_goes_by_them(name: str, body: Any) -> None:
 
 def test_these_are_all_kinds() -> None:
     kinds = {one.removesuffix("_doc") for one in vars(documents) if one.endswith("_doc")}
-    of_nobody = {"ruling"}
+    of_nobody = {"ruling", "mailing", "once"}
     assert kinds - of_nobody == {name.partition("/")[0] for name in (*CASES, "identifier/k")}
 
 

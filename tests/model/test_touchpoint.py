@@ -95,7 +95,7 @@ def test_every_documented_channel_and_stage_is_accepted() -> None:
 def test_the_order_of_purposes_is_part_of_the_format_of_spools() -> None:
     assert PURPOSES == (
         "necessary", "functional", "analytics", "personalization", "profiling", "advertising", "sale_share",
-        "identity_stitching", "precise_location",
+        "identity_stitching", "precise_location", "message_open",
     )  # fmt: skip
 
 

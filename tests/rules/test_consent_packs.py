@@ -54,7 +54,9 @@ def test_a_pack_has_a_name_with_a_version() -> None:
 @pytest.mark.parametrize("region", PACKS)
 def test_nothing_but_the_necessary_needs_no_choice_except_where_the_law_is_opt_out(region: str) -> None:
     pack = PACKS[region]
-    assert pack.granted == (frozenset(PURPOSES) - {"precise_location"} if region in OPT_OUT else {"necessary"})
+    assert pack.granted == (
+        frozenset(PURPOSES) - {"precise_location", "message_open"} if region in OPT_OUT else {"necessary"}
+    )
     assert pack.mechanism == ("opt_out" if region in OPT_OUT else "opt_in")
 
 

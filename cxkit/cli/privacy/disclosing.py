@@ -73,6 +73,7 @@ def _lines(told: Disclosure) -> Iterator[str]:
     yield from _section(say("what you want to receive"), _wishes(told))
     yield from _section(say("what is remembered of your contacts"), _contacts(told))
     yield from _section(say("messages to you that were counted"), _messages(told))
+    yield from _section(say("messages to you, and what became of them"), _received(told))
     yield from _section(say("what you were asked"), _questions(told))
     yield from _section(say("what is kept in the spool on this machine, delivered or not"), _spooled(told))
     letters = (pair(one.exporter, _interaction(one.interaction)) for one in told.dead_letters)
@@ -175,6 +176,12 @@ def _contacts(told: Disclosure) -> Iterator[str]:
 def _messages(told: Disclosure) -> Iterator[str]:
     for (topic, channel), number in sorted(Counter((one.topic, one.channel) for one in told.messages).items()):
         yield pair(f"{topic}, {channel}", number)
+
+
+def _received(told: Disclosure) -> Iterator[str]:
+    for one in told.received:
+        became = ", ".join(name for name, _ in sorted(one.happened.items(), key=lambda pair: pair[::-1])) or "-"
+        yield f"{clock(one.at)}  {visible(one.channel)}  {pair(visible(one.topic), became)}"
 
 
 def _questions(told: Disclosure) -> Iterator[str]:

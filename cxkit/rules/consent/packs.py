@@ -41,10 +41,11 @@ __all__ = [
 ]
 
 _NECESSARY: Final = frozenset({"necessary"})
-_EVERYTHING: Final = frozenset(PURPOSES) - {"precise_location"}
-"""Where nobody needs to ask. Where exactly somebody is, is sensitive everywhere: it is asked for.
+_EVERYTHING: Final = frozenset(PURPOSES) - {"precise_location", "message_open"}
+"""Where nobody needs to ask. Where exactly somebody is, is sensitive everywhere: it is asked for. So is whether they
+opened a message: a picture that reports it is read in private.
 
-Source: CPRA, Cal. Civ. Code 1798.140(ae)(1)(C).
+Sources: CPRA, Cal. Civ. Code 1798.140(ae)(1)(C); CNIL, deliberation 2026-042 of 12 March 2026, on pixels in e-mails.
 """
 
 PACKS: Final[Mapping[str, Policy]] = {

@@ -187,7 +187,7 @@ class _Consent:
             self._kit,
             facts,
             at="/consent",
-            title="title",
+            title=TEXTS[language]["title"],
             language=language,
             body=said + self._asked(facts, asked, language=language, back=back),
             status=200 if wrong is None else status_of(wrong),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Final
 from urllib.parse import quote
 
@@ -43,6 +44,7 @@ def page(
 
     Args:
         at: Its path below the mount point.
+        title: And heading.
         body: Below its heading.
         back: Where the visitor came from.
     """
@@ -57,10 +59,10 @@ def page(
     head = (
         element("meta", charset="utf-8")
         + element("meta", name="viewport", content="width=device-width, initial-scale=1")
-        + element("title", text[title])
+        + element("title", escape(title))
         + stylesheet_link(kit, facts)
     )
-    main = element("main", element("h1", text[title]) + body + element("p", way_back + others, class_="cx-ways"))
+    main = element("main", element("h1", escape(title)) + body + element("p", way_back + others, class_="cx-ways"))
     html = "<!doctype html>" + element(
         "html", element("head", head) + element("body", main, class_="cx-page"), lang=language
     )

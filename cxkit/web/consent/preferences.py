@@ -197,7 +197,7 @@ class _Preferences:
             self._kit,
             facts,
             at="/preferences",
-            title="preferences",
+            title=TEXTS[language]["preferences"],
             language=language,
             body=said + ("" if offer is None else self._offered(facts, offer, language=language, back=back)),
             status=status,
