@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any, Final
 
 from cxkit.kit import Kit
-from cxkit.kit.beside import beside
 from cxkit.roles import Endpoint, Reply
+from cxkit.web.beside import beside
 from cxkit.web.mounted import PATIENCE_S, TOO_LONG, TOO_SLOW, UNREADABLE, answered, as_sent, refused
 from cxkit.web.sites import Sites
 from cxkit.web.visit import Visit, open_visit

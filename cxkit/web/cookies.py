@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 _LATEST_S: Final = 0xFFFFFFFFF
-_TEXT: Final = re.compile(r"1(?::[0-9][gd][0-9a-f]{1,9})*(?::x)?")
+_TEXT: Final = re.compile(r"1(?::[0-9a-f][gd][0-9a-f]{1,9})*(?::x)?")
 
 
 class CookieNames(NamedTuple):
@@ -97,7 +97,7 @@ def choices_to_text(choices: Mapping[str, tuple[Choice, datetime]], *, despite_g
         '1:2gff'
     """
     parts = [
-        f"{PURPOSES.index(purpose)}{choice[0]}{min(max(0, int(at.timestamp())), _LATEST_S):x}"
+        f"{PURPOSES.index(purpose):x}{choice[0]}{min(max(0, int(at.timestamp())), _LATEST_S):x}"
         for purpose, (choice, at) in sorted(choices.items())
     ]
     return ":".join(["1", *parts, *(["x"] if despite_gpc else [])])
@@ -113,9 +113,9 @@ def choices_from_text(text: str) -> tuple[dict[str, tuple[Choice, datetime]], bo
         return {}, False
     found: dict[str, tuple[Choice, datetime]] = {}
     for part in text.split(":")[1:]:
-        if part != "x" and int(part[0]) < len(PURPOSES):
+        if part != "x" and int(part[0], 16) < len(PURPOSES):
             at = datetime.fromtimestamp(int(part[2:], 16), UTC)
-            found[PURPOSES[int(part[0])]] = ("granted" if part[1] == "g" else "denied", at)
+            found[PURPOSES[int(part[0], 16)]] = ("granted" if part[1] == "g" else "denied", at)
     return found, text.endswith(":x")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Final, NamedTuple
 
@@ -11,7 +11,7 @@ from cxkit.errors import TokenError
 from cxkit.keyring import Signed
 from cxkit.kit import Kit
 from cxkit.model import Facts
-from cxkit.roles import Endpoint
+from cxkit.roles import Endpoint, Recognising
 from cxkit.rules.consent import Policy
 from cxkit.web.client_ip import client_ip_strategy, proxy_check
 from cxkit.web.cookies import CookieNames, cookie_names
@@ -21,6 +21,8 @@ from cxkit.web.paths import pattern_of
 __all__ = ["Site", "is_secure"]
 
 _RENEW_AFTER_S: Final = 30 * 86_400
+_MAX_QUERY_CHARS: Final = 8_192
+_MAX_MARK_CHARS: Final = 200
 _KIOSK_IDLE_S: Final = 120
 """At a device that everybody uses, whoever comes after so long is somebody else."""
 
@@ -97,6 +99,23 @@ class Site:
         except TokenError:
             self.kit.desk.intake.count("token_refused")
             return None
+
+    @cached_property
+    def recognising(self) -> dict[str, Recognising]:
+        """Query parameter to the channel whose links have it."""
+        return {one.marker: one for one in self.kit.channels if isinstance(one, Recognising)}
+
+    def marks(self, query: str) -> Iterator[tuple[Recognising, str]]:
+        """What a query says to channels whose links lead here; the first of each, if it is no more than a mark is."""
+        if not self.recognising:
+            return
+        said: dict[str, str] = {}
+        for part in query[:_MAX_QUERY_CHARS].split("&"):
+            name, _, value = part.partition("=")
+            said.setdefault(name, value)
+        for marker, channel in self.recognising.items():
+            if 0 < len(said.get(marker, "")) <= _MAX_MARK_CHARS:
+                yield channel, said[marker]
 
     # --- what cxkit itself answers ---
 

@@ -153,6 +153,8 @@ class Visit:
             self._claims(facts)
         self._choices = scope.choices
         enter(scope)
+        if facts.query and not scope.machine:
+            self._marks(facts)
 
     def _place(self, facts: Facts) -> None:
         """Where the region decides: ask where this is now, for it decides whether the visitor may be recognised."""
@@ -192,6 +194,17 @@ class Visit:
         if fitting:
             found, _ = usable(self.site.kit.desk, self.scope, fitting, evidence="claim")
             self.scope.claimed = tuple(found)
+
+    def _marks(self, facts: Facts) -> None:
+        """Add to whom the message was sent whose link led here: no more than a claim, for messages are forwarded."""
+        for channel, marked in self.site.marks(facts.query):
+            try:
+                found = channel.recognise(marked)
+            except Exception as error:  # noqa: BLE001 - a channel is a stranger's code
+                self.site.failed(error)
+                continue
+            if found is not None:
+                self.scope.claimed = (*self.scope.claimed, found)
 
     def _sign_in(self) -> None:
         """Know whom the app knows, if it has asked its framework for that; unless that person has just left."""

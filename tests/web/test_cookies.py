@@ -57,7 +57,7 @@ def test_half_a_choice_is_none(text: str) -> None:
 
 def test_purposes_to_come_are_passed_over() -> None:
     at = datetime.fromtimestamp(5, UTC)
-    assert choices_from_text("1:2g5:9d5:x") == ({"analytics": ("granted", at)}, True)
+    assert choices_from_text("1:2g5:fd5:x") == ({"analytics": ("granted", at)}, True)
 
 
 def test_times_beyond_all_measure_stay_readable() -> None:

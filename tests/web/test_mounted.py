@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from cxkit.capture.scope import current_scope
 from cxkit.kit import Kit
+from cxkit.roles import Endpoint, Reply
 from cxkit.settings import Settings, Web
 from cxkit.web import ASGIMiddleware, Sites, WSGIMiddleware
 from tests.theirs import installing
@@ -309,3 +311,46 @@ def test_what_is_excluded_is_so_where_the_app_is_mounted(
     kept = opened()
     client(ASGIMiddleware(answering(), kit=kept.kit)).ask(path, root_path="/shop")
     assert len(kept.named("page.viewed")) == kept_paths
+
+
+def test_an_endpoint_that_hangs_takes_no_thread_of_the_apps(kept: Any) -> None:
+    """A loop has few threads, and an app looks up names by them."""
+    hangs = threading.Event()
+
+    class Waiting:
+        def handle(self, facts: object, body: bytes) -> Reply:
+            hangs.wait(60)
+            return Reply()
+
+        def endpoints(self) -> list[Endpoint]:
+            return [Endpoint(path="/waits", methods=frozenset({"GET"}), handle=self.handle)]
+
+    kept.kit.channels = (Waiting(),)
+    app = ASGIMiddleware(None, kit=kept.kit)  # type: ignore[arg-type]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def all_at_once() -> None:
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/cx/waits",
+            "scheme": "https",
+            "headers": [],
+            "query_string": b"",
+        }
+        asking = [asyncio.create_task(app(dict(scope), receive, send)) for _ in range(64)]
+        try:
+            await asyncio.sleep(0)
+            await asyncio.wait_for(asyncio.to_thread(lambda: None), 10)
+        finally:
+            hangs.set()
+            await asyncio.gather(*asking)
+
+    asyncio.run(all_at_once())
+    assert [one["status"] for one in sent if one["type"] == "http.response.start"] == [204] * 64

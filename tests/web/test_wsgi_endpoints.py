@@ -48,12 +48,6 @@ class Booth:
         raise ValueError("canary")
 
 
-class WithBooth(Kit):
-    @property
-    def channels(self) -> Any:
-        return (Booth(),)
-
-
 @pytest.fixture
 def exporter() -> RecordingExporter:
     return RecordingExporter()
@@ -61,7 +55,8 @@ def exporter() -> RecordingExporter:
 
 @pytest.fixture
 def kit(exporter: RecordingExporter) -> Iterator[Kit]:
-    kit = WithBooth(Settings(strict=False), exporters={"recorder": exporter}, in_memory=True)
+    kit = Kit(Settings(strict=False), exporters={"recorder": exporter}, in_memory=True)
+    kit.channels = (Booth(),)
     yield kit
     kit.close()
 

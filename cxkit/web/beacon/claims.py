@@ -56,6 +56,11 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     engaged_ms: _Milliseconds | None = None
     properties: dict[Annotated[str, Meta(max_length=100)], _Text | bool | int | float | None] = {}
 
+    @property
+    def used(self) -> bool:
+        """Whether somebody clicked, touched or typed; a click that a script made is none."""
+        return self.name == "page.engaged" and bool(self.properties.get("interactions"))
+
 
 class _Nothing(msgspec.Struct):
     pass

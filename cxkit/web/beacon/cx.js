@@ -108,7 +108,7 @@
     if (shownAt) {
       measure();
       usedAt = performance.now();
-      interactions += event.type == 'pointerdown' || event.type == 'keydown';
+      interactions += event.isTrusted && (event.type == 'pointerdown' || event.type == 'keydown');
     }
   };
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
@@ -18,13 +19,13 @@ from cxkit.capture.gate import prepare
 from cxkit.capture.scope import Scope, current_scope
 from cxkit.capture.stamp import moment
 from cxkit.errors import CXError
-from cxkit.kit import Kit
 from cxkit.model import Facts, Identity, Page, TouchpointSpec
-from cxkit.roles import Endpoint, Reply
+from cxkit.roles import Confirming, Endpoint, Reply
 from cxkit.rules.consent import BeforeChoice, later
 from cxkit.rules.measure.pages import MEASURED
 from cxkit.web.beacon.claims import Claim, Envelope, read_claim, read_envelope
 from cxkit.web.beacon.tag import SCRIPT
+from cxkit.web.beside import aside
 from cxkit.web.limits import Rate, Recent
 from cxkit.web.origin import same_origin
 from cxkit.web.paths import is_template, pattern_of
@@ -46,7 +47,7 @@ _NO_STORE: Final = ("Cache-Control", "no-store")
 
 def beacon_endpoints(site: Site) -> Sequence[Endpoint]:
     """The script, and where it sends to."""
-    inlet = _Inlet(site.kit)
+    inlet = _Inlet(site)
     return (
         Endpoint(path="/cx.js", methods=frozenset({"GET"}), handle=SCRIPT.serve, waits=False),
         Endpoint(path="/i", methods=frozenset({"POST", "OPTIONS"}), handle=inlet.handle, waits=False),
@@ -57,11 +58,12 @@ class _Inlet:
     """Where the beacon sends to.
 
     Args:
-        kit: Whose settings hold, and who captures.
+        site: Whose settings hold, and whose kit captures.
     """
 
-    def __init__(self, kit: Kit) -> None:
-        web = kit.settings.web
+    def __init__(self, site: Site) -> None:
+        kit, web = site.kit, site.settings
+        self._site = site
         self._kit = kit
         self._origins = frozenset(web.origins)
         self._touchpoints = frozenset(web.beacon_touchpoints) - MEASURED.keys()
@@ -93,7 +95,8 @@ class _Inlet:
         if scope is not None:
             if not same_origin(facts):  # within one site, a browser brings cookies from there all the same
                 scope.change(identity=Identity())
-            self._receive(scope, envelope)
+            if self._receive(scope, envelope):
+                self._confirm(facts)
         return Reply(headers=headers)
 
     def _refused(self, status: int, name: str, headers: tuple[tuple[str, str], ...] = (_NO_STORE,)) -> Reply:
@@ -110,30 +113,45 @@ class _Inlet:
 
     # --- what is in it ---
 
-    def _receive(self, scope: Scope, envelope: Envelope) -> None:
+    def _receive(self, scope: Scope, envelope: Envelope) -> bool:
+        """Capture it; whether somebody used the page who allows that this is known."""
         if envelope.gpc and not scope.gpc:
             scope.gpc = True
             self._kit.desk.govern(scope)
         scope.enrich()
         if scope.machine:
             self._drop("beacon_robot", len(envelope.events))
-            return
+            return False
+        used = False
         now_us = self._kit.intake.stamper.time_ns() // 1000
         for event in envelope.events:
             claim = read_claim(event)
             if claim is None:
                 self._drop("beacon_refused")
             else:
-                self._capture(scope, envelope, claim, now_us)
+                used = self._capture(scope, envelope, claim, now_us) or used
+        return used
 
-    def _capture(self, scope: Scope, envelope: Envelope, claim: Claim, now_us: int) -> None:
+    def _confirm(self, facts: Facts) -> None:
+        """Tell the channels whose link led to this page that somebody uses it: by the address that the browser says."""
+        for channel, marked in self._site.marks(facts.headers.get("referer", "").partition("?")[2]):
+            if isinstance(channel, Confirming) and not aside(partial(self._tell, channel, marked)):
+                self._kit.intake.count("beacon_unconfirmed")
+
+    def _tell(self, channel: Confirming, marked: str) -> None:
+        try:
+            channel.confirmed(marked)
+        except Exception as error:  # noqa: BLE001 - a channel is a stranger's code, and its store may be away
+            self._kit.intake.fault("beacon_unconfirmed", "that somebody used a page is not kept", error)
+
+    def _capture(self, scope: Scope, envelope: Envelope, claim: Claim, now_us: int) -> bool:
         spec, properties = self._declared(claim)
         if spec is None:
-            return
+            return False
         tail = self._kit.desk.keyring.identifier_key("beacon", claim.id)[:8]
         if self._recent.again(tail):
             self._kit.intake.count("beacon_repeated")
-            return
+            return False
         known = scope.context
         child = scope.child(
             context={
@@ -146,8 +164,10 @@ class _Inlet:
             stamp = self._stamp(envelope, claim, now_us, tail)
             self._as_of(child, _at_the_earliest(stamp[1], claim), spec)
             self._kit.intake.capture(child, spec, properties, stamp=stamp)
+            return claim.used and "analytics" in child.allowed.granted
         except CXError:  # in strict mode: a stranger's mistake is not the app's
             self._drop("beacon_refused")
+            return False
         finally:
             child.close()
 
