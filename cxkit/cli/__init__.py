@@ -69,10 +69,13 @@ class _Verbs(click.Group):
         from cxkit.registry import Registry
         from cxkit.settings import load
 
+        own = {*self.commands}
         try:
             Registry(load().plugins).add_commands(self)
         except CXError as error:  # what mends the configuration must run without one
             click.echo(str(error), err=True)
+        for name in self.commands.keys() - own:
+            translate(self.commands[name])
 
 
 @click.group(cls=_Verbs)

@@ -1,7 +1,7 @@
 """The language of the command line: the operator's own, English or French.
 
-English texts are the keys; ``locale/`` holds the rest. `gettext` takes the language from
-``LANGUAGE``, ``LC_ALL``, ``LC_MESSAGES`` and ``LANG``, in this order.
+English texts are the keys; ``locale/`` holds the rest, and a plugin's own folder that of its commands. `gettext` takes
+the language from ``LANGUAGE``, ``LC_ALL``, ``LC_MESSAGES`` and ``LANG``, in this order.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import click
 
 from cxkit.cli.terminal import visible
 
-__all__ = ["count", "nearest", "pair", "say", "translate"]
+__all__ = ["add_texts", "count", "nearest", "pair", "say", "translate"]
 
 _DOMAIN: Final = "cxkit"
 _LOCALE: Final = Path(__file__).parent / "locale"
@@ -63,6 +63,17 @@ def translate(command: click.Command) -> click.Command:
         for below in command.commands.values():
             translate(below)
     return command
+
+
+@cache
+def add_texts(domain: str, folder: Path) -> None:
+    """Let `say`, `count` and the help of commands find the texts of a plugin, too, after those of cxkit.
+
+    Args:
+        domain: The name of its catalogues.
+        folder: Where they are, as `gettext` has them: ``fr/LC_MESSAGES/DOMAIN.mo``.
+    """
+    _catalogue().add_fallback(gettext.translation(domain, str(folder), fallback=True))
 
 
 @cache

@@ -384,7 +384,7 @@ def test_everything_noted_has_a_meaning() -> None:
     reference = (Path(__file__).parents[2] / "docs/reference/guarantees.md").read_text("utf-8")
     section = reference.partition("## What else is counted")[2].partition("\n## ")[0]
     names = [line.split("`")[1] for line in section.splitlines() if line.startswith("| `")]
-    assert len(names) == 26
+    assert len(names) == 31
     unknown = meaning_of_noted("what nobody notes")
     assert [name for name in names if meaning_of_noted(name) == unknown] == []
 
@@ -411,6 +411,7 @@ def test_it_says_what_the_policy_withholds_before_a_choice() -> None:
         "sale_share": "withheld",
         "identity_stitching": "withheld",
         "precise_location": "withheld",
+        "message_open": "withheld",
     }
     configured(more='[consent]\nbefore_choice = "drop"')
     assert {fate for purpose, fate in consent()["purposes"].items() if purpose != "necessary"} == {"dropped"}

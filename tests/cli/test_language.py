@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 from string import Formatter
 from typing import Any
 
 import pytest
-from babel.messages.catalog import Message
+from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import read_mo
 
 from cxkit.cli import VERBS
 from tests.cli import texts
-from tests.cli.terminal import cxkit
+from tests.cli.terminal import cxkit, environment
 
-FRENCH = {message.id: message for message in texts.catalogue() if message.id}
+FRENCH = {room: {message.id: message for message in texts.catalogue(room) if message.id} for room in texts.ROOMS}
 SPACE = "\u00a0"
 """The one that does not break."""
 
@@ -30,24 +32,35 @@ def placeholders(text: str) -> set[str]:
     return {f"{name}!{conversion}" for _, name, _, conversion in Formatter().parse(text) if name is not None}
 
 
-def test_every_text_has_its_french() -> None:
+in_each_room = pytest.mark.parametrize("room", texts.ROOMS, ids=lambda room: room.domain)
+
+
+@in_each_room
+def test_every_text_has_its_french(room: texts.Room) -> None:
+    french = FRENCH[room]
     assert [
-        text.id for text in texts.texts() if text.id not in FRENCH or not all(strings(FRENCH[text.id].string))
+        text.id for text in texts.texts(room) if text.id not in french or not all(strings(french[text.id].string))
     ] == []
 
 
-def test_there_is_no_french_for_what_nobody_says() -> None:
-    said = {text.id for text in texts.texts()}
-    assert [id for id, message in FRENCH.items() if id not in said and not texts.is_of_click(message)] == []
+@in_each_room
+def test_there_is_no_french_for_what_nobody_says(room: texts.Room) -> None:
+    said = {text.id for text in texts.texts(room)}
+    assert [id for id, message in FRENCH[room].items() if id not in said and not texts.is_of_click(message)] == []
 
 
-def test_what_is_compiled_is_what_is_written() -> None:
-    with texts.COMPILED.open("rb") as file:
+@in_each_room
+def test_what_is_compiled_is_what_is_written(room: texts.Room) -> None:
+    with room.compiled.open("rb") as file:
         found = {(*strings(message.id),): strings(message.string) for message in read_mo(file) if message.id}
-    assert found == {(*strings(id),): strings(message.string) for id, message in FRENCH.items()}
+    assert found == {(*strings(id),): strings(message.string) for id, message in FRENCH[room].items()}
 
 
-@pytest.mark.parametrize("message", FRENCH.values(), ids=lambda message: strings(message.id)[0][:30])
+@pytest.mark.parametrize(
+    "message",
+    [message for room in texts.ROOMS for message in FRENCH[room].values()],
+    ids=lambda message: strings(message.id)[0][:30],
+)
 def test_placeholders_and_typography_are_right(message: Message) -> None:
     english, french = strings(message.id), strings(message.string)
     assert [placeholders(text) for text in french] == [placeholders(text) for text in english]
@@ -59,7 +72,8 @@ def test_placeholders_and_typography_are_right(message: Message) -> None:
 
 def test_the_line_of_each_verb_fits_its_line() -> None:
     room = 80 - 2 - max(map(len, VERBS)) - 2 - 2
-    assert [FRENCH[line].string for line in VERBS.values() if len(FRENCH[line].string) > room] == []
+    french = FRENCH[texts.CORE]
+    assert [french[line].string for line in VERBS.values() if len(french[line].string) > room] == []
 
 
 @pytest.mark.parametrize(
@@ -103,6 +117,28 @@ def test_click_speaks_it_too(tmp_path: Path) -> None:
     assert "Options\u00a0:\n  --json  Pour les programmes.\n  --help  Afficher ce message et quitter.\n" in help
     wrong = cxkit("stat", cwd=tmp_path, LANGUAGE="fr")
     assert (wrong.returncode, "Erreur\u00a0: Il n\u2019y a pas de commande 'stat'." in wrong.stderr) == (2, True)
+
+
+def test_a_plugin_may_speak_it_too(tmp_path: Path) -> None:
+    said = Catalog(locale="fr", domain="deck")
+    for english, french in (("Deal a card.", "Donner une carte."), ("directory", "jamais dit")):
+        said.add(english, french)
+    compiled = tmp_path / "fr" / "LC_MESSAGES" / "deck.mo"
+    compiled.parent.mkdir(parents=True)
+    compiled.write_bytes(texts.compiled(said))
+    program = (
+        "import sys, pathlib; from cxkit.cli.language import add_texts, say;"
+        "add_texts('deck', pathlib.Path(sys.argv[1]));"
+        "print(say('Deal a card.'), say('directory'), say('Shuffle.'))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program, tmp_path],
+        env=environment(LANGUAGE="fr", PYTHONIOENCODING="utf-8"),
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert told.stdout == "Donner une carte. r\u00e9pertoire Shuffle.\n"
 
 
 def test_a_language_that_is_not_there_is_english(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""The texts of the command line, as its source has them; ``python -m tests.cli.texts`` brings the catalogue up to date.
+"""The texts of the command line, as its source has them; ``python -m tests.cli.texts`` brings catalogues up to date.
 
 They are what ``say`` and ``count`` are called with, the help of each verb, its options and what is below it, and
 the definitions of metrics. What comes from click is in the catalogue too, under the reference ``click``.
+A plugin whose commands speak French has a catalogue of its own, of what cxkit does not say already.
 """
 
 from __future__ import annotations
@@ -26,12 +27,32 @@ import cxkit.cli
 from cxkit.cli import VERBS
 from cxkit.rules import measure
 
-ROOM = Path(cxkit.cli.__file__).parent
-SOURCE = ROOM / "locale" / "fr" / "LC_MESSAGES" / "cxkit.po"
-COMPILED = SOURCE.with_suffix(".mo")
 _ALWAYS = datetime(2026, 11, 21, tzinfo=UTC)
 CLICK = "click"
 """The reference of texts that click says."""
+
+
+class Room(NamedTuple):
+    """Where texts are said, and the catalogue of their French."""
+
+    folder: Path
+    domain: str
+
+    @property
+    def source(self) -> Path:
+        return self.folder / "locale" / "fr" / "LC_MESSAGES" / f"{self.domain}.po"
+
+    @property
+    def compiled(self) -> Path:
+        return self.source.with_suffix(".mo")
+
+
+CORE = Room(Path(cxkit.cli.__file__).parent, "cxkit")
+PLUGINS = tuple(
+    Room(found.parent, found.parents[1].name)
+    for found in sorted(Path(__file__).parents[2].glob("plugins/cxkit-*/cxkit_*/locale"))
+)
+ROOMS = (CORE, *PLUGINS)
 
 
 class Text(NamedTuple):
@@ -50,19 +71,22 @@ class NotLiteralError(Exception):
     """A text that nobody can extract."""
 
 
-def texts() -> dict[Text, str]:
+def texts(room: Room = CORE) -> dict[Text, str]:
     """Each text, and a file that says it.
 
     Raises:
         NotLiteralError: What is said is not a literal.
     """
     found: dict[Text, str] = {}
-    for path in sorted(ROOM.rglob("*.py")):
-        place = path.relative_to(ROOM).as_posix()
+    for path in sorted(room.folder.rglob("*.py")):
+        place = path.relative_to(room.folder).as_posix()
         for text in said(ast.parse(path.read_text("utf-8")), place):
             found.setdefault(text, place)
-    for place, text in (*_helps(), *_definitions()):
+    for place, text in (*_helps(), *_definitions()) if room == CORE else _helps_of_plugin(room):
         found.setdefault(Text(text), place)
+    if room != CORE:
+        for text in texts():
+            found.pop(text, None)  # there it is found first
     return found
 
 
@@ -106,6 +130,13 @@ def _helps() -> Iterator[tuple[str, str]]:
         yield from _help_of(getattr(import_module(f"cxkit.cli.{name}"), name), f"{name}.py")
 
 
+def _helps_of_plugin(room: Room) -> Iterator[tuple[str, str]]:
+    group = click.Group()
+    import_module(f"{room.folder.name}._plugin").cxkit_commands(group)
+    for command in group.commands.values():
+        yield from _help_of(command, "_plugin.py")
+
+
 def _help_of(command: click.Command, place: str) -> Iterator[tuple[str, str]]:
     if command.help:
         yield place, cleandoc(command.help)
@@ -127,9 +158,9 @@ def _definitions() -> Iterator[tuple[str, str]]:
 # --- the catalogue --------------------------------------------------------------------------------
 
 
-def catalogue() -> Catalog:
+def catalogue(room: Room = CORE) -> Catalog:
     """The French texts as they are now."""
-    with SOURCE.open("rb") as file:
+    with room.source.open("rb") as file:
         return read_po(file, locale="fr")
 
 
@@ -144,13 +175,13 @@ def compiled(source: Catalog) -> bytes:
     return written.getvalue()
 
 
-def updated() -> Catalog:
+def updated(room: Room = CORE) -> Catalog:
     """The catalogue with exactly the texts there are: new ones are empty."""
-    before = catalogue() if SOURCE.exists() else Catalog(locale="fr")
+    before = catalogue(room) if room.source.exists() else Catalog(locale="fr")
     after = Catalog(
         locale="fr",
-        domain="cxkit",
-        project="cxkit",
+        domain=room.domain,
+        project=room.domain,
         version="1",
         header_comment="# The command line in French. Brought up to date by: python -m tests.cli.texts",
         last_translator="The cxkit authors",
@@ -160,7 +191,7 @@ def updated() -> Catalog:
         revision_date=_ALWAYS,
         fuzzy=False,
     )
-    for text, place in texts().items():
+    for text, place in texts(room).items():
         held = before.get(text.one)
         after.add(text.id, held.string if held is not None and held.id == text.id else None, locations=[(place, None)])
     for message in before:
@@ -170,13 +201,15 @@ def updated() -> Catalog:
 
 
 def main() -> None:
-    """Bring the catalogue up to date; exits with 1 if texts are without French."""
-    source = updated()
-    SOURCE.parent.mkdir(parents=True, exist_ok=True)
-    with SOURCE.open("wb") as file:
-        write_po(file, source, sort_by_file=True, width=120, omit_header=False, include_lineno=False)
-    COMPILED.write_bytes(compiled(catalogue()))
-    missing = [message.id for message in source if message.id and not all(_strings(message))]
+    """Bring the catalogues up to date; exits with 1 if texts are without French."""
+    missing = []
+    for room in ROOMS:
+        source = updated(room)
+        room.source.parent.mkdir(parents=True, exist_ok=True)
+        with room.source.open("wb") as file:
+            write_po(file, source, sort_by_file=True, width=120, omit_header=False, include_lineno=False)
+        room.compiled.write_bytes(compiled(catalogue(room)))
+        missing += [message.id for message in source if message.id and not all(_strings(message))]
     sys.exit("\n".join(map(str, missing)) or None)
 
 

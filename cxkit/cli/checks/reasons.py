@@ -11,7 +11,15 @@ __all__ = ["CONSENT", "HARMLESS", "Meaning", "meaning_of", "meaning_of_noted"]
 CONSENT = frozenset({"consent", "consent_refused", "consent_undecided"})
 """Reasons that are nobody's fault."""
 HARMLESS = frozenset(
-    {"beacon_foreign", "beacon_repeated", "beacon_unreadable", "decider_refused", "signal_unreadable", "token_refused"}
+    {
+        "beacon_foreign",
+        "beacon_repeated",
+        "beacon_unreadable",
+        "decider_refused",
+        "signal_unreadable",
+        "token_refused",
+        "webhook_repeated",
+    }
 )
 """What goes wrong by itself, now and then, without anything here being broken."""
 
@@ -158,8 +166,24 @@ def meaning_of_noted(name: str) -> Meaning:
             say("nothing, or look at what your pages give to cxkit.signal"),
         ),
         "token_refused": Meaning(
-            say("a cookie was out of date, or not one of ours"),
+            say("a cookie, a link of a message or its mark was out of date, or not one of ours"),
             say("nothing; but where it is all cookies: set the same keys.signing on all machines"),
+        ),
+        "webhook_refused": Meaning(
+            say("something called a webhook and was not believed"),
+            say("nothing; but where it is your provider: give the webhook the secret that the provider has"),
+        ),
+        "webhook_unreadable": Meaning(
+            say("a provider told what nobody could make sense of"),
+            say("look whether the webhook has the type of the provider that calls it"),
+        ),
+        "webhook_repeated": Meaning(
+            say("a provider told again what it had told, and it was kept once"),
+            say("nothing: providers do when they cannot know whether it arrived"),
+        ),
+        "webhook_postponed": Meaning(
+            say("what a provider told could not be kept, and it was asked to tell it again"),
+            say("mend the store, or its network; what is wrong was logged under \"cxkit\""),
         ),
         "beacon_foreign": Meaning(
             say("a page of another site spoke to the beacon's endpoint"),
@@ -180,6 +204,10 @@ def meaning_of_noted(name: str) -> Meaning:
         "beacon_repeated": Meaning(
             say("a browser sent an event of the beacon twice, and it was kept once"),
             say("nothing: browsers do when they cannot know whether it arrived"),
+        ),
+        "beacon_unconfirmed": Meaning(
+            say("that somebody used the page a message led to could not be kept with the message"),
+            say("mend the store, or its network; what is wrong was logged under \"cxkit\""),
         ),
         "beacon_unreadable": Meaning(
             say("somebody sent the beacon's endpoint what no beacon sends"),
