@@ -19,7 +19,7 @@ class Arrivals:
     """
 
     COLUMNS = (
-        f"{'time (UTC)':<14}{'channel':<9}{'touchpoint':<21}{'who':<17}{'stage':<15}{'where, on':<12}{'outcome':<32}"
+        f"{'time (UTC)':<14}{'channel':<9}{'touchpoint':<25}{'who':<17}{'stage':<15}{'where, on':<12}{'outcome':<32}"
         "refuses"
     )
 
@@ -45,10 +45,18 @@ class Arrivals:
         scored = f"{one.feedback.scale}: {one.feedback.score}" if one.feedback else None
         came = one.context.acquisition
         brought = f"by {came.medium}: {came.source}" if came and came.source else None
-        ended = shown or scored or brought or one.outcome or "-"
+        ended = shown or scored or brought or self._by(one) or one.outcome or "-"
         refused = ", ".join(purpose for purpose, allowed in one.consent.items() if not allowed)
-        columns = f"{when:<14}{one.channel or '-':<9}{one.name:<21}{self._who(one):<17}{one.stage or '-':<15}"
+        columns = f"{when:<14}{one.channel or '-':<9}{one.name:<25}{self._who(one):<17}{one.stage or '-':<15}"
         return f"{columns}{self._where(one.context):<12}{ended:<32}{refused or '-'}"
+
+    def _by(self, one: cxkit.Interaction) -> str | None:
+        """Who opened a letter, or followed a link of it, as far as can be said; and the reason."""
+        if "by" not in one.properties:
+            return None
+        reasons = one.properties.get("reasons")
+        first = reasons[0] if isinstance(reasons, list | tuple) and reasons else "-"
+        return f"{one.properties['by']}: {first}"
 
     def _where(self, context: Context) -> str:
         country = context.place.country if context.place else None

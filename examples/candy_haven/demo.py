@@ -1,8 +1,8 @@
 """Candy Haven, its customers, and what they experienced, live: ``python -m examples.candy_haven.demo``.
 
-Everything runs on this machine: the shop under uvicorn, its phone desk, a receiver of their
-interactions, and three customers with a script; or you, with ``--browse``. The exit code is 0 if
-nothing was lost.
+Everything runs on this machine: the shop under uvicorn, its phone desk, a server of SMTP that takes
+its letters, a receiver of their interactions, and three customers with a script; or you, with
+``--browse``. The exit code is 0 if nothing was lost.
 """
 
 from __future__ import annotations
@@ -22,10 +22,13 @@ import cxkit
 from cxkit.codec import decode
 from cxkit.delivery.account import Account, read_account
 from cxkit.exporters.local import read
+from cxkit.testing.ports import free_port
 from examples.candy_haven.arrivals import Arrivals
+from examples.candy_haven.mailbox import Mailbox
+from examples.candy_haven.readers import UNHURRIED_S, programs, reads
 from examples.candy_haven.servers import Receiver, Shop, configure
 from examples.candy_haven.servers import cxkit as command
-from examples.candy_haven.visitors import DisappointedError, gita, nancy, otto
+from examples.candy_haven.visitors import DisappointedError, Visit, gita, her_phone, nancy, otto
 
 _PACE_S = 0.3
 """How long a customer pauses between two steps, so that one can follow."""
@@ -76,11 +79,13 @@ class Demo:
         self._directory = directory
         self._closes_at = None if seconds is None else time.monotonic() + seconds
         self._arrivals = Arrivals(directory / "receiver.jsonl")
+        self._mailbox = Mailbox()
 
     def run(self, *, browse: bool) -> None:
-        with Receiver(self._directory / "receiver.jsonl") as receiver:
-            configuration = configure(self._directory, receiver.url)
-            with Shop(configuration) as shop:
+        with Receiver(self._directory / "receiver.jsonl") as receiver, self._mailbox as mailbox:
+            port = free_port()  # its configuration tells letters where it is, before it is there
+            configuration = configure(self._directory, receiver.url, shop=f"http://127.0.0.1:{port}")
+            with Shop(configuration, port=port, smtp=mailbox.address) as shop:
                 try:
                     say(f"The shop is at {shop.url}", heading=True)
                     say(Arrivals.COLUMNS)
@@ -93,20 +98,29 @@ class Demo:
                 self._look_after(shop, receiver)
         self._print_arrivals()
         if not browse:
-            say("Nancy's journey, on both devices and the phone: `cxkit journey nancy`", heading=True)
+            say("Nancy's journey, on both devices, by letter and on the phone: `cxkit journey nancy`", heading=True)
             self._print(configuration, "journey", "nancy")
         say("What became of everything captured: `cxkit stats`", heading=True)
         self._print(configuration, "stats")
         self._judge(visited=not browse)
 
     def _play(self, shop: Shop) -> None:
-        for visit in (nancy(shop.url, shop.call), otto(shop.url), gita(shop.url)):
-            for story in visit:
-                self._watch(_PACE_S)
-                if self._closed:
-                    raise DisappointedError("the shop closed before they were done")
-                say(story, heading=True)
+        phone = her_phone(shop.url)
+        self._tell(nancy(shop.url, shop.call, phone))
+        self._tell(programs(self._mailbox, shop.congratulate))
+        letter = self._mailbox.letters[-1]
+        self._tell(otto(shop.url))
+        self._tell(gita(shop.url))
+        self._watch(letter.arrived_at + UNHURRIED_S + _PACE_S - time.monotonic())
+        self._tell(reads(letter, phone, self._mailbox, shop.congratulate))
         self._watch(_PACE_S)
+
+    def _tell(self, visit: Visit) -> None:
+        for story in visit:
+            self._watch(_PACE_S)
+            if self._closed:
+                raise DisappointedError("the shop closed before they were done")
+            say(story, heading=True)
 
     def _wait_for_you(self) -> None:
         say("Open it in your browser. Ctrl-C ends it.")
@@ -135,6 +149,8 @@ class Demo:
     def _print_arrivals(self) -> None:
         for line in self._arrivals.lines():
             say(line)
+        for letter in self._mailbox.new():
+            say(f"by SMTP       {letter}")
 
     def _look_after(self, shop: Shop, receiver: Receiver) -> None:
         if not shop.running:

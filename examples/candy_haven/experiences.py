@@ -315,3 +315,37 @@ order = cxkit.experience(
     ],
     order=["desserts", "blog-feasts"],
 )
+
+# --- letters: decided for whom they go to, by a job (letters.py) ---
+
+birthday = cxkit.experience(
+    "letters.birthday",
+    fallback=cxkit.Variant(
+        name="everybody",
+        content={
+            "en": "A bag of sugared almonds comes with your next order.",
+            "fr": "Un sachet de dragées accompagne votre prochaine commande.",
+        },
+    ),
+    variants=[
+        cxkit.Variant(
+            name="fruit",
+            audience=_NO_NUTS,
+            depth=2,
+            content={
+                "en": "Candied oranges come with your next order: without nuts.",
+                "fr": "Des oranges confites accompagnent votre prochaine commande : sans fruits à coque.",
+            },
+        ),
+        cxkit.Variant(
+            name="gold",
+            audience=_GOLD,
+            depth=2,
+            content={
+                "en": "A gold box comes with your next order.",
+                "fr": "Un coffret or accompagne votre prochaine commande.",
+            },
+        ),
+    ],
+    level=4,
+)

@@ -25,6 +25,7 @@ _PURPOSES = {
     "personalization": ("Showing you what fits", "Vous montrer ce qui vous convient"),
     "identity_stitching": ("Recognising you", "Vous reconnaître"),
     "advertising": ("Advertising", "La publicité"),
+    "message_open": ("Knowing whether you opened our letters", "Savoir si vous avez ouvert nos lettres"),
 }
 """What one may allow, in both languages."""
 
@@ -161,10 +162,14 @@ def _box(view: View, customer: Customer) -> str:
 
 
 def _letters(view: View) -> str:
-    wanted = view.say("Send me the newsletter", "M'envoyer la lettre"), parts.hidden("wanted", "y")
-    return "".join(
-        parts.form("/account/newsletter", *one) for one in (wanted, (view.say("No newsletter", "Sans lettre"), ""))
+    wanted = parts.hidden("wanted", "y")
+    choices = (
+        ("newsletter", view.say("Send me the newsletter", "M'envoyer la lettre"), wanted),
+        ("newsletter", view.say("No newsletter", "Sans lettre"), ""),
+        ("birthday", view.say("Write to me on my birthday", "M'écrire pour mon anniversaire"), wanted),
+        ("birthday", view.say("No letter on my birthday", "Sans lettre d'anniversaire"), ""),
     )
+    return "".join(parts.form(f"/account/{topic}", said, chosen) for topic, said, chosen in choices)
 
 
 def _allowed(view: View, purposes: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from html import escape
 
 import attrs
 
+from cxkit.web import beacon_tag
 from examples.candy_haven.customers import Customer
 from examples.candy_haven.stock import CURRENCY, LANGUAGES, SWEETS, Language, Sweet
 
@@ -75,7 +76,7 @@ def page(view: View, title: str, body: str) -> str:
     return (
         f'<!doctype html><html lang="{view.language}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><title>{escape(title)} | Candy Haven</title>'
-        f"<style>{_STYLE}</style></head><body>"
+        f"<style>{_STYLE}</style>{beacon_tag()}</head><body>"
         f'<a class="skip" href="#main">{view.say("To the content", "Aller au contenu")}</a><header>'
         f'<nav aria-label="Candy Haven">{"".join(link(*one) for one in links.items())}</nav>{_search(view)}</header>'
         f'<main id="main"><h1>{escape(title)}</h1>{body}</main>{_consent(view)}'
@@ -95,10 +96,15 @@ def _consent(view: View) -> str:
         "Pouvons-nous vous reconnaître la prochaine fois, vous montrer ce qui vous convient et compter les visites ?",
     )
     reminder = view.say("You may change your mind at any time.", "Vous pouvez changer d'avis à tout moment.")
-    also = view.say("Also for advertising", "Aussi pour la publicité")
+    also = {
+        "advertising": view.say("Also for advertising", "Aussi pour la publicité"),
+        "message_open": view.say("Also know whether I open letters", "Aussi savoir si j'ouvre les lettres"),
+    }
+    optional = "".join(
+        f'<label><input type="checkbox" name="{purpose}" value="yes">{text}</label> ' for purpose, text in also.items()
+    )
     form = (
-        '<form method="post" action="/consent">'
-        f'<label><input type="checkbox" name="advertising" value="yes">{also}</label> '
+        f'<form method="post" action="/consent">{optional}'
         f'<button name="choice" value="accept">{view.say("Accept", "Accepter")}</button> '
         f'<button name="choice" value="refuse">{view.say("Refuse", "Refuser")}</button></form>'
     )

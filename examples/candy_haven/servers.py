@@ -10,7 +10,9 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Self
 
 HOME = Path(__file__).resolve().parents[2]
@@ -29,8 +31,18 @@ trusted = ["loopback"]
 [topics.newsletter]
 kind = "marketing"
 
+[topics.birthday]
+kind = "marketing"
+
 [topics.box]
 kind = "transactional"
+
+[topics.receipt]
+kind = "transactional"
+
+[email]  # links are followed of who allows analytics; that a letter was opened is known of who allows that
+url = {mail}
+opens = "individual"
 
 [exporters.local]
 type = "local"
@@ -48,14 +60,20 @@ purposes = ["advertising"]
 """
 
 
-def configure(directory: Path, url: str) -> Path:
-    """Write ``cxkit.toml`` for the shop and the desk.
+def configure(directory: Path, url: str, *, shop: str) -> Path:
+    """Write ``cxkit.toml`` for the shop, the desk and the letters.
 
     Args:
         directory: Where it goes, and all that the shop keeps.
         url: Where to post what may serve analytics.
+        shop: The shop's own address: links in letters lead there.
     """
-    texts = {"directory": str(directory / ".cxkit"), "url": url, "ads": str(directory / "ads.jsonl")}
+    texts = {
+        "directory": str(directory / ".cxkit"),
+        "url": url,
+        "mail": f"{shop}/cx",
+        "ads": str(directory / "ads.jsonl"),
+    }
     quoted = {name: json.dumps(text, ensure_ascii=False) for name, text in texts.items()}
     file = directory / "cxkit.toml"
     file.write_text(_CONFIGURATION.format(**quoted), "utf-8")
@@ -67,12 +85,15 @@ class Shop:
 
     Args:
         configuration: The ``cxkit.toml``; what the shop prints goes to ``shop.out`` beside it.
+        port: Where it is; 0: the system picks one.
+        smtp: Host and port of who takes its letters; without it writes none.
     """
 
-    def __init__(self, configuration: Path) -> None:
+    def __init__(self, configuration: Path, *, port: int = 0, smtp: str = "") -> None:
         self._configuration = configuration
         self.output = configuration.with_name("shop.out")
-        self._port = 0
+        self._port = port
+        self._smtp = smtp
         self._running: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -99,6 +120,7 @@ class Shop:
             self._running = _python(
                 *uvicorn.split(),
                 configuration=self._configuration,
+                letters=self._letters,
                 output=output,
                 errors=output,
                 inherited=listener.fileno(),
@@ -136,6 +158,19 @@ class Shop:
             subprocess.SubprocessError: It did not say.
         """
         return _printed("-m", "examples.candy_haven.letters", topic, email, configuration=self._configuration)
+
+    def congratulate(self, email: str) -> str:
+        """Have that job write for a birthday; what it prints: that it did, or why not.
+
+        Raises:
+            subprocess.SubprocessError: It did not say.
+        """
+        arguments = ("-m", "examples.candy_haven.letters", "birthday", email)
+        return _printed(*arguments, configuration=self._configuration, letters=self._letters)
+
+    @property
+    def _letters(self) -> dict[str, str]:
+        return {"CANDY_HAVEN_SMTP": self._smtp, "CANDY_HAVEN_URL": self.url}
 
 
 class Receiver:
@@ -182,8 +217,8 @@ def end(running: subprocess.Popen[str]) -> None:
         running.stdout.close()
 
 
-def _printed(*arguments: str, configuration: Path) -> str:
-    running = _python(*arguments, configuration=configuration)
+def _printed(*arguments: str, configuration: Path, letters: Mapping[str, str] = MappingProxyType({})) -> str:
+    running = _python(*arguments, configuration=configuration, letters=letters)
     try:
         printed, _ = running.communicate(timeout=60)
     finally:
@@ -196,12 +231,13 @@ def _printed(*arguments: str, configuration: Path) -> str:
 def _python(
     *arguments: str,
     configuration: Path | None = None,
+    letters: Mapping[str, str] = MappingProxyType({}),
     output: IO[str] | int = subprocess.PIPE,
     errors: IO[str] | None = None,
     inherited: int | None = None,
 ) -> subprocess.Popen[str]:
     """Start ``python`` with no other setting of cxkit than this file."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CXKIT_")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CXKIT_")} | {**letters}
     if configuration is not None:
         environment["CXKIT_CONFIG"] = str(configuration)
     return subprocess.Popen(

@@ -11,7 +11,7 @@ import secrets
 import attrs
 
 import cxkit
-from examples.candy_haven import pages
+from examples.candy_haven import letters, pages
 from examples.candy_haven.counter import (
     Answer,
     Asked,
@@ -157,9 +157,10 @@ def pay(asked: Asked) -> Answer:
         return checkout(asked, wrong=wrong, status=402)
     order = Order(number=f"order-{secrets.token_hex(4)}", cart=bought, total=total)
     ORDER_PLACED.on(value=cxkit.money(str(total), CURRENCY)).capture(order=order.number, items=sum(bought.values()))
-    if customer := customer_of(asked):
-        customer.orders.append(order)
     view = attrs.evolve(view_of(asked), cart={})
+    if customer := view.customer:
+        customer.orders.append(order)
+        letters.confirm(customer, order, view)
     return Answer(html=pages.thanks(view, order.number), cookies={"cart": ""})
 
 
@@ -232,7 +233,7 @@ def order_again(asked: Asked) -> Answer:
 def choose(asked: Asked) -> Answer:
     choice = asked.field("choice")
     if choice == "accept":  # (4) obeyed from here on, in this very request
-        cxkit.grant(*USEFUL, *(OPTIONAL if asked.field("advertising") else ()), method="accept")
+        cxkit.grant(*USEFUL, *(one for one in OPTIONAL if asked.field(one)), method="accept")
     elif choice == "refuse":
         cxkit.withdraw(*USEFUL, *OPTIONAL, method="reject")
     else:
@@ -248,8 +249,16 @@ def withdraw(asked: Asked) -> Answer:
 
 
 def subscribe_to_news(asked: Asked) -> Answer:
+    return _write_of("newsletter", asked)
+
+
+def hear_on_birthday(asked: Asked) -> Answer:
+    return _write_of("birthday", asked)
+
+
+def _write_of(topic: str, asked: Asked) -> Answer:
     if customer_of(asked):
-        cxkit.prefer("newsletter", "email", "granted" if asked.field("wanted") else "denied")
+        cxkit.prefer(topic, "email", "granted" if asked.field("wanted") else "denied")
     return see("/account")
 
 
@@ -298,6 +307,7 @@ ROUTES = (
     Route("POST", "/account/rating", rate),
     Route("POST", "/account/again", order_again),
     Route("POST", "/account/newsletter", subscribe_to_news),
+    Route("POST", "/account/birthday", hear_on_birthday),
     Route("POST", "/consent", choose),
     Route("POST", "/consent/withdraw", withdraw),
     Route("POST", "/language", speak),

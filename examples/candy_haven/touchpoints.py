@@ -8,7 +8,7 @@ import cxkit
 
 # What the shop asks its visitors to allow.
 USEFUL = ("analytics", "personalization", "identity_stitching")
-OPTIONAL = ("advertising",)
+OPTIONAL = ("advertising", "message_open")
 
 
 @attrs.frozen(kw_only=True)

@@ -17,7 +17,10 @@ Visit = Iterator[str]
 """Yields what comes next, in words; goes on with it when asked for the next."""
 
 LAPTOP = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/18.0 Safari/605.1.15"
-PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile/15E148 Safari/604.1"
+PHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148 "
+    "Safari/604.1"
+)
 HOMES = {"FR": "90.0.0.0", "CA": "24.200.0.0", "DE": "84.128.0.0", "IN": "49.32.0.0"}
 """The first address of a network in each country: nobody's own."""
 GOOD_CARD, BAD_CARD = "4000 0000 0000 0002", "4000 0000 0000 0000"
@@ -97,6 +100,16 @@ class Browser:
             raise DisappointedError(f"{path[:80]} answered {page.status}, not {expect}")
         return page
 
+    def visit(self, url: str) -> Page:
+        """Follow a link to the shop that stood elsewhere: in a letter, say.
+
+        Raises:
+            DisappointedError: It does not lead there, or the answer is none.
+        """
+        insist(url.startswith(f"{self._shop}/"), "a link led elsewhere")
+        self._referrer = None
+        return self.open(url.removeprefix(self._shop))
+
     def restart(self) -> None:
         """Close the browser and open it again: cookies of the session are gone."""
         self.cookies.clear_session_cookies()
@@ -106,23 +119,29 @@ class Browser:
         return any(one.name == cookie for one in self.cookies)
 
 
-def nancy(shop: str, call: Callable[[str, str, str], str]) -> Visit:
+def her_phone(shop: str) -> Browser:
+    """Nancy's."""
+    return Browser(shop, headers={"Accept-Language": "fr", "User-Agent": PHONE}, home="FR")
+
+
+def nancy(shop: str, call: Callable[[str, str, str], str], phone: Browser | None = None) -> Visit:
     """She likes to be recognised: nine steps, from wanting sweets to telling others of them.
 
     Args:
         call: Calls the phone desk, by number, topic and case; returns what its operator sees.
+        phone: Hers, where she uses it later on.
     """
+    phone = phone or her_phone(shop)
     laptop = Browser(shop, headers={"Accept-Language": "fr"}, home="FR", referrer="https://www.google.com/")
-    phone = Browser(shop, headers={"Accept-Language": "fr", "User-Agent": PHONE}, home="FR")
     yield (
         "Nancy, in France, finds Candy Haven by a search engine, on her laptop. She has allowed nothing yet: visits\n"
         "are counted, not recognised"
     )
     laptop.open("/")
-    _insist(not laptop.holds("cxkit_visitor"), "she was given a visitor's cookie before she allowed it")
+    insist(not laptop.holds("cxkit_visitor"), "she was given a visitor's cookie before she allowed it")
     yield "She accepts everything: from here on she is a visitor, without a name"
-    laptop.open("/consent", choice="accept", advertising="yes")
-    _insist(laptop.holds("cxkit_visitor"), "she allowed to be recognised, and was not")
+    laptop.open("/consent", choice="accept", advertising="yes", message_open="yes")
+    insist(laptop.holds("cxkit_visitor"), "she allowed to be recognised, and was not")
     yield from _discovers(laptop)
     yield from _is_served(phone, call)
     yield from _returns(laptop)
@@ -144,14 +163,17 @@ def _discovers(laptop: Browser) -> Visit:
 
 def _is_served(phone: Browser, call: Callable[[str, str, str], str]) -> Visit:
     yield "4. The sweets have come, and she likes them. On her phone she signs in and says so: 5 of 5"
-    phone.open("/consent", choice="accept", advertising="yes")
+    phone.open("/consent", choice="accept", advertising="yes", message_open="yes")
     phone.open("/login", name="nancy", password=CUSTOMERS["nancy"].password)
     order = phone.open("/account").found("(order-[0-9a-f]+)")
     phone.open("/account/rating", order=order, score="5")
+    yield "She asks for letters in French, and for one on her birthday"
+    phone.open("/language", language="fr")
+    phone.open("/account/birthday", wanted="y")
     yield "5. She writes to ask for discounts, then calls. Another process answers, and knows her by her number"
     case = phone.open("/support", topic="discounts").found("(case-[0-9a-f]+)")
     seen = call(CUSTOMERS["nancy"].phone, "discounts", case)
-    _insist("gold" in seen, f'the operator was told only "{seen}"')
+    insist("gold" in seen, f'the operator was told only "{seen}"')
     yield f"The operator's screen says: {seen}"
 
 
@@ -159,7 +181,7 @@ def _returns(laptop: Browser) -> Visit:
     yield "6. Another day the newsletter brings her back. She does not sign in, and is recognised all the same"
     laptop.restart()
     heading = laptop.open("/?utm_source=newsletter&utm_medium=email&utm_campaign=harvest").heading
-    _insist("coffret or" in heading, "a gold customer was not shown what is for gold customers")
+    insist("coffret or" in heading, "a gold customer was not shown what is for gold customers")
     yield f"The page says: {heading}. She signs in, and orders the same again"
     laptop.open("/login", name="nancy", password=CUSTOMERS["nancy"].password)
     order = laptop.open("/account").found("(order-[0-9a-f]+)")
@@ -190,8 +212,8 @@ def otto(shop: str) -> Visit:
     browser.open("/cart", sku="ALM-300")
     browser.open("/checkout", card=GOOD_CARD)
     browser.open("/support", topic="delivery")
-    _insist(not browser.holds("cxkit_visitor"), "he refused, and got a visitor's cookie")
-    _insist("<aside" not in browser.open("/").text, "he has refused, and is asked again")
+    insist(not browser.holds("cxkit_visitor"), "he refused, and got a visitor's cookie")
+    insist("<aside" not in browser.open("/").text, "he has refused, and is asked again")
 
 
 def gita(shop: str) -> Visit:
@@ -205,10 +227,10 @@ def gita(shop: str) -> Visit:
     browser.open("/sweets/ALM-100")
     yield "The page asks whether she eats nuts. She does not; so from now on the shelf begins with what she eats"
     shelf = browser.open("/answers", question="nuts", nuts="no", back="/").found('(?s)<li><a href="/sweets/(.*?)"')
-    _insist(shelf == "ORA-100", f"she eats no nuts, and the shelf begins with {shelf}")
+    insist(shelf == "ORA-100", f"she eats no nuts, and the shelf begins with {shelf}")
     browser.open("/support", topic="other")
 
 
-def _insist(fine: bool, otherwise: str) -> None:
+def insist(fine: bool, otherwise: str) -> None:
     if not fine:
         raise DisappointedError(otherwise)

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from cxkit import Interaction
 from cxkit.codec import decode
 
 _ARRIVED = re.compile(r"\d\d:\d\d:\d\d\.\d{3} ")
@@ -102,7 +103,8 @@ def test_each_arrival_is_one_line_that_names_nobody(demo: Any) -> None:
 
 
 def test_what_a_browser_objects_to_is_seen(demo: Any) -> None:
-    before, _, gitas = demo.ended.stdout.partition("Nancy's journey")[0].partition("Gita's browser sends Sec-GPC: 1")
+    played = demo.ended.stdout.partition("In her own time Nancy opens")[0]
+    before, _, gitas = played.partition("Gita's browser sends Sec-GPC: 1")
 
     assert len(arrivals(gitas)) > 5
     assert all(line.endswith(" advertising, sale_share") for line in arrivals(gitas))
@@ -116,8 +118,8 @@ def test_nancy_is_recognised_on_the_web_and_on_the_phone(demo: Any) -> None:
     shown = ["everybody" if one.assignment else one.variant for one in heroes]  # or what is tested against it
 
     laptop = ["everybody", "everybody", "gold"]  # unknown, accepted, signed in
-    phone, next_visit = ["everybody", "gold"], ["gold", "gold"]
-    assert shown == [*laptop, *phone, *next_visit, "everybody"]  # and, at last, Gita
+    phone, next_visit = ["everybody", "gold", "gold"], ["gold", "gold"]  # she signs in there, and chooses French
+    assert shown == [*laptop, *phone, *next_visit, "everybody", "gold"]  # and, at last, Gita, and Nancy once more
     assert "The page says: Heureux de vous revoir\N{NARROW NO-BREAK SPACE}: votre coffret or est offert" in (
         demo.ended.stdout
     )
@@ -135,6 +137,7 @@ def test_where_on_what_and_from_where_is_known_and_adapted_to(demo: Any) -> None
     assert {(one.medium, one.source) for one in came if one.source} == {
         ("search", "google"),
         ("email", "newsletter"),
+        ("email", "birthday"),
         ("social", "instagram"),
     }
     by_country = {(at.place.country, how) for at, what, how in shown if what == "sweet.delivery"}
@@ -170,6 +173,35 @@ def test_she_came_with_two_devices_and_the_phone(demo: Any) -> None:
     assert {one["user_id"] for one in seen if "user_id" in one} == {"nancy"}
     assert len({one["phone"] for one in seen if "phone" in one}) == 1
     assert {"phone"} in [set(one) for one in seen], "the call, of which only the number is known"
+
+
+def test_her_letters_go_over_smtp_and_who_came_to_them_is_told_apart(demo: Any) -> None:
+    arrived = [decode(one) for one in payloads(demo.directory / "receiver.jsonl")]
+    told = [one for one in arrived if one.name.startswith("message.")]
+    judged = [(one.name, one.properties["by"], one.properties["reasons"][0]) for one in told if "by" in one.properties]
+
+    assert [one.properties["topic"] for one in told if one.name == "message.sent"] == [
+        "receipt", "receipt", "birthday", "receipt",
+    ]  # fmt: skip
+    assert judged == [
+        ("message.opened", "machine", "apple_mpp_like"),
+        *[("message.clicked", "machine", "honeypot")] * 3,
+        ("message.opened", "proxy", "proxy_gmail"),
+        ("message.clicked", "human", "browser"),
+    ]
+    assert {one.identity.get("email") is None for one in told if one.properties.get("by") == "machine"} == {True}
+    (landed,) = [one for one in arrived if _by_token(one)]
+    assert (landed.name, landed.context.page.route) == ("page.viewed", "/sweets")
+    assert [(one.type, one.evidence) for one in landed.identity.identifiers] == [
+        ("visitor", "cookie"),
+        ("email", "token"),
+    ]
+    assert demo.ended.stdout.count("\nby SMTP ") == 4
+    assert "It was told: send:marketing:opted_out:email" in demo.ended.stdout
+
+
+def _by_token(one: Interaction) -> bool:
+    return one.channel == "web" and "token" in {known.evidence for known in one.identity.identifiers}
 
 
 def test_her_case_goes_from_the_web_to_the_phone(demo: Any) -> None:

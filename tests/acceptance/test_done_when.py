@@ -251,7 +251,7 @@ def test_who_refuses_leaves_no_trace_and_is_served(servers: ModuleType, visitors
             assert not any(one.identity or one.context.session for one in kept)
             assert {cookie.name for cookie in refuser.cookies} == {"cxkit_consent", "cart"}
             choice = next(one.value or "" for one in refuser.cookies if one.name == "cxkit_consent")
-            assert re.fullmatch(r"1(:\dd[0-9a-f]{8}){4}\.[0-9a-f]{8}\.[\w-]{22}", choice), choice
+            assert re.fullmatch(r"1(:\dd[0-9a-f]{8}){5}\.[0-9a-f]{8}\.[\w-]{22}", choice), choice
             for trace in ("visitor", "peculiar", "odd.example", "127.0.0.1", choice.rpartition(".")[2]):
                 assert traces.of(trace) == [], trace
 
@@ -358,5 +358,5 @@ def test_the_guard_refuses_other_machines(guard: Any) -> None:
 
 def test_all_of_it_speaks_to_this_machine_alone(demo: Any) -> None:
     assert demo.ended.returncode == 0, demo.ended.stdout + demo.ended.stderr
-    assert demo.guard.processes == 6, "the demo, the receiver, the shop, the desk, and cxkit twice"
+    assert demo.guard.processes == 8, "the demo, the receiver, the shop, the desk, two jobs of letters, and cxkit twice"
     assert demo.guard.refused == []
