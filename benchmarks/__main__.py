@@ -16,6 +16,7 @@ from benchmarks import (
     decisions,
     device,
     durability,
+    email_prepare,
     enrichment,
     geo,
     insights,
@@ -33,6 +34,7 @@ PARTS = {
     "durability": durability, "insights": insights, "customer": customer, "decisions": decisions, "journeys": journeys,
     "device": device,
     "geo": geo, "acquisition": acquisition, "enrichment": enrichment,
+    "email": email_prepare,
 }  # fmt: skip
 NAMED = (
     "cxkit",

@@ -72,6 +72,18 @@ def test_every_scenario_has_a_test(pages: dict[str, Any]) -> None:
         assert name in documented(file), f"{file}::{name}"
 
 
+def test_every_promise_of_e_mail_has_tests(pages: dict[str, Any]) -> None:
+    _, *promises = re.findall(
+        r"^\| (?!-)(.+) \|$", pages["docs/reference/guarantees.md"].section("E-mail"), re.MULTILINE
+    )
+    assert promises
+    for promise in promises:
+        tests = TEST.findall(promise)
+        assert tests, promise
+        for file, name in tests:
+            assert name in documented(file), f"{file}::{name}"
+
+
 def test_a_row_that_names_what_is_not_there_is_found() -> None:
     """The checks above can fail."""
     file = "tests/faults/test_clock.py"

@@ -36,6 +36,7 @@ NOT_RUN = {
     "docs/how-to/send-to-nats.md": 2,  # installs; needs a server, the plugin's tests run it on one
     "docs/how-to/send-to-opentelemetry.md": 2,  # installs, and sets what the Python block after it sets
     "docs/how-to/send-to-segment-or-rudderstack.md": 2,  # likewise
+    "docs/how-to/send-e-mail.md": 1,  # installs
     "docs/how-to/share-state-in-postgresql.md": 1,  # needs a server, the plugin's tests run it on one
     "docs/how-to/share-state-in-redis.md": 1,  # likewise
     "docs/how-to/write-an-exporter.md": 1,  # installs
@@ -50,6 +51,7 @@ NOT_RUN = {
     "plugins/cxkit-nats/README.md": 1,  # installs
     "plugins/cxkit-segment/README.md": 1,  # likewise
     "plugins/cxkit-flask/README.md": 1,  # likewise
+    "plugins/cxkit-email/README.md": 1,  # likewise
     "plugins/cxkit-geo/README.md": 1,  # likewise
     "plugins/cxkit-otel/README.md": 1,  # likewise
     "plugins/cxkit-starlette/README.md": 1,  # likewise
