@@ -78,7 +78,7 @@ class Mailbox:
     def address(self) -> str:
         return f"127.0.0.1:{self._port}"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd calls it so
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         message = message_from_bytes(content, _class=EmailMessage, policy=policy.default)
         self.letters.append(Letter(message=message, arrived_at=time.monotonic()))

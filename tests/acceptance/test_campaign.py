@@ -93,7 +93,7 @@ class Mailboxes:
         self.letters: dict[str, Envelope] = {}
         self.came = Counter[str]()
 
-    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, rcpt: str, _: Any) -> str:  # noqa: N802
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, rcpt: str, _: Any) -> str:  # noqa: N802 - aiosmtpd calls it so
         number = int(rcpt.removeprefix("customer").partition("@")[0])
         for these, reply in REPLIES.items():
             if number in these:
@@ -101,7 +101,7 @@ class Mailboxes:
         envelope.rcpt_tos.append(rcpt)
         return "250 2.1.5 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd calls it so
         self.letters[envelope.rcpt_tos[0]] = envelope
         self.came[envelope.rcpt_tos[0]] += 1
         return "250 2.0.0 taken"

@@ -19,9 +19,9 @@ import copy
 from collections.abc import Sequence
 from typing import Any, Final
 
-from django import conf  # type: ignore[import-untyped]
-from django.core.mail.backends.base import BaseEmailBackend  # type: ignore[import-untyped]
-from django.utils.module_loading import import_string  # type: ignore[import-untyped]
+from django import conf  # type: ignore[import-untyped]  # Django has no types
+from django.core.mail.backends.base import BaseEmailBackend  # type: ignore[import-untyped]  # Django has no types
+from django.utils.module_loading import import_string  # type: ignore[import-untyped]  # Django has no types
 
 import cxkit
 from cxkit_email.addresses import only
@@ -35,7 +35,7 @@ _TOPIC: Final = "X-CX-Topic"
 _CAMPAIGN: Final = "X-CX-Campaign"
 
 
-class EmailBackend(BaseEmailBackend):  # type: ignore[misc]
+class EmailBackend(BaseEmailBackend):  # type: ignore[misc]  # likewise
     """Prepares what has a topic, and hands it to another backend.
 
     What is blocked is not sent, and counted. What is deferred is not sent either: ``message.cx_deferred`` says until

@@ -86,7 +86,7 @@ class PlainHeader(str):
         """With its name, and a break after each line."""
         return "".join(line + policy.linesep for line in self._lines())
 
-    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  # of str it is one text
         return self.name, str(self)
 
     def _lines(self) -> list[str]:

@@ -490,7 +490,7 @@ def test_a_forged_bounce_names_nobody(genuine: bool) -> None:
         told.append(report)
         return True
 
-    opened.kit.messages.reported = reported  # type: ignore[method-assign]
+    opened.kit.messages.reported = reported  # type: ignore[method-assign]  # to see what is told
     with asgi(opened) as opened.port:
         mail = BOUNCE.replace(b"t0k3n", token.encode()) + b"X-CX-Send: " + SEND.encode()
         assert opened.browser().ask("/cx/webhooks/mail", method="POST", body=mail, headers=SENT).status == 200

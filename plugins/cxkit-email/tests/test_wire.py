@@ -37,7 +37,7 @@ class Server(Controller):
         self.got: list[bytes] = []
         super().__init__(self, hostname="127.0.0.1", port=0)
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd calls it so
         self.got.append(envelope.original_content)
         return "250 OK"
 
@@ -111,7 +111,7 @@ def by_aiosmtplib(server: Server, message: Any) -> None:
 
 
 def by_a_queue(server: Server, message: Any) -> None:
-    by_send_message(server, pickle.loads(pickle.dumps(copy.deepcopy(message))))  # noqa: S301
+    by_send_message(server, pickle.loads(pickle.dumps(copy.deepcopy(message))))  # noqa: S301 - its own
 
 
 def by_a_file(server: Server, message: Any) -> None:
