@@ -286,6 +286,9 @@ MUTANTS = [
 ]
 
 
+TRIES = 5
+
+
 def made_from(changes: Mapping[str, str]) -> Callable[[], dict[str, Any]]:
     make = built(REFERENCE, changes).Durable
 
@@ -313,7 +316,8 @@ def test_the_reference_passes(name: str) -> None:
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_mutant_is_caught(mutant: Mutant) -> None:
-    assert not passes(CHECKS[mutant.killer], made_from(mutant.changes))
+    """Sooner or later: a race among threads is not lost each time."""
+    assert not all(passes(CHECKS[mutant.killer], made_from(mutant.changes)) for _ in range(TRIES))
 
 
 def test_every_check_catches_something() -> None:

@@ -395,9 +395,13 @@ def test_unchanged_it_passes() -> None:
     assert passes("each_visit_is_captured_once", build({})), "test_asgi.py runs the rest"
 
 
+TRIES = 3
+
+
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_mutant_is_caught(mutant: Mutant) -> None:
-    assert not passes(mutant.killer, build(mutant.changes))
+    """Sooner or later: what a process takes of memory it may have had already."""
+    assert not all(passes(mutant.killer, build(mutant.changes)) for _ in range(TRIES))
 
 
 def test_every_check_catches_something() -> None:
