@@ -360,10 +360,9 @@ class Confirming(Protocol):
     """What a channel that is `Recognising` may offer besides: it wants to know that its link led to a person."""
 
     def confirmed(self, marked: str) -> None:
-        """Somebody used the page that the link with this led to, as the beacon says: no program only fetched it.
+        """Somebody used the page that the link with this led to, says the beacon: a sign that it was no program.
 
-        What the beacon says anybody can, so this is a sign and no proof. Told as often as it is said, on a thread on
-        which nobody waits.
+        No proof, for anybody can say so. Told as often as it is said, on a thread on which nobody waits.
 
         Raises:
             StoreError: It is not kept.
