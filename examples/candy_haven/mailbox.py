@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from html import unescape
+from threading import Condition
 from typing import Self
 
 import attrs
@@ -63,6 +64,7 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.letters: list[Letter] = []
+        self._arrived = Condition()
         self._told = 0
         self._port = free_port()
         self._server = Controller(self, hostname="127.0.0.1", port=self._port, server_hostname="mail.example")
@@ -81,7 +83,9 @@ class Mailbox:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd calls it so
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         message = message_from_bytes(content, _class=EmailMessage, policy=policy.default)
-        self.letters.append(Letter(message=message, arrived_at=time.monotonic()))
+        with self._arrived:
+            self.letters.append(Letter(message=message, arrived_at=time.monotonic()))
+            self._arrived.notify_all()
         return "250 2.0.0 kept"
 
     def new(self) -> Iterator[Letter]:
@@ -96,9 +100,7 @@ class Mailbox:
         Raises:
             TimeoutError: They did not come.
         """
-        give_up_at = time.monotonic() + _PATIENCE_S
-        while len(self.letters) < count:
-            if time.monotonic() > give_up_at:
+        with self._arrived:
+            if not self._arrived.wait_for(lambda: len(self.letters) >= count, _PATIENCE_S):
                 raise TimeoutError(f"{len(self.letters)} of {count} letters came")
-            time.sleep(0.02)
         return self.letters[:count]
