@@ -271,6 +271,15 @@ def landed(here: Any, prepared: Any, client: Any) -> str:
     return location
 
 
+def at_once_followed(here: Any) -> tuple[Prepared, Any, str]:
+    """A mail whose link somebody followed too fast to tell who it was: it, their browser, and where that was led."""
+    here.allows("analytics")
+    prepared: Prepared = here.prepared()
+    prepared.sent()
+    client = here.client()
+    return prepared, client, landed(here, prepared, client)
+
+
 def revised(here: Any) -> list[tuple[str, list[str]]]:
     return [(one.properties["by"], one.properties["reasons"]) for one in here.captured("message.verdict_revised")]
 
@@ -285,11 +294,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_who_uses_the_page_that_a_link_led_to_is_human_whatever_else_followed_it(post: Make) -> None:
     """The first click was too fast to tell; a scanner that comes later makes no machine of who was there."""
     here = post()
-    here.allows("analytics")
-    prepared = here.prepared()
-    prepared.sent()
-    client = here.client()
-    landing = landed(here, prepared, client)
+    prepared, client, landing = at_once_followed(here)
     assert here.captured("message.clicked")[-1].properties["by"] == "unknown"
     use(client, landing, interactions=0)
     assert revised(here) == []
@@ -305,11 +310,7 @@ def test_who_uses_the_page_that_a_link_led_to_is_human_whatever_else_followed_it
 @pytest.mark.parametrize(("after_s", "confirms"), [(700, True), (3_599, True), (3_601, False)])
 def test_a_page_confirms_its_click_for_an_hour(post: Make, after_s: int, confirms: bool) -> None:
     here = post()
-    here.allows("analytics")
-    prepared = here.prepared()
-    prepared.sent()
-    client = here.client()
-    landing = landed(here, prepared, client)
+    _, client, landing = at_once_followed(here)
     here.clock.advance(after_s)
     use(client, landing)
     assert bool(revised(here)) == confirms
@@ -356,11 +357,7 @@ def test_a_confirmation_while_another_hit_is_judged_stays(post: Make, monkeypatc
 @pytest.mark.usefixtures("at_once")
 def test_a_page_confirms_nothing_altered_nor_after_a_withdrawal(post: Make) -> None:
     here = post()
-    here.allows("analytics")
-    prepared = here.prepared()
-    prepared.sent()
-    client = here.client()
-    landing = landed(here, prepared, client)
+    _, client, landing = at_once_followed(here)
     for altered in (landing.replace("#", "0#"), landing.replace("cx_m=", "cx_m=0"), landing.replace("cx_m=", "m=")):
         use(client, altered)
     assert revised(here) == []
